@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What every script here shares: where things are, how to say no, how to get
+# a Debian package. Source it; it runs nothing.
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD=$TOP/build
+CACHE=$BUILD/cache
+JOBS=${JOBS:-$(nproc)}
+# The series' base, and with LINUX=<tree> the name for a tree of the user's.
+BASE=${BASE:-7.3}
+export TOP BUILD CACHE JOBS BASE
+[ -z "${LINUX:-}" ] || BASE=local
+mkdir -p "$CACHE"
+
+# die MESSAGE: one clear sentence on stderr, exit 1.
+die() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+# say MESSAGE: a line of progress on stderr.
+say() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+# need PACKAGE...: install the Debian packages that are missing.
+need() {
+	local p missing=()
+	for p; do
+		dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null |
+			grep -qx installed || missing+=("$p")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	[ "$(id -u)" = 0 ] ||
+		die "missing packages; as root: apt-get install ${missing[*]}"
+	say "installing ${missing[*]}"
+	apt-get update -qq >"$BUILD/apt.log" 2>&1 || true
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+		--no-install-recommends "${missing[@]}" >>"$BUILD/apt.log" 2>&1 ||
+		die "apt-get install ${missing[*]} failed; see $BUILD/apt.log"
+}
