@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# TAP for the tests in bash. Source it first, end with done_testing.
+#
+#	plan N | plan skip_all REASON
+#	ok DESC		not_ok DESC [< diagnostics]
+#	is GOT WANT DESC	like TEXT EREGEX DESC
+#	run_ok DESC CMD...	run_fails EREGEX DESC CMD...
+#	skip DESC REASON	diag TEXT	tmpdir		done_testing
+
+set -euo pipefail
+# shellcheck source=../kernel/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../kernel/lib.sh"
+
+# No test reads the caller's stdin: not_ok takes a pipe there for diagnostics.
+exec </dev/null
+
+TAP_COUNT=0 TAP_FAILED=0 TAP_PLANNED=0
+
+# plan N: how many tests will come. plan skip_all REASON: none, and why.
+plan() {
+	if [ "$1" = skip_all ]; then
+		printf '1..0 # SKIP %s\n' "$2"
+		exit 0
+	fi
+	printf '1..%d\n' "$1"
+	TAP_PLANNED=1
+}
+
+# diag TEXT: lines of explanation, on stdout to keep their place.
+diag() {
+	printf '%s\n' "$*" | sed 's/^/# /'
+}
+
+ok() {
+	TAP_COUNT=$((TAP_COUNT + 1))
+	printf 'ok %d - %s\n' "$TAP_COUNT" "$1"
+}
+
+# not_ok DESC: a failure; what comes by a pipe or a here-document explains it.
+# Inside "while read" loops call it with </dev/null.
+not_ok() {
+	TAP_COUNT=$((TAP_COUNT + 1)) TAP_FAILED=$((TAP_FAILED + 1))
+	printf 'not ok %d - %s\n' "$TAP_COUNT" "$1"
+	if [ -p /dev/stdin ] || [ -f /dev/stdin ]; then
+		sed 's/^/# /'
+	fi
+}
+
+is() {
+	if [ "$1" = "$2" ]; then
+		ok "$3"
+	else
+		not_ok "$3" <<< "got:  $1"$'\n'"want: $2"
+	fi
+}
+
+like() {
+	if [[ $1 =~ $2 ]]; then
+		ok "$3"
+	else
+		not_ok "$3" <<< "got:  $1"$'\n'"want: $2"
+	fi
+}
+
+# run_ok DESC CMD...: exits 0; else its output explains.
+run_ok() {
+	local desc=$1 out rc=0
+	shift
+	out=$("$@" 2>&1) || rc=$?
+	if [ "$rc" = 0 ]; then
+		ok "$desc"
+	else
+		not_ok "$desc" <<< "exit $rc: $*"$'\n'"$out"
+	fi
+}
+
+# run_fails EREGEX DESC CMD...: exits with an error of its own (below 126: it
+# was found, started and not killed) and says what EREGEX asks for.
+run_fails() {
+	local want=$1 desc=$2 out rc=0
+	shift 2
+	out=$("$@" 2>&1) || rc=$?
+	if [ "$rc" -gt 0 ] && [ "$rc" -lt 126 ] && [[ $out =~ $want ]]; then
+		ok "$desc"
+	else
+		not_ok "$desc" <<< "exit $rc: $*"$'\n'"$out"$'\n'"want: $want"
+	fi
+}
+
+skip() {
+	TAP_COUNT=$((TAP_COUNT + 1))
+	printf 'ok %d - %s # SKIP %s\n' "$TAP_COUNT" "$1" "$2"
+}
+
+# tmpdir: sets T, a directory of this test's own, gone when it ends.
+tmpdir() {
+	mkdir -p "$BUILD/check"
+	T=$(mktemp -d "$BUILD/check/${0##*/}.XXXXXX")
+	trap 'rm -rf "$T"' EXIT
+}
+
+# done_testing: the plan, unless it was given, and the verdict.
+done_testing() {
+	[ "$TAP_PLANNED" = 1 ] || printf '1..%d\n' "$TAP_COUNT"
+	[ "$TAP_FAILED" = 0 ] || exit 1
+	exit 0
+}
