@@ -9,7 +9,9 @@
 #	skip DESC REASON	diag TEXT	tmpdir		done_testing
 
 set -euo pipefail
-# shellcheck source=../kernel/lib.sh
+# "echo why | not_ok what" must count in this shell, not in a child.
+shopt -s lastpipe
+# shellcheck source=kernel/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../kernel/lib.sh"
 
 # No test reads the caller's stdin: not_ok takes a pipe there for diagnostics.
