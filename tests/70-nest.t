@@ -1,0 +1,166 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# nest/probe and nest/run: which accelerator, and what becomes of jobs that
+# succeed, fail, hang, or take the inner host down with them.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+need qemu-system-x86
+tmpdir
+cd "$TOP"
+
+# The probe. What it says of this machine has to hold when tried.
+accel=$(nest/probe 2>"$T/why") || true
+like "$accel" '^(kvm|tcg)$' "probe names an accelerator"
+like "$(cat "$T/why")" "probe: $accel: ...+" "probe says why"
+is "$(ACCEL=tcg nest/probe 2>/dev/null)" tcg "ACCEL=tcg is obeyed"
+run_fails "ACCEL is auto, kvm or tcg, not 'xen'" "an unknown ACCEL is refused" \
+	env ACCEL=xen nest/probe
+if [ "$accel" = kvm ]; then
+	is "$(ACCEL=kvm nest/probe 2>/dev/null)" kvm "ACCEL=kvm is obeyed"
+else
+	run_fails 'ACCEL=kvm is impossible here: ...' \
+		"ACCEL=kvm is refused with the reason" env ACCEL=kvm nest/probe
+fi
+
+# The probe's judgement, on a QEMU that we pretend to have.
+host=$(nest/host)
+mkdir -p "$T/top/build/nest" "$T/bin"
+cp -r kernel nest "$T/top/"
+ln -s "$host" "$T/top/build/nest/"
+
+# pretend SCRIPT: what the probe says when that is QEMU.
+pretend() {
+	printf '#!/bin/sh\necho >>%s/starts\n%s\n' "$T" "$1" >"$T/bin/qemu-system-x86_64"
+	chmod +x "$T/bin/qemu-system-x86_64"
+	rm -f "$T/top/build/nest/probe" "$T/starts"
+	PATH=$T/bin:$PATH PATIENCE=1 "$T/top/nest/probe" 2>"$T/why" || true
+}
+
+hyperv='echo "[ 0.0] Hypervisor detected: Microsoft Hyper-V";'
+if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
+	is "$(pretend "$hyperv echo nest: alive")" kvm "a guest that lives means kvm"
+	PATH=$T/bin:$PATH "$T/top/nest/probe" >/dev/null 2>&1
+	is "$(wc -l <"$T/starts")" 1 "the answer is kept"
+	is "$(pretend 'echo nest: alive')" tcg "a guest that sees no Hyper-V means tcg"
+	is "$(pretend "$hyperv exec sleep 9")" tcg "a guest that hangs means tcg"
+	like "$(cat "$T/why")" 'did not come up in 1 s' "and the probe says so"
+	is "$(pretend 'echo cannot set MSR 0x10a >&2; exit 1')" tcg \
+		"a QEMU that fails means tcg"
+	like "$(cat "$T/why")" 'cannot set MSR 0x10a' "and the probe quotes it"
+else
+	skip "the probe's judgement" "no /dev/kvm to open"
+fi
+
+# job NAME LINE...: a folder with that script.
+job() {
+	local d=$T/jobs/$1
+	shift
+	mkdir -p "$d"
+	{
+		echo '#!/bin/sh'
+		printf '%s\n' "$@"
+	} >"$d/job"
+	chmod +x "$d/job"
+}
+
+# Folders that are no jobs.
+run_fails "no such folder of jobs: $T/none" "a missing folder is named" \
+	nest/run "$T/none"
+mkdir -p "$T/jobs"
+run_fails "$T/jobs has no jobs" "a folder without jobs is named" \
+	nest/run "$T/jobs"
+mkdir -p "$T/jobs/empty"
+run_fails "$T/jobs/empty has no executable job" "a job without a script is named" \
+	nest/run "$T/jobs"
+rm -rf "$T/jobs"
+job late true
+echo soon >"$T/jobs/late/deadline"
+run_fails "late/deadline is a number of seconds, not 'soon'" \
+	"a wrong deadline is named" nest/run "$T/jobs"
+rm -rf "$T/jobs"
+job 'two words' true
+run_fails "'two words' is no name for a job" "a wrong name is named" \
+	nest/run "$T/jobs"
+rm -rf "$T/jobs"
+
+# Four jobs in a row in one inner host.
+boot='cat /proc/sys/kernel/random/boot_id >out/boot'
+job a-good 'echo to stdout; echo to stderr >&2; test -c /dev/kvm || exit 9' \
+	'mkdir out/sub; tr a-z A-Z <data >out/sub/data' "$boot"
+echo 'from a link' >"$T/data"
+ln -s "$T/data" "$T/jobs/a-good/data"
+job b-fails 'echo failing; exit 3'
+echo stale >"$T/jobs/b-fails/why"
+job c-hangs 'echo before' 'sleep 1000 & sleep 1000' 'echo after'
+echo 2 >"$T/jobs/c-hangs/deadline"
+job d-last "$boot" 'ls -A'
+rc=0
+JOBS=1 nest/run "$T/jobs" >"$T/stdout" 2>"$T/progress" || rc=$?
+
+# had NAME FILE: what came back.
+had() {
+	cat "$T/jobs/$1/$2" 2>&1 || true
+}
+is "$rc" 3 "run tells that not every job's rc is 0"
+is "$(had a-good rc)" 0 "a job that succeeds: its rc"
+is "$(had a-good console)" $'to stdout\nto stderr' "its console"
+is "$(had a-good out/sub/data)" 'FROM A LINK' "a file it made of one it was given"
+is "$(had b-fails rc)" 3 "a job that fails: its rc"
+is "$(find "$T/jobs/b-fails/why" 2>/dev/null || true)" '' \
+	"nothing is left of an earlier run"
+is "$(had c-hangs rc)" 124 "a job that hangs: its rc"
+is "$(had c-hangs console)" before "its console until then"
+is "$(had c-hangs why)" 'killed after its deadline of 2 s' "and why it ended"
+is "$(had d-last rc)" 0 "the job after it still runs"
+is "$(had d-last console | sort | paste -sd' ')" 'console job out' \
+	"in its own folder"
+is "$(had d-last out/boot)" "$(had a-good out/boot)" "in the same host"
+is "$(cat "$T/stdout")" '' "stdout stays free"
+like "$(cat "$T/progress")" '4 of 4: d-last: rc 0' "progress is on stderr"
+rm -rf "$T/jobs"
+
+# An inner host that dies. Nowhere else: see the script's first line.
+if [ "$accel" = tcg ]; then
+	# shellcheck disable=SC2016 # for the job to expand
+	job a-panics '[ "$NEST" = tcg ] && [ -x /nest/jobs ] || exit 9' \
+		'echo last words; sleep 1' \
+		'echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger; sleep 60'
+	job b-next 'echo alive'
+	rc=0
+	JOBS=1 nest/run "$T/jobs" >/dev/null 2>&1 || rc=$?
+	is "$rc" 3 "an inner host dies: run tells"
+	is "$(had a-panics rc)" 125 "the job that it ran gets 125"
+	like "$(had a-panics why)" '^the inner host died' "and why"
+	is "$(had a-panics console)" 'last words' "what it printed is kept"
+	is "$(had b-next rc) $(had b-next console)" '0 alive' \
+		"the next job runs in a new one"
+	rm -rf "$T/jobs"
+else
+	skip "an inner host dies" "hardware KVM works here: there is none"
+fi
+
+# An interrupted run leaves no process and no folder behind.
+job sleeper 'echo there; exec sleep 1000'
+V=1 nest/run "$T/jobs" >/dev/null 2>"$T/progress" &
+pid=$!
+for ((i = 0; i < 600; i++)); do
+	! grep -qx there "$T/progress" || break
+	sleep 0.1
+done
+work=$(find "$BUILD/nest" -maxdepth 1 -name 'run.*' -newer "$T/jobs/sleeper/job")
+
+# users: the processes that are at work in $work.
+users() {
+	grep -ls "$work/" /proc/[0-9]*/cmdline || true
+	find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -lname "$work/*" 2>/dev/null || true
+}
+is "$(grep -cx there "$T/progress")" 1 "V=1 shows the console live"
+is "$([ -n "$(users)" ] && echo some)" some "a run at work has processes"
+kill -TERM "$pid"
+wait "$pid" || true
+sleep 1
+is "$(users)" '' "an interrupted run leaves no process"
+is "$(ls -d "$work" 2>/dev/null || true)" '' "and no folder"
+
+done_testing
