@@ -84,41 +84,51 @@ run_fails "'two words' is no name for a job" "a wrong name is named" \
 	nest/run "$T/jobs"
 rm -rf "$T/jobs"
 
-# Four jobs in a row in one inner host.
-boot='cat /proc/sys/kernel/random/boot_id >out/boot'
-job a-good 'echo to stdout; echo to stderr >&2; test -c /dev/kvm || exit 9' \
-	'mkdir out/sub; tr a-z A-Z <data >out/sub/data' "$boot"
-echo 'from a link' >"$T/data"
-ln -s "$T/data" "$T/jobs/a-good/data"
-job b-fails 'echo failing; exit 3'
-echo stale >"$T/jobs/b-fails/why"
-job c-hangs 'echo before' 'sleep 1000 & sleep 1000' 'echo after'
-echo 2 >"$T/jobs/c-hangs/deadline"
-job d-last "$boot" 'ls -A'
-rc=0
-JOBS=1 nest/run "$T/jobs" >"$T/stdout" 2>"$T/progress" || rc=$?
-
 # had NAME FILE: what came back.
 had() {
 	cat "$T/jobs/$1/$2" 2>&1 || true
 }
-is "$rc" 3 "run tells that not every job's rc is 0"
-is "$(had a-good rc)" 0 "a job that succeeds: its rc"
-is "$(had a-good console)" $'to stdout\nto stderr' "its console"
-is "$(had a-good out/sub/data)" 'FROM A LINK' "a file it made of one it was given"
-is "$(had b-fails rc)" 3 "a job that fails: its rc"
-is "$(find "$T/jobs/b-fails/why" 2>/dev/null || true)" '' \
-	"nothing is left of an earlier run"
-is "$(had c-hangs rc)" 124 "a job that hangs: its rc"
-is "$(had c-hangs console)" before "its console until then"
-is "$(had c-hangs why)" 'killed after its deadline of 2 s' "and why it ended"
-is "$(had d-last rc)" 0 "the job after it still runs"
-is "$(had d-last console | sort | paste -sd' ')" 'console job out' \
-	"in its own folder"
-is "$(had d-last out/boot)" "$(had a-good out/boot)" "in the same host"
-is "$(cat "$T/stdout")" '' "stdout stays free"
-like "$(cat "$T/progress")" '4 of 4: d-last: rc 0' "progress is on stderr"
-rm -rf "$T/jobs"
+
+# four HOW RUN: four jobs in a row in one host.
+four() {
+	local rc=0 boot='cat /proc/sys/kernel/random/boot_id >out/boot'
+	job a-good 'echo to stdout; echo to stderr >&2; test -c /dev/kvm || exit 9' \
+		'mkdir out/sub; tr a-z A-Z <data >out/sub/data' "$boot"
+	echo 'from a link' >"$T/data"
+	ln -s "$T/data" "$T/jobs/a-good/data"
+	job b-fails 'echo failing; exit 3'
+	echo stale >"$T/jobs/b-fails/why"
+	job c-hangs 'echo before' 'sleep 1000 & sleep 1000' 'echo after'
+	echo 2 >"$T/jobs/c-hangs/deadline"
+	job d-last "$boot" 'ls -A'
+	JOBS=1 "$2" "$T/jobs" >"$T/stdout" 2>"$T/progress" || rc=$?
+
+	is "$rc" 3 "$1: run tells that not every job's rc is 0"
+	is "$(had a-good rc)" 0 "$1: a job that succeeds: its rc"
+	is "$(had a-good console)" $'to stdout\nto stderr' "$1: its console"
+	is "$(had a-good out/sub/data)" 'FROM A LINK' \
+		"$1: a file it made of one it was given"
+	is "$(had b-fails rc)" 3 "$1: a job that fails: its rc"
+	is "$(find "$T/jobs/b-fails/why" 2>/dev/null || true)" '' \
+		"$1: nothing is left of an earlier run"
+	is "$(had c-hangs rc)" 124 "$1: a job that hangs: its rc"
+	is "$(had c-hangs console)" before "$1: its console until then"
+	is "$(had c-hangs why)" 'killed after its deadline of 2 s' \
+		"$1: and why it ended"
+	is "$(had d-last rc)" 0 "$1: the job after it still runs"
+	is "$(had d-last console | sort | paste -sd' ')" 'console job out' \
+		"$1: in its own folder"
+	is "$(had d-last out/boot)" "$(had a-good out/boot)" "$1: in the same host"
+	is "$(cat "$T/stdout")" '' "$1: stdout stays free"
+	like "$(cat "$T/progress")" '4 of 4: d-last: rc 0' "$1: progress is on stderr"
+	rm -rf "$T/jobs"
+}
+four "$accel" nest/run
+# The other way where it can only be pretended: these jobs start no guest.
+if [ "$accel" = tcg ] && [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
+	is "$(pretend "$hyperv echo nest: alive")" kvm "hardware KVM is pretended"
+	PATH=$T/bin:$PATH four "as if kvm" "$T/top/nest/run"
+fi
 
 # An inner host that dies. Nowhere else: see the script's first line.
 if [ "$accel" = tcg ]; then
@@ -140,27 +150,37 @@ else
 	skip "an inner host dies" "hardware KVM works here: there is none"
 fi
 
-# An interrupted run leaves no process and no folder behind.
-job sleeper 'echo there; exec sleep 1000'
-V=1 nest/run "$T/jobs" >/dev/null 2>"$T/progress" &
-pid=$!
-for ((i = 0; i < 600; i++)); do
-	! grep -qx there "$T/progress" || break
-	sleep 0.1
-done
-work=$(find "$BUILD/nest" -maxdepth 1 -name 'run.*' -newer "$T/jobs/sleeper/job")
-
 # users: the processes that are at work in $work.
 users() {
 	grep -ls "$work/" /proc/[0-9]*/cmdline || true
-	find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -lname "$work/*" 2>/dev/null || true
+	find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -lname "$work/*" 2>/dev/null ||
+		true
 }
-is "$(grep -cx there "$T/progress")" 1 "V=1 shows the console live"
-is "$([ -n "$(users)" ] && echo some)" some "a run at work has processes"
-kill -TERM "$pid"
-wait "$pid" || true
-sleep 1
-is "$(users)" '' "an interrupted run leaves no process"
-is "$(ls -d "$work" 2>/dev/null || true)" '' "and no folder"
+
+# interrupted HOW RUN BUILD: such a run leaves no process and no folder behind.
+interrupted() {
+	local pid work i
+	job sleeper 'echo there; exec sleep 1000'
+	V=1 "$2" "$T/jobs" >/dev/null 2>"$T/progress" &
+	pid=$!
+	for ((i = 0; i < 600; i++)); do
+		! grep -qx there "$T/progress" || break
+		sleep 0.1
+	done
+	work=$(find "$3/nest" -maxdepth 1 -name 'run.*' \
+		-newer "$T/jobs/sleeper/job")
+	is "$(grep -cx there "$T/progress")" 1 "$1: V=1 shows the console live"
+	is "$([ -z "$(users)" ] || echo some)" some "$1: a run at work has processes"
+	kill -TERM "$pid"
+	wait "$pid" || true
+	sleep 1
+	is "$(users)" '' "$1: an interrupted run leaves no process"
+	is "$(find "$work" -maxdepth 0 2>/dev/null || true)" '' "$1: and no folder"
+	rm -rf "$T/jobs"
+}
+interrupted "$accel" nest/run "$BUILD"
+if [ -e "$T/top/build/nest/probe" ] && [ "$accel" = tcg ]; then
+	PATH=$T/bin:$PATH interrupted "as if kvm" "$T/top/nest/run" "$T/top/build"
+fi
 
 done_testing
