@@ -22,7 +22,7 @@ g() {
 ours() {
 	export GIT_AUTHOR_NAME='kernel/tree' GIT_AUTHOR_EMAIL='tree@localhost'
 	export GIT_COMMITTER_NAME='kernel/tree' GIT_COMMITTER_EMAIL='tree@localhost'
-	export GIT_AUTHOR_DATE="$1 +0000" GIT_COMMITTER_DATE="$1 +0000"
+	export GIT_AUTHOR_DATE="@$1 +0000" GIT_COMMITTER_DATE="@$1 +0000"
 }
 
 # room DIR MIB WHAT: DIR has MIB of free space for WHAT.

@@ -1,0 +1,209 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Patches to tree and back, and what kernel/tree and kernel/export refuse.
+# Works on copies: a developer's own tree stays as it is.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+need git
+tmpdir
+
+"$TOP/kernel/tree" || not_ok "kernel/tree makes the tree"
+MAIN=$TOP/build/linux-7.3
+unset LINUX BASE
+
+# home NAME: a copy of this repository's kernel/ and patches/ in H, with a
+# tree that has the base and no series yet.
+home() {
+	H=$T/$1 P=$T/$1/patches/linux-7.3 L=$T/$1/build/linux-7.3
+	mkdir -p "$H/build"
+	cp -r "$TOP/kernel" "$TOP/patches" "$H/"
+	git init -q "$L"
+	echo "$MAIN/.git/objects" >"$L/.git/objects/info/alternates"
+	git -C "$L" config series.base "$(git -C "$MAIN" config series.base)"
+	git -C "$L" config series.pin "$(<"$P/base")"
+	git -C "$L" config user.name Dev
+	git -C "$L" config user.email dev@kernel.org
+	git -C "$L" update-ref refs/tags/base "$(git -C "$MAIN" rev-parse base)"
+	git -C "$L" sparse-checkout set --no-cone /.gitignore /drivers/hv/
+	git -C "$L" checkout -q -B series base
+}
+patches() {
+	(cd "$1" && find . -name '[0-9]*.patch' ! -name '0000-*' | sort)
+}
+# edit: changes one file in a way that git am understands later.
+edit() {
+	echo "/* $1 */" >>"$L/drivers/hv/vmbus_drv.c"
+}
+
+home a
+run_ok "the stored patches apply" "$H/kernel/tree"
+is "$(git -C "$L" rev-list --count base..series)" "$(patches "$P" | wc -l)" \
+	"one commit each"
+is "$(git -C "$L" diff --stat base nofix | sed -n 1p | cut -d' ' -f2)" \
+	drivers/hv/vmbus_drv.c "nofix changes vmbus_drv.c"
+is "$(git -C "$L" diff --name-only base nofix | wc -l)" 1 "and nothing else"
+before=$(git -C "$L" rev-parse base nofix series)
+run_ok "again, there is nothing to do" "$H/kernel/tree" --exact
+is "$(git -C "$L" rev-parse base nofix series)" "$before" "and nothing changes"
+
+# An empty series has nothing to write back.
+if [ -z "$(patches "$P")" ]; then
+	edit first
+	git -C "$L" commit -qam 'Drivers: hv: Add a comment'
+fi
+
+run_ok "make series writes them" "$H/kernel/export"
+if [ "$(git -C "$MAIN" config series.base)" = "$(<"$TOP/patches/linux-7.3/base")" ]; then
+	run_ok "the same, byte for byte, as are stored" diff -r "$TOP/patches" "$H/patches"
+else
+	diag "the base is not the one that patches/linux-7.3/base names:" \
+		"compared by patch-id"
+	ids() { cat "$1"/*/0*[1-9]-*.patch | git patch-id --stable | cut -d' ' -f1; }
+	is "$(ids "$H/patches")" "$(ids "$TOP/patches")" "the same changes as are stored"
+fi
+cp -r "$H/patches" "$T/once"
+touch "$P"/*
+run_ok "make series again" "$H/kernel/export"
+run_ok "gives the same" diff -r "$T/once" "$H/patches"
+is "$(cat "$P"/*.patch | grep -c '^Signed-off-by:' || true)" 0 \
+	"no stored patch is signed off"
+like "$(tail -1 "$P/0000-cover-letter.patch")" '^base: v7\.[0-9.]+ \(linux-source-7' \
+	"the cover letter ends with the base"
+for f in $(patches "$P"); do
+	grep -q "^| $((10#$(basename "$f" | cut -d- -f1))) | " "$H/patches/README.md" ||
+		not_ok "README.md has ${f##*/}"
+done
+is "$(grep -c '^| [0-9]' "$H/patches/README.md")" "$(patches "$P" | wc -l)" \
+	"README.md has a line a patch"
+
+# A cover letter keeps its text and its prefix.
+perl -0777 -pi -e 's/^Subject: (.*\n)+?(?=\S|\n)/Subject: [PATCH RFC v2 0\/1] Keep the – title\n/m;
+	s/\n\n.*?\n\n(?=\S[^\n]* \(\d+\):\n  )/\n\nText.\n\nA list (2):\n  of this\n\n/s' \
+	"$P/0000-cover-letter.patch"
+run_ok "make series with another cover letter" "$H/kernel/export"
+like "$(<"$P/0000-cover-letter.patch")" \
+	"Subject: \[PATCH RFC v2 0+/[0-9]+\] Keep the – title"$'\n' "keeps its subject"
+like "$(<"$P/0000-cover-letter.patch")" \
+	$'\n\nText.\n\nA list \\(2\\):\n  of this\n\n[^\n]+ \\([0-9]+\\):\n  ' "and its text"
+is "$(grep -c '^base' "$P/0000-cover-letter.patch")" 1 "and has one base line"
+
+# Work that patches/ does not hold.
+edit mine
+run_fails 'uncommitted work .*drivers/hv/vmbus_drv.c' \
+	"make tree says that there is uncommitted work" "$H/kernel/tree" --exact
+run_ok "which other scripts leave as it is" "$H/kernel/tree"
+last=("$P"/0*.patch)
+sed -i 's/^Subject: .*\]/& Another/' "${last[-1]}"
+run_fails 'uncommitted work' "patches that changed do not go over it" "$H/kernel/tree"
+like "$(tail -1 "$L/drivers/hv/vmbus_drv.c")" 'mine' "it is still there"
+run_fails 'uncommitted work' "make series refuses it too" "$H/kernel/export"
+git -C "$L" commit -qam 'fixup! something'
+run_fails 'make series' "nor do they go over a commit" "$H/kernel/tree"
+run_fails 'fixup! something.*autosquash' "make series refuses fixup commits" \
+	"$H/kernel/export"
+git -C "$L" commit -q --amend -s -m 'Drivers: hv: Say so
+
+Why.
+
+Fixes: 123456789abc ("Drivers: hv: Other")
+Cc: stable@vger.kernel.org'
+run_ok "make series writes a commit" "$H/kernel/export"
+new=$(ls "$P"/*-Drivers-hv-Say-so.patch)
+is "$(grep -c ^Signed-off-by "$new" || true)" 0 "without its Signed-off-by"
+run_ok "then the tree and the patches agree" "$H/kernel/tree" --exact
+echo mine >"$L/drivers/hv/new.c"
+run_fails 'uncommitted work .*drivers/hv/new.c' "a new file is work as well" \
+	"$H/kernel/tree" --exact
+rm "$L/drivers/hv/new.c"
+
+# The copy to send.
+cp -r "$H/patches" "$T/stored"
+# shellcheck disable=SC2317 # run_ok calls it
+as() {
+	GIT_COMMITTER_NAME=$1 GIT_COMMITTER_EMAIL=$2 "$H/kernel/export" --signoff
+}
+run_fails placeholder "nobody signs off as root" as root root@kernel.org
+run_fails placeholder "nor as you@example.com" as 'A Name' you@example.com
+run_fails 'no name and e-mail' "nor without a name" env -u GIT_COMMITTER_NAME \
+	-u GIT_COMMITTER_EMAIL -u EMAIL HOME=/nowhere XDG_CONFIG_HOME=/nowhere \
+	GIT_CONFIG_NOSYSTEM=1 GIT_DIR="$T/none" "$H/kernel/export" --signoff
+run_ok "make series SIGNOFF=1" as 'Jane Dée' jane@kernel.org
+S=$H/build/send
+is "$(patches "$S")" "$(patches "$P")" "has the same patches"
+is "$(grep -L '^Signed-off-by: Jane Dée <jane@kernel.org>$' "$S"/*[1-9]-*.patch)" "" \
+	"each signed off"
+is "$(sed -n '/^Fixes:/,/^---/p' "$S/${new##*/}")" \
+	'Fixes: 123456789abc ("Drivers: hv: Other")
+Cc: stable@vger.kernel.org
+Assisted-by: LLM
+Signed-off-by: Jane Dée <jane@kernel.org>
+---' "the tags are in their order"
+run_ok "the stored patches stay as they were" diff -r "$T/stored" "$H/patches"
+git -C "$L" checkout -q -b sent base
+run_ok "the copy applies to the base by git am" git -C "$L" am -q "$S"/000[1-9]-*.patch
+is "$(git -C "$L" rev-list -1 --format=%an HEAD | tail -1)" 'Jane Dée' "authored by who sends"
+if [ "$(patches "$S" | wc -l)" -lt 10 ]; then
+	run_ok "and gives the series" git -C "$L" diff --quiet series
+fi
+git -C "$L" checkout -q series
+
+# A damaged patch.
+before=$(git -C "$L" rev-parse series)
+sed -i '/^@@/,$ s/^ \(.*[a-z]\)/ x\1/' "$new"
+run_fails "${new##*/} does not apply" "a damaged patch is named" "$H/kernel/tree"
+is "$(git -C "$L" rev-parse series) $(git -C "$L" status --porcelain)" "$before " \
+	"and the tree is as it was"
+head -c 300 "$new" >"$new.half"
+mv "$new.half" "$new"
+run_fails "${new##*/} does not apply" "half a patch as well" "$H/kernel/tree"
+cp "$T/stored/linux-7.3/${new##*/}" "$P/"
+run_ok "the whole one applies" "$H/kernel/tree"
+
+# LINUX=: a tree of the user's own.
+linux() {
+	LINUX=$1 "$H/kernel/tree"
+}
+run_fails 'LINUX=/nonexistent is not a directory' "LINUX must exist" linux /nonexistent
+run_fails 'is not a Linux kernel tree' "be a kernel tree" linux "$T"
+mkdir "$T/old"
+printf 'VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 0\nEXTRAVERSION = -rc2\n' >"$T/old/Makefile"
+run_fails 'is Linux 7.3-rc2; the series needs 7.3' "and new enough" linux "$T/old"
+# As little of one as the patches need.
+mkdir "$T/own"
+{
+	sed -n 's|^--- a/||p' "$P"/*.patch
+	printf '%s\n' Makefile drivers/hv/vmbus_drv.c
+} | sort -u | xargs git -C "$MAIN" ls-tree -r --name-only base -- |
+	xargs git -C "$MAIN" archive base -- | tar -x -C "$T/own"
+list() {
+	(cd "$T/own" && find . -type f -print0 | sort -z | xargs -0 stat -c '%n %Y %s')
+}
+LOCAL=$H/build/linux-local
+before=$(list)
+run_ok "LINUX=<plain tree> works" linux "$T/own"
+is "$(git -C "$LOCAL" rev-list --count base..series)" "$(patches "$P" | wc -l)" \
+	"it gets the series"
+is "$(list)" "$before" "and stays as it was"
+tip=$(git -C "$LOCAL" rev-parse series)
+run_ok "again" linux "$T/own"
+is "$(git -C "$LOCAL" rev-parse series)" "$tip" "nothing changes"
+echo '# mine' >>"$T/own/Makefile"
+run_ok "when the tree changes" linux "$T/own"
+is "$(git -C "$LOCAL" show base:Makefile | tail -1)" '# mine' "so does the base"
+
+git init -q "$T/own"
+git -C "$T/own" add -A
+git -C "$T/own" -c user.name=Dev -c user.email=dev@kernel.org commit -qm own
+echo '# more' >>"$T/own/Makefile"
+before=$(list)
+run_ok "LINUX=<git tree> works" linux "$T/own"
+is "$(git -C "$LOCAL" rev-parse base)" "$(git -C "$T/own" rev-parse HEAD)" \
+	"its HEAD is the base"
+is "$(list)" "$before" "it stays as it was"
+like "$(linux "$T/own" 2>&1)" 'uncommitted changes, which are not used' \
+	"what it has not committed is not used, and that is said"
+run_ok "make series with LINUX" env LINUX="$T/own" "$H/kernel/export"
+is "$(tail -1 "$P/0000-cover-letter.patch")" \
+	"base-commit: $(git -C "$T/own" rev-parse HEAD)" "names that commit as the base"
+
+done_testing
