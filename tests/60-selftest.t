@@ -232,6 +232,18 @@ for sample in gen1-2026-04-28 gen2-kdump-overlap; do
 		fuzz "$TOP/tests/data/iomem/$sample"
 done
 
+# A real /dev/kmsg gives a record a read, and at its end has to be left.
+if dd if=/dev/kmsg iflag=nonblock bs=8192 count=1 >"$T/out" 2>&1; then
+	unpack "$TOP/tests/data/iomem/gen2-no-pci"
+	ln -sf /dev/kmsg "$T/root/dev/kmsg"
+	run
+	like "$(ktap | grep '^reservation_exists ')" \
+		'skip (the kernel did not connect|the beginning of)' \
+		"reads /dev/kmsg to its end"
+else
+	skip "reads /dev/kmsg to its end" "no /dev/kmsg to read here"
+fi
+
 # On this machine, whatever it is: no crash, and as nobody no verdict.
 rc=0
 "$T/plain/hyperv_mmio" >"$T/out" 2>&1 || rc=$?
