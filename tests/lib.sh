@@ -6,6 +6,7 @@
 #	ok DESC		not_ok DESC [< diagnostics]
 #	is GOT WANT DESC	like TEXT EREGEX DESC
 #	run_ok DESC CMD...	run_fails EREGEX DESC CMD...
+#	verdicts CMD...
 #	skip DESC REASON	diag TEXT	tmpdir		done_testing
 
 set -euo pipefail
@@ -93,6 +94,23 @@ run_fails() {
 skip() {
 	TAP_COUNT=$((TAP_COUNT + 1))
 	printf 'ok %d - %s # SKIP %s\n' "$TAP_COUNT" "$1" "$2"
+}
+
+# verdicts COMMAND...: a test for each of its lines "pass|fail|skip WHAT[: WHY]",
+# and one for its exit status. Adds their number to VERDICTS.
+verdicts() {
+	local verdict what rc=0 out=$BUILD/check/${0##*/}.verdicts
+	mkdir -p "$BUILD/check"
+	"$@" >"$out" || rc=$?
+	while read -r verdict what; do
+		case $verdict in
+		pass) ok "$what" ;;
+		skip) skip "${what%: *}" "${what##*: }" ;;
+		*) not_ok "$verdict $what" </dev/null ;;
+		esac
+		VERDICTS=$((${VERDICTS:-0} + 1))
+	done <"$out"
+	is "$rc" 0 "it succeeds: ${*##*/}"
 }
 
 # tmpdir: sets T, a directory of this test's own, gone when it ends.

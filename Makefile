@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Every verb; `make help` lists them. V=1 shows full logs, JOBS=n limits the
+# number of compilers, ACCEL=auto|kvm|tcg chooses where guests run, LINUX=<tree>
+# takes your own kernel tree (git or not, v7.3 or later) as the base.
+
+export V JOBS ACCEL LINUX SIGNOFF
+
+.PHONY: help demo check tree series kernel lint kunit clean
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
+
+demo: ## from nothing: build three kernels, boot them on Hyper-V's interface, compare
+	@nest/demo
+
+check: ## every test; the last line counts them (T="20-tree 40-lint" for some)
+	@tests/run $(T)
+
+tree: ## build/linux-7.3, a git tree: tag base, tag nofix, branch series
+	@kernel/tree
+
+series: ## write patches/ back from the tree (SIGNOFF=1: a signed copy to send)
+	@kernel/export $(if $(SIGNOFF),--signoff)
+
+kernel: ## the guest kernels: 7.3-nofix, 7.3, 7.3-series
+	@kernel/build
+
+lint: ## checkpatch, sparse, W=1, coccicheck, kernel-doc, more architectures and configs
+	@kernel/lint
+
+kunit: ## the series' KUnit tests on x86_64 and arm64, in QEMU
+	@kernel/kunit
+
+clean: ## remove what was built, but not the downloads nor the tree you work in
+	@rm -rf build/kernel build/kunit build/lint build/nest build/demo build/check build/src

@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What every file here has to keep to.
+# shellcheck disable=SC2317 # the functions are called by run_ok
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$TOP"
+need git
+
+# none COMMAND...: it finds nothing.
+none() {
+	local out
+	out=$("$@" || true)
+	[ -z "$out" ] || {
+		echo "$out"
+		return 1
+	}
+}
+
+# Patches carry the tags of the files they add; data has no place for one.
+without_spdx() {
+	git ls-files | grep -vE '^(COPYING|patches/.*\.patch|patches/.*/base|tests/data/.*|.*/LICENSE)$' |
+		while read -r f; do
+			head -3 "$f" | grep -q 'SPDX-License-Identifier: GPL-2.0' || echo "$f"
+		done
+}
+
+# The mirrors of this machine, by its own configuration.
+# shellcheck disable=SC2016 # apt expands it
+mirrors() {
+	apt-get indextargets --format '$(SITE)' 2>/dev/null | sed -E 's#^[a-z+]+://##; s#/.*##' |
+		grep -F . | sort -u
+}
+
+mirror_names() {
+	git grep -nIFf <(mirrors) -- . || true
+}
+
+# Verbs that the README and docs/ name and the Makefile does not have.
+unknown_verbs() {
+	git grep -ohE 'make [a-z]+\b' -- README.md docs/ 'patches/README.md' | sort -u |
+		while read -r _ verb; do
+			grep -q "^$verb:.*##" Makefile || echo "make $verb"
+		done
+}
+
+# Files and folders that README's layout names and that are not there.
+missing_places() {
+	grep -oE '^    [a-z.]+/( |$)' README.md | while read -r dir; do
+		[ -d "$dir" ] || echo "$dir"
+	done
+}
+
+run_ok "each file has its SPDX tag" none without_spdx
+run_ok "COPYING is the GPL, version 2" grep -q 'Version 2, June 1991' COPYING
+run_ok "the machine's configuration names a mirror" test -n "$(mirrors)"
+run_ok "no mirror's name is written down" none mirror_names
+run_ok "no stored patch is signed off" none \
+	git grep -nE '^Signed-off-by:' -- patches
+run_ok "README and docs name no verb that make does not have" none unknown_verbs
+run_ok "README shows make demo" grep -q 'make demo' README.md
+run_ok "README shows make check" grep -q 'make check' README.md
+run_ok "README's layout is the repository's" none missing_places
+like "$(make -s help)" "make demo .*make check " "make help lists the verbs"
+done_testing

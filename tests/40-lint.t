@@ -1,0 +1,10 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# make lint: each of its findings is a test.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+verdicts "$TOP/kernel/lint"
+run_fails "no such check: 'typo'" "an unknown check is named" \
+	"$TOP/kernel/lint" typo
+done_testing
