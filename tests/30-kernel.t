@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The guest kernels are what they are asked to be.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+need kmod xz-utils binutils
+unset LINUX BASE
+tmpdir
+TREE=$BUILD/linux-7.3 OUT=$BUILD/kernel
+
+run_ok "the kernels build" "$TOP/kernel/build"
+[ -e "$OUT/7.3-series/release" ] || done_testing
+
+# image VARIANT: its uncompressed kernel.
+image() {
+	"$OUT/src/scripts/extract-vmlinux" "$OUT/$1/bzImage" >"$T/$1" || true
+	echo "$T/$1"
+}
+
+version=$(make -s -C "$TREE" kernelversion)
+for suffix in -nofix '' -series; do
+	v=7.3$suffix d=$OUT/7.3$suffix
+	is "$(<"$d/release")" "$version$suffix" "$v: its release"
+	strings "$(image "$v")" >"$T/$v.strings"
+	like "$(grep -m1 '^Linux version ' "$T/$v.strings")" \
+		"^Linux version $version$suffix \(" "$v: bzImage is that release"
+	is "$(ls "$d/modules/lib/modules")" "$version$suffix" "$v: the modules' folder"
+	bad=$(find "$d/modules" -name '*.ko' -exec modinfo -F vermagic {} + |
+		grep -v "^$version$suffix " || true)
+	is "$bad" "" "$v: each module is of that release"
+	run_ok "$v: guest.config is honoured" \
+		"$TOP/kernel/honoured" "$TOP/kernel/config/guest.config" "$d/config"
+	m=$d/modules/lib/modules/$version$suffix
+	is "$(grep -c '/pci-hyperv.ko$\|/hv_vmbus.ko$' "$m/modules.builtin")" 2 \
+		"$v: pci-hyperv and hv_vmbus are built in"
+	is "$(find "$m" -name hyperv_drm.ko | wc -l)" 1 "$v: hyperv_drm is a module"
+	run_ok "$v: System.map has vmbus_allocate_mmio" \
+		grep -q ' vmbus_allocate_mmio$' "$d/System.map"
+done
+
+# Mainline's fix, by what it says when it has nothing to go by.
+says='Unexpected framebuffer mmio base of zero'
+is "$(grep -c "$says" "$T/7.3.strings")" 1 "7.3 has mainline's fix"
+is "$(grep -c "$says" "$T/7.3-nofix.strings" || true)" 0 "7.3-nofix does not"
+
+option=$(sed -n 's/^CONFIG_\(.*\)=.*/\1/p' "$TOP/kernel/config/series.config")
+if git -C "$TREE" grep -q "^config $option\$" series -- '*Kconfig*'; then
+	run_ok "7.3-series: series.config is honoured" "$TOP/kernel/honoured" \
+		"$TOP/kernel/config/series.config" "$OUT/7.3-series/config"
+	is "$(grep -c "$option" "$OUT/7.3/config" || true)" 0 "7.3 does not have it"
+else
+	skip "7.3-series: series.config is honoured" "the series has no $option"
+fi
+if git -C "$TREE" rev-parse -q --verify series:tools/testing/selftests/hyperv >/dev/null; then
+	is "$(readelf -lW "$OUT/selftest/hyperv_mmio" | grep -c -e LOAD -e INTERP |
+		sed 's/^[1-9].*/some/')" some "the selftest is a program"
+	is "$(readelf -lW "$OUT/selftest/hyperv_mmio" | grep -c INTERP || true)" 0 \
+		"that needs no libraries"
+else
+	skip "the selftest is a program that needs no libraries" "the series has no selftest"
+fi
+
+# Nothing is built twice.
+before=$(stat -c '%n %Y' "$OUT"/7.3*/bzImage "$OUT/obj/vmlinux")
+is "$("$TOP/kernel/build" 7.3-nofix 7.3 7.3-series 2>&1)" 'build: 7.3-nofix: up to date
+build: 7.3: up to date
+build: 7.3-series: up to date' "again, all are up to date"
+is "$(stat -c '%n %Y' "$OUT"/7.3*/bzImage "$OUT/obj/vmlinux")" "$before" "and not touched"
+run_fails "no such kernel: '7.4'" "a kernel that there is not" "$TOP/kernel/build" 7.4
+
+# A fragment that is not honoured.
+printf 'CONFIG_A=y\n# CONFIG_B is not set\n' >"$T/config"
+printf '# A comment\nCONFIG_A=y\n# CONFIG_B is not set\n# CONFIG_C is not set\n' >"$T/good"
+run_ok "a fragment that is honoured" "$TOP/kernel/honoured" "$T/good" "$T/config"
+for line in CONFIG_A=m CONFIG_B=y CONFIG_C=y '# CONFIG_A is not set'; do
+	echo "$line" >"$T/bad"
+	run_fails "'$line' is not honoured" "$line is not" \
+		"$TOP/kernel/honoured" "$T/bad" "$T/config"
+done
+
+diag "$(cat "$OUT/timings")"
+diag "$(awk '$2 == "first" { f = $3 } !($1 in s) { s[$1] = $3 } END {
+	for (v in s) sum += s[v]
+	if (f) printf "all three took %.2f times the first", sum / f }' "$OUT/timings")"
+done_testing
