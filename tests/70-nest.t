@@ -146,11 +146,21 @@ if [ "$accel" = tcg ]; then
 	is "$(had b-next rc) $(had b-next console)" '0 alive' \
 		"the next job runs in a new one"
 	rm -rf "$T/jobs"
+
+	# What runs the jobs stops, as in an inner host that froze.
+	# shellcheck disable=SC2016
+	job frozen 'kill -STOP $PPID; sleep 60'
+	echo 1 >"$T/jobs/frozen/deadline"
+	GRACE=3 nest/run "$T/jobs" >/dev/null 2>&1 || true
+	is "$(had frozen rc)" 125 "an inner host freezes: its job gets 125"
+	like "$(had frozen why)" '^the inner host stopped answering' "and why"
+	rm -rf "$T/jobs"
 else
 	skip "an inner host dies" "hardware KVM works here: there is none"
 fi
 
 # users: the processes that are at work in $work.
+work=
 users() {
 	grep -ls "$work/" /proc/[0-9]*/cmdline || true
 	find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -lname "$work/*" 2>/dev/null ||
@@ -159,7 +169,7 @@ users() {
 
 # interrupted HOW RUN BUILD: such a run leaves no process and no folder behind.
 interrupted() {
-	local pid work i
+	local pid i
 	job sleeper 'echo there; exec sleep 1000'
 	V=1 "$2" "$T/jobs" >/dev/null 2>"$T/progress" &
 	pid=$!
@@ -167,8 +177,10 @@ interrupted() {
 		! grep -qx there "$T/progress" || break
 		sleep 0.1
 	done
-	work=$(find "$3/nest" -maxdepth 1 -name 'run.*' \
-		-newer "$T/jobs/sleeper/job")
+	# Others may be running something, too.
+	for work in "$3"/nest/run.*; do
+		tar -tf "$work/0/in.tar" 2>/dev/null | grep ^sleeper/ >/dev/null && break
+	done
 	is "$(grep -cx there "$T/progress")" 1 "$1: V=1 shows the console live"
 	is "$([ -z "$(users)" ] || echo some)" some "$1: a run at work has processes"
 	kill -TERM "$pid"
@@ -182,5 +194,15 @@ interrupted "$accel" nest/run "$BUILD"
 if [ -e "$T/top/build/nest/probe" ] && [ "$accel" = tcg ]; then
 	PATH=$T/bin:$PATH interrupted "as if kvm" "$T/top/nest/run" "$T/top/build"
 fi
+
+# An inner host that does not come up, tried again; then the reason is said.
+job never true
+pretend 'echo booting >&2; exec sleep 60' >/dev/null
+: >"$T/starts"
+run_fails 'stopped answering; its last words: booting; see' \
+	"an inner host that never comes up is given up" \
+	env PATH="$T/bin:$PATH" ACCEL=tcg BOOT=1 JOBS=1 "$T/top/nest/run" "$T/jobs"
+is "$(wc -l <"$T/starts")" 3 "after three tries"
+rm -rf "$T/jobs"
 
 done_testing
