@@ -17,7 +17,7 @@ check: ## every test; the last line counts them (T="20-tree 40-lint" for some)
 	@tests/run $(T)
 
 tree: ## build/linux-7.3, a git tree: tag base, tag nofix, branch series
-	@kernel/tree
+	@kernel/tree --exact
 
 series: ## write patches/ back from the tree (SIGNOFF=1: a signed copy to send)
 	@kernel/export $(if $(SIGNOFF),--signoff)

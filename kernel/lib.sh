@@ -10,6 +10,8 @@ JOBS=${JOBS:-$(nproc)}
 # The series' base, and with LINUX=<tree> the name for a tree of the user's.
 BASE=${BASE:-7.3}
 export TOP BUILD CACHE JOBS BASE
+# A make that called us is not to talk to the kernel's.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 [ -z "${LINUX:-}" ] || BASE=local
 mkdir -p "$CACHE"
 
