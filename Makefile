@@ -32,4 +32,4 @@ kunit: ## the series' KUnit tests on x86_64 and arm64, in QEMU
 	@kernel/kunit
 
 clean: ## remove what was built, but not the downloads nor the tree you work in
-	@rm -rf build/kernel build/kunit build/lint build/nest build/demo build/check build/src
+	@rm -rf build/kernel build/kunit build/lint build/lint-local build/nest build/demo build/check build/src

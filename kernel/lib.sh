@@ -39,6 +39,7 @@ need() {
 	say "installing ${missing[*]}"
 	apt-get update -qq >"$BUILD/apt.log" 2>&1 || true
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+		-o DPkg::Lock::Timeout=300 \
 		--no-install-recommends "${missing[@]}" >>"$BUILD/apt.log" 2>&1 ||
 		die "apt-get install ${missing[*]} failed; see $BUILD/apt.log"
 }

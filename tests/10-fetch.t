@@ -8,8 +8,11 @@ tmpdir
 unset LINUX BASE
 
 # A home of its own, with the indexes that are here.
-"$TOP/kernel/getdeb" debian-archive-keyring >/dev/null 2>&1 ||
-	plan skip_all "no package can be had from this machine's apt mirror"
+# Only a mirror out of reach is no fault of what is tested.
+if ! why=$("$TOP/kernel/getdeb" debian-archive-keyring 2>&1 >/dev/null) &&
+	[[ $why = *"no package index could be read"* ]]; then
+	plan skip_all "$why"
+fi
 H=$T/home
 mkdir -p "$H/build"
 cp -r "$TOP/kernel" "$H/"

@@ -5,9 +5,9 @@
 . "$(dirname "$0")/lib.sh"
 
 for arch in x86_64 arm64; do
-	VERDICTS=0
+	PASSED=0
 	verdicts "$TOP/kernel/kunit" "$arch"
-	run_ok "at least 25 cases on $arch" test "$VERDICTS" -ge 25
+	run_ok "at least 25 cases on $arch" test "$PASSED" -ge 25
 done
 run_fails "no such architecture: 'vax'" "an unknown architecture is named" \
 	"$TOP/kernel/kunit" vax

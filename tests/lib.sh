@@ -97,18 +97,19 @@ skip() {
 }
 
 # verdicts COMMAND...: a test for each of its lines "pass|fail|skip WHAT[: WHY]",
-# and one for its exit status. Adds their number to VERDICTS.
+# and one for its exit status. Adds the number that pass to PASSED.
 verdicts() {
 	local verdict what rc=0 out=$BUILD/check/${0##*/}.verdicts
 	mkdir -p "$BUILD/check"
 	"$@" >"$out" || rc=$?
 	while read -r verdict what; do
 		case $verdict in
-		pass) ok "$what" ;;
+		pass)
+			ok "$what"
+			PASSED=$((${PASSED:-0} + 1)) ;;
 		skip) skip "${what%: *}" "${what##*: }" ;;
 		*) not_ok "$verdict $what" </dev/null ;;
 		esac
-		VERDICTS=$((${VERDICTS:-0} + 1))
 	done <"$out"
 	is "$rc" 0 "it succeeds: ${*##*/}"
 }
