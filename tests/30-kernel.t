@@ -52,9 +52,9 @@ else
 	skip "7.3-series: series.config is honoured" "the series has no $option"
 fi
 if git -C "$TREE" rev-parse -q --verify series:tools/testing/selftests/hyperv >/dev/null; then
-	is "$(readelf -lW "$OUT/$BASE-series/selftest/hyperv_mmio" | grep -c -e LOAD -e INTERP |
+	is "$(readelf -lW "$OUT/7.3-series/selftest/hyperv_mmio" | grep -c -e LOAD -e INTERP |
 		sed 's/^[1-9].*/some/')" some "the selftest is a program"
-	is "$(readelf -lW "$OUT/$BASE-series/selftest/hyperv_mmio" | grep -c INTERP || true)" 0 \
+	is "$(readelf -lW "$OUT/7.3-series/selftest/hyperv_mmio" | grep -c INTERP || true)" 0 \
 		"that needs no libraries"
 else
 	skip "the selftest is a program that needs no libraries" "the series has no selftest"
