@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where a Hyper-V host puts RAM, the MMIO windows and the framebuffer: the
+ * rule as measured on real hosts, and nothing else. Pure.
+ */
+#ifndef HVHOST_LAYOUT_H
+#define HVHOST_LAYOUT_H
+
+#include "types.h"
+
+#define LAYOUT_MAX_RANGES	16
+
+enum layout_arch { LAYOUT_X86, LAYOUT_ARM64 };
+
+/* What the user asks for, in the host's own words. */
+struct layout_request {
+	enum layout_arch arch;
+	int generation;			/* 1 or 2 */
+	u64 memory;			/* bytes of RAM */
+	u64 low_mmio;			/* Set-VM -LowMemoryMappedIoSpace, 0: default */
+	u64 high_mmio;			/* size, 0: default */
+	bool no_high_mmio;		/* a zero-length range at 4 GiB instead */
+	bool not_windows;		/* low_mmio below what Windows takes */
+	u32 width, height;		/* Set-VMVideo, 0: default */
+	/* The escape: these in place of what the rule says; may be nonsense. */
+	bool crs_given, fb_given;
+	struct range crs[LAYOUT_MAX_RANGES];
+	int crs_count;
+	struct range fb;		/* {0, 0}: no framebuffer known */
+};
+
+struct layout {
+	int generation;
+	/* RAM; ram[1] lies above 4 GiB and high MMIO and may be absent */
+	struct range ram[2];
+	int ram_count;
+	/* _CRS, in the order and with the nonsense that was asked for: a range
+	 * whose end is below its start is empty or inverted as it stands
+	 */
+	struct range crs[LAYOUT_MAX_RANGES];
+	int crs_count;
+	u64 max_fb;			/* bytes that the framebuffer may need */
+	u32 mmio_megabytes;		/* max_fb as the synthvid offer says it */
+	struct range fb;		/* where the host keeps it, max_fb long */
+	struct range fb_firmware;	/* as screen_info says on Gen2 */
+	struct range vga_bar;		/* Gen1 */
+	/* What a guest should make of it: */
+	struct range usable[LAYOUT_MAX_RANGES];	/* sorted, disjoint, no hole */
+	int usable_count;
+	struct range reserve;		/* to be kept for the framebuffer */
+	bool has_reserve;
+};
+
+int layout_make(const struct layout_request *req, struct layout *out,
+		char *why, size_t why_len);
+
+#endif
