@@ -35,6 +35,9 @@ struct options {
 	struct layout_request layout;
 };
 
+struct hyperv;
+struct vmbus;
+
 struct vm {
 	const struct options *opt;
 	struct layout layout;
@@ -42,10 +45,15 @@ struct vm {
 	int kvm_fd, vm_fd;
 	int cpu_fd[VM_MAX_CPUS];
 	/* Held by whoever handles an exit, a timer or input: device code
-	 * never runs twice at once.
+	 * never runs twice at once. Recursive.
 	 */
 	pthread_mutex_t lock;
+	struct hyperv *hyperv;
+	struct vmbus *bus;
 };
+
+int vm_init(struct vm *vm);
+int vm_start(struct vm *vm);
 
 /*
  * Ports and MMIO. A handler gets accesses of 1, 2 or 4 bytes (MMIO: 8 too)
@@ -62,6 +70,8 @@ int vm_irq_line(struct vm *vm, u32 gsi, int level);
 
 /* End the run; the first one to say so decides. Safe in any thread. */
 void vm_end(struct vm *vm, enum vm_end how, const char *why);
+int vm_end_fd(void);
+enum vm_end vm_ended(const char **why);
 
 /* Devices and tables, each in a file of its own name. 0 or -errno, said. */
 int serial_init(struct vm *vm);		/* COM1; stdin to stdout */

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The virtual machine: KVM, its RAM, vCPU threads, ports and MMIO. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "hyperv.h"
+#include "trace.h"
+#include "vm.h"
+
+/*
+ * Three pages that KVM on Intel wants for itself; in the vTPM hole, where no
+ * guest is given anything.
+ */
+#define TSS_GPA		0xfffbd000ul
+#define IDENTITY_GPA	0xfffbc000ul
+
+#define MAX_IO		32
+
+/* What makes a vCPU thread leave KVM_RUN. */
+#define SIG_KICK	SIGUSR1
+
+struct io_region {
+	u64 start, size;
+	vm_io_fn fn;
+	void *opaque;
+};
+
+struct cpu {
+	struct vm *vm;
+	u32 index;
+	struct kvm_run *run;
+	pthread_t thread;
+};
+
+/* What only this file needs to know of the VM; there is one a process. */
+static struct {
+	struct cpu cpu[VM_MAX_CPUS];
+	struct io_region port[MAX_IO], mmio[MAX_IO];
+	int ports, mmios;
+	pthread_mutex_t end_lock;
+	bool ended;
+	enum vm_end how;
+	char why[160];
+	int end_fd;
+} state = {
+	.end_lock = PTHREAD_MUTEX_INITIALIZER,
+	.end_fd = -1,
+};
+
+static int fail(const char *what)
+{
+	int err = errno;
+
+	fprintf(stderr, "hvhost: %s: %s\n", what, strerror(err));
+	return -err;
+}
+
+/**
+ * vm_end() - End the run.
+ * @vm:		The VM
+ * @how:	The exit status
+ * @why:	In words, for the trace
+ *
+ * The first one to say so decides. May be called in any thread, with or
+ * without the VM's lock; returns at once.
+ */
+void vm_end(struct vm *vm, enum vm_end how, const char *why)
+{
+	u64 one = 1;
+	int i;
+
+	pthread_mutex_lock(&state.end_lock);
+	if (!state.ended) {
+		state.how = how;
+		snprintf(state.why, sizeof(state.why), "%s", why);
+		__atomic_store_n(&state.ended, true, __ATOMIC_SEQ_CST);
+		if (write(state.end_fd, &one, sizeof(one)) < 0)
+			_exit(VM_HOST_ERROR);
+		for (i = 0; i < vm->opt->cpus; i++)
+			if (state.cpu[i].thread)
+				pthread_kill(state.cpu[i].thread, SIG_KICK);
+	}
+	pthread_mutex_unlock(&state.end_lock);
+}
+
+/**
+ * vm_end_fd() - A file that becomes readable when the run has ended.
+ *
+ * Return: the descriptor.
+ */
+int vm_end_fd(void)
+{
+	return state.end_fd;
+}
+
+/**
+ * vm_ended() - How the run ended.
+ * @why:	Set to the reason in words
+ *
+ * Return: the exit status. To be asked once vm_end_fd() is readable.
+ */
+enum vm_end vm_ended(const char **why)
+{
+	pthread_mutex_lock(&state.end_lock);
+	pthread_mutex_unlock(&state.end_lock);
+	*why = state.why;
+	return state.how;
+}
+
+static int add_region(struct io_region *table, int *count, u64 start, u64 size,
+		      vm_io_fn fn, void *opaque)
+{
+	int i;
+
+	if (!size || start + size < start)
+		return -EINVAL;
+	for (i = 0; i < *count; i++)
+		if (start < table[i].start + table[i].size &&
+		    table[i].start < start + size)
+			return -EBUSY;
+	if (*count == MAX_IO)
+		return -ENOSPC;
+	table[(*count)++] = (struct io_region) { start, size, fn, opaque };
+	return 0;
+}
+
+/**
+ * vm_add_ports() - Handle I/O ports.
+ * @vm:		The VM
+ * @first:	First port
+ * @count:	How many
+ * @fn:		Called with the lock held, offsets count from @first
+ * @opaque:	For @fn
+ *
+ * Return: 0, -EBUSY if a port is taken, -ENOSPC, -EINVAL.
+ */
+int vm_add_ports(struct vm *vm, u16 first, u16 count, vm_io_fn fn, void *opaque)
+{
+	(void)vm;
+	return add_region(state.port, &state.ports, first, count, fn, opaque);
+}
+
+/**
+ * vm_add_mmio() - Handle guest physical addresses that are no RAM.
+ * @vm:		The VM
+ * @gpa:	First address
+ * @size:	Bytes
+ * @fn:		Called with the lock held, offsets count from @gpa
+ * @opaque:	For @fn
+ *
+ * Return: 0, -EBUSY if it overlaps another, -ENOSPC, -EINVAL.
+ */
+int vm_add_mmio(struct vm *vm, u64 gpa, u64 size, vm_io_fn fn, void *opaque)
+{
+	(void)vm;
+	return add_region(state.mmio, &state.mmios, gpa, size, fn, opaque);
+}
+
+/* Hand one access on; reads of what nobody handles are all ones. */
+static void dispatch(struct vm *vm, const struct io_region *table, int count,
+		   u64 addr, bool write, void *data, unsigned int size)
+{
+	u64 value = 0;
+	int i;
+
+	for (i = 0; i < count; i++) {
+		const struct io_region *r = &table[i];
+
+		if (addr < r->start || addr - r->start >= r->size ||
+		    size > r->size - (addr - r->start))
+			continue;
+		if (write)
+			memcpy(&value, data, size);
+		pthread_mutex_lock(&vm->lock);
+		r->fn(r->opaque, addr - r->start, write, &value, size);
+		pthread_mutex_unlock(&vm->lock);
+		if (!write)
+			memcpy(data, &value, size);
+		return;
+	}
+	if (!write)
+		memset(data, 0xff, size);
+}
+
+/**
+ * vm_irq_line() - Set the level of an interrupt line.
+ * @vm:		The VM
+ * @gsi:	Pin of the IOAPIC, or what a route leads to
+ * @level:	0 or 1
+ *
+ * Return: 0 or -errno.
+ */
+int vm_irq_line(struct vm *vm, u32 gsi, int level)
+{
+	struct kvm_irq_level irq = { .irq = gsi, .level = level };
+
+	return ioctl(vm->vm_fd, KVM_IRQ_LINE, &irq) < 0 ? -errno : 0;
+}
+
+static int add_ram(struct vm *vm)
+{
+	u64 shared = hyperv_shared_bit(vm);
+	u32 slot = 0;
+	int i, err;
+
+	for (i = 0; i < vm->layout.ram_count; i++) {
+		const struct range *r = &vm->layout.ram[i];
+		struct kvm_userspace_memory_region region = {
+			.slot = slot++,
+			.guest_phys_addr = r->start,
+			.memory_size = r->end - r->start + 1,
+		};
+		void *p;
+
+		p = mmap(NULL, region.memory_size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (p == MAP_FAILED)
+			return fail("no memory for the guest's RAM");
+		region.userspace_addr = (u64)(unsigned long)p;
+		if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
+			return fail("KVM does not take the guest's RAM");
+		err = mem_add(&vm->mem, r->start, region.memory_size, p);
+		if (err)
+			return err;
+		if (!shared)
+			continue;
+		region.slot = slot++;
+		region.guest_phys_addr |= shared;
+		if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
+			return fail("KVM does not take the shared RAM's place");
+	}
+	return 0;
+}
+
+static int init_cpu(struct vm *vm, u32 index, int run_size)
+{
+	struct cpu *cpu = &state.cpu[index];
+	int fd;
+
+	cpu->vm = vm;
+	cpu->index = index;
+	fd = ioctl(vm->vm_fd, KVM_CREATE_VCPU, (unsigned long)index);
+	if (fd < 0)
+		return fail("KVM makes no vCPU");
+	vm->cpu_fd[index] = fd;
+	cpu->run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			0);
+	if (cpu->run == MAP_FAILED)
+		return fail("cannot map a vCPU's state");
+	return hyperv_init_cpu(vm, index);
+}
+
+/**
+ * vm_init() - Make the VM: RAM, interrupt controllers, vCPUs.
+ * @vm:		The VM; ->opt and ->layout are filled in, all else is zero
+ *
+ * Return: 0, or -errno after having said what failed.
+ */
+int vm_init(struct vm *vm)
+{
+	unsigned long identity = IDENTITY_GPA;
+	pthread_mutexattr_t attr;
+	int version, run_size, i, err;
+
+	/* A device may end up in another, or in itself through an interrupt. */
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&vm->lock, &attr);
+	state.end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (state.end_fd < 0)
+		return fail("eventfd");
+
+	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm->kvm_fd < 0)
+		return fail("cannot open /dev/kvm");
+	version = ioctl(vm->kvm_fd, KVM_GET_API_VERSION, 0);
+	if (version != KVM_API_VERSION) {
+		fprintf(stderr, "hvhost: /dev/kvm has API version %d, not %d\n",
+			version, KVM_API_VERSION);
+		return -EINVAL;
+	}
+	vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0ul);
+	if (vm->vm_fd < 0)
+		return fail("KVM makes no VM");
+	/* Before the vCPUs; AMD needs neither. */
+	ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, TSS_GPA);
+	ioctl(vm->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity);
+	if (ioctl(vm->vm_fd, KVM_CREATE_IRQCHIP, 0ul) < 0)
+		return fail("KVM makes no interrupt controllers");
+	err = hyperv_init(vm);
+	if (err)
+		return err;
+	err = add_ram(vm);
+	if (err)
+		return err;
+	run_size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (run_size < (int)sizeof(struct kvm_run))
+		return fail("KVM does not tell the size of a vCPU's state");
+	for (i = 0; i < vm->opt->cpus; i++) {
+		err = init_cpu(vm, i, run_size);
+		if (err)
+			return err;
+	}
+	return hyperv_route_sints(vm);
+}
+
+static void kicked(int sig)
+{
+	(void)sig;
+}
+
+/* An exit that ends the run because KVM or we are at a loss. */
+static void lost(struct vm *vm, u32 index, const struct kvm_run *run)
+{
+	struct kvm_regs regs;
+	char why[120];
+
+	if (ioctl(vm->cpu_fd[index], KVM_GET_REGS, &regs) < 0)
+		memset(&regs, 0, sizeof(regs));
+	snprintf(why, sizeof(why), "vCPU %u: KVM exit %u, detail %llx, rip %llx",
+		 index, run->exit_reason,
+		 run->exit_reason == KVM_EXIT_INTERNAL_ERROR ?
+			(u64)run->internal.suberror :
+			(u64)run->fail_entry.hardware_entry_failure_reason,
+		 regs.rip);
+	vm_end(vm, VM_HOST_ERROR, why);
+}
+
+static void port_exit(struct vm *vm, struct kvm_run *run)
+{
+	u8 *data = (u8 *)run + run->io.data_offset;
+	u32 i;
+
+	for (i = 0; i < run->io.count; i++, data += run->io.size)
+		dispatch(vm, state.port, state.ports, run->io.port,
+		       run->io.direction == KVM_EXIT_IO_OUT, data,
+		       run->io.size);
+}
+
+static void event_exit(struct vm *vm, const struct kvm_run *run)
+{
+	switch (run->system_event.type) {
+	case KVM_SYSTEM_EVENT_SHUTDOWN:
+		vm_end(vm, VM_POWEROFF, "the guest asked KVM to power off");
+		break;
+	case KVM_SYSTEM_EVENT_RESET:
+		vm_end(vm, VM_RESET, "the guest wrote the reset MSR");
+		break;
+	case KVM_SYSTEM_EVENT_CRASH:
+		/* It tells that it panics; a kdump kernel may follow. */
+		trace_begin("crash");
+		trace_end();
+		break;
+	default:
+		trace_bad("kvm", "system event", run->system_event.type);
+	}
+}
+
+static void handle_exit(struct vm *vm, u32 index, struct kvm_run *run)
+{
+	bool ours;
+
+	switch (run->exit_reason) {
+	case KVM_EXIT_IO:
+	case KVM_EXIT_HYPERV:
+	case KVM_EXIT_X86_WRMSR:
+		pthread_mutex_lock(&vm->lock);
+		ours = hyperv_exit(vm, index, run);
+		pthread_mutex_unlock(&vm->lock);
+		if (ours)
+			break;
+		if (run->exit_reason == KVM_EXIT_IO)
+			port_exit(vm, run);
+		else
+			lost(vm, index, run);
+		break;
+	case KVM_EXIT_MMIO:
+		dispatch(vm, state.mmio, state.mmios,
+		       run->mmio.phys_addr & ~hyperv_shared_bit(vm),
+		       run->mmio.is_write, run->mmio.data, run->mmio.len);
+		break;
+	case KVM_EXIT_INTR:
+	case KVM_EXIT_HLT:
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+		break;
+	case KVM_EXIT_SHUTDOWN:
+		vm_end(vm, VM_TRIPLE_FAULT, "triple fault");
+		break;
+	case KVM_EXIT_SYSTEM_EVENT:
+		event_exit(vm, run);
+		break;
+	default:
+		lost(vm, index, run);
+	}
+}
+
+static void *cpu_main(void *arg)
+{
+	struct cpu *cpu = arg;
+	struct vm *vm = cpu->vm;
+	int fd = vm->cpu_fd[cpu->index];
+
+	while (!__atomic_load_n(&state.ended, __ATOMIC_SEQ_CST)) {
+		if (ioctl(fd, KVM_RUN, 0ul) < 0) {
+			/* EAGAIN: an AP that waits for its SIPI was kicked. */
+			if (errno == EINTR || errno == EAGAIN)
+				continue;
+			fprintf(stderr, "hvhost: KVM_RUN: %s\n",
+				strerror(errno));
+			vm_end(vm, VM_HOST_ERROR, "KVM_RUN failed");
+			break;
+		}
+		handle_exit(vm, cpu->index, cpu->run);
+	}
+	return NULL;
+}
+
+/**
+ * vm_start() - Let the vCPUs run, each in a thread of its own.
+ * @vm:		The VM, vCPU 0's registers set
+ *
+ * Return: 0, or -errno after having said what failed.
+ */
+int vm_start(struct vm *vm)
+{
+	struct sigaction act = { .sa_handler = kicked };
+	int i, err;
+
+	sigaction(SIG_KICK, &act, NULL);
+	for (i = 0; i < vm->opt->cpus; i++) {
+		err = pthread_create(&state.cpu[i].thread, NULL, cpu_main,
+				     &state.cpu[i]);
+		if (err) {
+			errno = err;
+			return fail("no thread for a vCPU");
+		}
+	}
+	return 0;
+}
