@@ -7,6 +7,7 @@
  * the guest's SynIC pages; and the hypercalls that it does not know reach us,
  * through a hypercall page of our own.
  */
+#include <assert.h>
 #include <errno.h>
 #include <linux/kvm.h>
 #include <stdio.h>
@@ -132,7 +133,7 @@ struct hyperv {
 	u64 shared_bit;
 };
 
-_Static_assert(sizeof(struct hv_message) == 256, "a message slot");
+static_assert(sizeof(struct hv_message) == 256, "a message slot");
 
 static int fail(const char *what)
 {

@@ -16,12 +16,10 @@ typedef __s64 s64;
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define __packed	__attribute__((packed))
-#define __noreturn	__attribute__((noreturn))
-#define __printf(f, a)	__attribute__((format(printf, f, a)))
 
-#define KIB	(1ull << 10)
-#define MIB	(1ull << 20)
-#define GIB	(1ull << 30)
+#define KIB	1024ull
+#define MIB	(1024 * KIB)
+#define GIB	(1024 * MIB)
 
 #define HV_PAGE_SIZE	4096u
 

@@ -167,7 +167,7 @@ int vm_add_mmio(struct vm *vm, u64 gpa, u64 size, vm_io_fn fn, void *opaque)
 
 /* Hand one access on; reads of what nobody handles are all ones. */
 static void dispatch(struct vm *vm, const struct io_region *table, int count,
-		   u64 addr, bool write, void *data, unsigned int size)
+		     u64 addr, bool write, void *data, unsigned int size)
 {
 	u64 value = 0;
 	int i;
@@ -342,8 +342,8 @@ static void port_exit(struct vm *vm, struct kvm_run *run)
 
 	for (i = 0; i < run->io.count; i++, data += run->io.size)
 		dispatch(vm, state.port, state.ports, run->io.port,
-		       run->io.direction == KVM_EXIT_IO_OUT, data,
-		       run->io.size);
+			 run->io.direction == KVM_EXIT_IO_OUT, data,
+			 run->io.size);
 }
 
 static void event_exit(struct vm *vm, const struct kvm_run *run)
@@ -385,8 +385,8 @@ static void handle_exit(struct vm *vm, u32 index, struct kvm_run *run)
 		break;
 	case KVM_EXIT_MMIO:
 		dispatch(vm, state.mmio, state.mmios,
-		       run->mmio.phys_addr & ~hyperv_shared_bit(vm),
-		       run->mmio.is_write, run->mmio.data, run->mmio.len);
+			 run->mmio.phys_addr & ~hyperv_shared_bit(vm),
+			 run->mmio.is_write, run->mmio.data, run->mmio.len);
 		break;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_HLT:
