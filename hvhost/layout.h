@@ -45,10 +45,16 @@ struct layout {
 	struct range fb_firmware;	/* as screen_info says on Gen2 */
 	struct range vga_bar;		/* Gen1 */
 	/* What a guest should make of it: */
-	struct range usable[LAYOUT_MAX_RANGES];	/* sorted, disjoint, no hole */
+	/* sorted, disjoint, without the hole, which can cut one in two */
+	struct range usable[LAYOUT_MAX_RANGES + 1];
 	int usable_count;
 	struct range reserve;		/* to be kept for the framebuffer */
 	bool has_reserve;
+	/* The same for a guest that firmware, or kexec, tells of fb_firmware:
+	 * reserve, grown over what overlaps it, and what lies apart from it
+	 */
+	struct range told_reserve, told_extra;
+	bool has_told_reserve, has_told_extra;
 };
 
 int layout_make(const struct layout_request *req, struct layout *out,
