@@ -28,6 +28,7 @@ struct vmbus_config {
 	u32 max_version;	/* (major << 16) | minor */
 	u32 cpus;
 	bool isolated;		/* offer only what an isolated VM may use */
+	u64 shared_bit;		/* an isolated VM's mark on shared GPAs, or 0 */
 };
 
 /* A device behind a channel. Every callback runs under the VM's lock. */
@@ -44,6 +45,8 @@ struct vmbus_device {
 	/* One packet from the guest, copied out of the ring */
 	void (*packet)(struct vmbus_device *dev, u16 type, u16 flags,
 		       u64 transaction, const u8 *payload, size_t len);
+	/* After vmbus_send() said -EAGAIN: try again */
+	void (*room)(struct vmbus_device *dev);
 	void *opaque;
 };
 
@@ -65,5 +68,8 @@ u16 vmbus_hv_signal(struct vmbus *bus, u32 connection, u16 flag);
 /* Host to guest, as an inband packet; -EAGAIN: the ring is full. */
 int vmbus_send(struct vmbus_channel *chan, u16 type, u16 flags, u64 transaction,
 	       const void *payload, size_t len);
+
+/* Go on with what a guest that never stops sending left undone. */
+void vmbus_poll(struct vmbus *bus);
 
 #endif
