@@ -47,12 +47,12 @@ static void refused(const char *want, struct layout_request req)
 
 #define refused(want, ...) refused(want, (struct layout_request) { __VA_ARGS__ })
 
-#define assert_range(r, s, e) do { \
-	assert_uint_equal((r).start, s); \
-	assert_uint_equal((r).end, e); \
-} while (0)
-
-#define assert_uint_equal(a, b) assert_int_equal(a, b)
+static void assert_range(struct range r, u64 start, u64 end)
+{
+	if (r.start != start || r.end != end)
+		fail_msg("range is %#llx-%#llx, not %#llx-%#llx", r.start,
+			 r.end, start, end);
+}
 
 static u64 size(struct range r)
 {
@@ -70,7 +70,7 @@ static void gen2_default(void **state)
 	assert_range(l.crs[1], 0xfe0000000, 0xfffffffff);
 	assert_int_equal(l.usable_count, 2);
 	assert_range(l.usable[0], 0xf8000000, 0xfed3ffff);
-	assert_uint_equal(size(l.usable[0]) * 4, 437 * MIB);
+	assert_int_equal(size(l.usable[0]) * 4, 437 * MIB);
 	assert_range(l.usable[1], 0xfe0000000, 0xfffffffff);
 	assert_int_equal(l.mmio_megabytes, 8);
 	assert_range(l.fb, 0xf8000000, 0xf87fffff);
@@ -89,7 +89,7 @@ static void gen1_default(void **state)
 
 	(void)state;
 	assert_range(l.crs[0], 0xf8000000, 0xfffbffff);
-	assert_uint_equal(size(l.crs[0]), 128 * MIB - 256 * KIB);
+	assert_int_equal(size(l.crs[0]), 128 * MIB - 256 * KIB);
 	assert_range(l.crs[1], 0xfe0000000, 0xfffffffff);
 	assert_range(l.usable[0], 0xf8000000, 0xfed3ffff);
 	assert_range(l.vga_bar, 0xf8000000, 0xfbffffff);
@@ -133,7 +133,7 @@ static void gen2_8k(void **state)
 
 	(void)state;
 	assert_int_equal(7680 * 4320 * 4 * 100ull / MIB, 12656);
-	assert_uint_equal(l.max_fb, 128 * MIB);
+	assert_int_equal(l.max_fb, 128 * MIB);
 	assert_int_equal(l.mmio_megabytes, 128);
 	assert_range(l.crs[0], 0xf0000000, TOP);
 	assert_range(l.fb, 0xf0000000, 0xf7ffffff);
