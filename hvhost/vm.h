@@ -73,8 +73,13 @@ void vm_end(struct vm *vm, enum vm_end how, const char *why);
 int vm_end_fd(void);
 enum vm_end vm_ended(const char **why);
 
+/* Ask the guest to shut down; called by the serial port, lock held. */
+void host_request_shutdown(struct vm *vm);
+
 /* Devices and tables, each in a file of its own name. 0 or -errno, said. */
 int serial_init(struct vm *vm);		/* COM1; stdin to stdout */
+void serial_stop(struct vm *vm);	/* all is written, the terminal as it was */
+void serial_flush(struct vm *vm);	/* the rest, at the end */
 int rtc_init(struct vm *vm);		/* CMOS clock */
 int pci_init(struct vm *vm);		/* legacy PCI, Gen1 only */
 int acpi_init(struct vm *vm);		/* PM registers, reset register */
@@ -89,6 +94,8 @@ int acpi_init(struct vm *vm);		/* PM registers, reset register */
 
 int acpi_write_tables(struct vm *vm);
 int boot_load(struct vm *vm, u64 *entry, u64 *zero_page);
+/* The 64-bit entry state of vCPU 0, after boot_load(). */
+int boot_set_cpu(struct vm *vm, int cpu_fd);
 struct boot_params;
 /* EFI as Linux can tell (Gen2): writes the tables, fills in efi_info. */
 int efi_setup(struct vm *vm, struct boot_params *bp);

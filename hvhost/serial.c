@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * COM1, a 16550A. What the guest sends goes to stdout, what comes on stdin
+ * goes to the guest. Bytes leave at once, so the transmitter is always empty.
+ */
+#include <errno.h>
+#include <linux/serial_reg.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "serial.h"
+#include "trace.h"
+#include "vm.h"
+
+#define COM1_PORT	0x3f8
+#define COM1_IRQ	4
+#define IDLE_MS		100
+#define CTRL_A		1
+
+static struct serial com1;
+static struct termios saved;
+static bool terminal_saved;
+
+/**
+ * serial_drain() - Write out what the guest sent.
+ * @s:		The port
+ *
+ * When that cannot be done (the reader went away, say) it is dropped: the
+ * guest is not to suffer for it.
+ */
+void serial_drain(struct serial *s)
+{
+	unsigned int done = 0;
+
+	while (s->out_fd >= 0 && done < s->out_len) {
+		ssize_t n = write(s->out_fd, s->out + done, s->out_len - done);
+
+		if (n > 0)
+			done += n;
+		else if (n < 0 && errno == EAGAIN)
+			poll(&(struct pollfd) { s->out_fd, POLLOUT, 0 }, 1, -1);
+		else if (n == 0 || errno != EINTR)
+			break;
+	}
+	s->out_len = 0;
+}
+
+static void watch(struct serial *s, u8 c)
+{
+	unsigned int len;
+
+	if (!s->watch)
+		return;
+	len = strlen(s->watch);
+	if (s->last_len == len)
+		memmove(s->last, s->last + 1, --s->last_len);
+	s->last[s->last_len++] = c;
+	if (s->last_len == len && !memcmp(s->last, s->watch, len)) {
+		s->watch = NULL;
+		s->seen(s->opaque);
+	}
+}
+
+static void transmit(struct serial *s, u8 c)
+{
+	s->out[s->out_len++] = c;
+	if (c == '\n' || s->out_len == sizeof(s->out))
+		serial_drain(s);
+	watch(s, c);
+}
+
+static unsigned int fifo_size(const struct serial *s)
+{
+	return s->fcr & UART_FCR_ENABLE_FIFO ? SERIAL_FIFO : 1;
+}
+
+static void receive(struct serial *s, u8 c)
+{
+	if (s->fifo_len >= fifo_size(s)) {
+		s->overrun = true;
+		return;
+	}
+	s->fifo[(s->fifo_head + s->fifo_len++) % SERIAL_FIFO] = c;
+}
+
+/*
+ * Input waits until the guest listens for it: else what a script says at the
+ * start would be gone by the time a driver has reset the FIFO.
+ */
+static void take_waiting(struct serial *s)
+{
+	if (!(s->ier & UART_IER_RDI) || s->mcr & UART_MCR_LOOP)
+		return;
+	while (s->waiting_len && s->fifo_len < fifo_size(s)) {
+		receive(s, s->waiting[s->waiting_head]);
+		s->waiting_head = (s->waiting_head + 1) % SERIAL_WAITING;
+		s->waiting_len--;
+	}
+}
+
+/* The interrupt of highest priority, as IIR tells it */
+static u8 interrupt(const struct serial *s)
+{
+	if (s->ier & UART_IER_RLSI && s->overrun)
+		return UART_IIR_RLSI;
+	if (s->ier & UART_IER_RDI && s->fifo_len)
+		return UART_IIR_RDI;
+	if (s->ier & UART_IER_THRI && s->thre)
+		return UART_IIR_THRI;
+	return UART_IIR_NO_INT;
+}
+
+static void update(struct serial *s)
+{
+	int level;
+
+	take_waiting(s);
+	/* On a PC, OUT2 lets the interrupt through */
+	level = interrupt(s) != UART_IIR_NO_INT && s->mcr & UART_MCR_OUT2 &&
+		!(s->mcr & UART_MCR_LOOP);
+	if (level != s->level) {
+		s->level = level;
+		s->irq(s->opaque, level);
+	}
+}
+
+static u8 read_rx(struct serial *s)
+{
+	u8 c;
+
+	if (!s->fifo_len)
+		return 0;
+	c = s->fifo[s->fifo_head];
+	s->fifo_head = (s->fifo_head + 1) % SERIAL_FIFO;
+	s->fifo_len--;
+	return c;
+}
+
+static u8 read_msr(const struct serial *s)
+{
+	u8 msr = 0;
+
+	if (!(s->mcr & UART_MCR_LOOP))
+		return UART_MSR_DCD | UART_MSR_DSR | UART_MSR_CTS;
+	if (s->mcr & UART_MCR_RTS)
+		msr |= UART_MSR_CTS;
+	if (s->mcr & UART_MCR_DTR)
+		msr |= UART_MSR_DSR;
+	if (s->mcr & UART_MCR_OUT1)
+		msr |= UART_MSR_RI;
+	if (s->mcr & UART_MCR_OUT2)
+		msr |= UART_MSR_DCD;
+	return msr;
+}
+
+static u8 serial_read(struct serial *s, unsigned int reg)
+{
+	bool dlab = s->lcr & UART_LCR_DLAB;
+	u8 v;
+
+	switch (reg) {
+	case UART_RX:
+		return dlab ? s->dll : read_rx(s);
+	case UART_IER:
+		return dlab ? s->dlm : s->ier;
+	case UART_IIR:
+		v = interrupt(s);
+		if (v == UART_IIR_THRI)
+			s->thre = false;
+		if (s->fcr & UART_FCR_ENABLE_FIFO)
+			v |= 0xc0;
+		return v;
+	case UART_LCR:
+		return s->lcr;
+	case UART_MCR:
+		return s->mcr;
+	case UART_LSR:
+		v = UART_LSR_TEMT | UART_LSR_THRE;
+		if (s->fifo_len)
+			v |= UART_LSR_DR;
+		if (s->overrun)
+			v |= UART_LSR_OE;
+		s->overrun = false;
+		return v;
+	case UART_MSR:
+		return read_msr(s);
+	default:
+		return s->scr;
+	}
+}
+
+static void serial_write(struct serial *s, unsigned int reg, u8 v)
+{
+	bool dlab = s->lcr & UART_LCR_DLAB;
+
+	switch (reg) {
+	case UART_TX:
+		if (dlab) {
+			s->dll = v;
+			break;
+		}
+		if (s->mcr & UART_MCR_LOOP)
+			receive(s, v);
+		else
+			transmit(s, v);
+		/* Sent, so empty again. When that was known already, no new
+		 * edge is needed: the guest has yet to see the first.
+		 */
+		s->thre = true;
+		break;
+	case UART_IER:
+		if (dlab) {
+			s->dlm = v;
+			break;
+		}
+		/* Enabling it with an empty transmitter interrupts */
+		if (v & UART_IER_THRI && !(s->ier & UART_IER_THRI))
+			s->thre = true;
+		s->ier = v & 0x0f;
+		break;
+	case UART_FCR:
+		if ((v ^ s->fcr) & UART_FCR_ENABLE_FIFO ||
+		    v & UART_FCR_CLEAR_RCVR) {
+			s->fifo_len = 0;
+			s->overrun = false;
+		}
+		s->fcr = v & UART_FCR_ENABLE_FIFO ? v & 0xc9 : 0;
+		break;
+	case UART_LCR:
+		s->lcr = v;
+		break;
+	case UART_MCR:
+		s->mcr = v & 0x1f;
+		break;
+	case UART_SCR:
+		s->scr = v;
+		break;
+	}
+}
+
+/**
+ * serial_io() - The port's eight registers.
+ * @opaque:	The struct serial
+ * @offset:	Register
+ * @write:	Guest writes
+ * @value:	What it writes, or gets
+ * @size:	Only bytes do anything
+ */
+void serial_io(void *opaque, u64 offset, bool write, u64 *value,
+	       unsigned int size)
+{
+	struct serial *s = opaque;
+
+	if (!write)
+		*value = ~0ull;
+	if (size != 1 || offset > 7)
+		return;
+	if (write)
+		serial_write(s, offset, *value);
+	else
+		*value = serial_read(s, offset);
+	/* By far the most frequent access changes nothing but an overrun */
+	if (offset != UART_LSR || s->level)
+		update(s);
+}
+
+/**
+ * serial_input() - Give bytes to the guest.
+ * @s:		The port
+ * @p:		The bytes
+ * @len:	How many
+ *
+ * Return: how many were taken; the others are to be given again later.
+ */
+unsigned int serial_input(struct serial *s, const u8 *p, unsigned int len)
+{
+	unsigned int i;
+
+	for (i = 0; i < len && s->waiting_len < SERIAL_WAITING; i++)
+		s->waiting[(s->waiting_head + s->waiting_len++) %
+			   SERIAL_WAITING] = p[i];
+	update(s);
+	return i;
+}
+
+/* Ctrl-A x ends the run, Ctrl-A Ctrl-A is Ctrl-A. Returns what is left. */
+static unsigned int keys(struct vm *vm, u8 *p, unsigned int len)
+{
+	static bool escaped;
+	unsigned int i, n = 0;
+
+	for (i = 0; i < len; i++) {
+		if (escaped) {
+			escaped = false;
+			if (p[i] == 'x' || p[i] == 'X')
+				vm_end(vm, VM_POWEROFF, "Ctrl-A x");
+			else
+				p[n++] = p[i];
+		} else if (p[i] == CTRL_A) {
+			escaped = true;
+		} else {
+			p[n++] = p[i];
+		}
+	}
+	return n;
+}
+
+/*
+ * Reads stdin as the guest takes it, and flushes a line that does not end, a
+ * prompt for example, when it has stood for a moment.
+ */
+static void *serial_thread(void *opaque)
+{
+	struct pollfd in = { STDIN_FILENO, POLLIN, 0 };
+	bool tty = isatty(STDIN_FILENO);
+	unsigned int len = 0, done = 0;
+	struct vm *vm = opaque;
+	u8 buf[256];
+	ssize_t n;
+
+	for (;;) {
+		/* No more is read while some is left: do not spin on it */
+		if (poll(&in, done < len ? 0 : 1, IDLE_MS) > 0) {
+			n = read(in.fd, buf, sizeof(buf));
+			if (n > 0) {
+				done = 0;
+				len = tty ? keys(vm, buf, n) : n;
+			} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
+				in.fd = -1;	/* the end; poll() waits only */
+			}
+		}
+		pthread_mutex_lock(&vm->lock);
+		if (done < len)
+			done += serial_input(&com1, buf + done, len - done);
+		if (com1.out_len)
+			serial_drain(&com1);
+		pthread_mutex_unlock(&vm->lock);
+	}
+	return NULL;
+}
+
+static void set_irq(void *opaque, int level)
+{
+	vm_irq_line(opaque, COM1_IRQ, level);
+}
+
+static void seen(void *opaque)
+{
+	host_request_shutdown(opaque);
+}
+
+/**
+ * serial_flush() - Write out the rest and give the terminal back as it was.
+ * @vm:		The VM; its lock is held
+ *
+ * To be called before the process ends, however it does.
+ */
+void serial_flush(struct vm *vm)
+{
+	(void)vm;
+	serial_drain(&com1);
+	if (terminal_saved)
+		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+	terminal_saved = false;
+}
+
+static void raw_terminal(void)
+{
+	struct termios raw;
+
+	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &saved))
+		return;
+	raw = saved;
+	raw.c_iflag &= ~(ICRNL | INLCR | IGNCR | IXON | BRKINT | ISTRIP);
+	raw.c_lflag &= ~(ICANON | ECHO | ISIG | IEXTEN);
+	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+	terminal_saved = true;
+}
+
+/**
+ * serial_init() - Make COM1 and start to pass bytes.
+ * @vm:		The VM
+ *
+ * A terminal on stdin is raw from now until serial_flush().
+ *
+ * Return: 0 or -errno, said on stderr.
+ */
+int serial_init(struct vm *vm)
+{
+	const char *text = vm->opt->shutdown_on;
+	pthread_t thread;
+	int rc;
+
+	memset(&com1, 0, sizeof(com1));
+	com1.out_fd = STDOUT_FILENO;
+	com1.irq = set_irq;
+	com1.seen = seen;
+	com1.opaque = vm;
+	if (text && *text) {
+		if (strlen(text) >= SERIAL_WATCH) {
+			fprintf(stderr,
+				"hvhost: the text to shut down on has %zu bytes, more than %d\n",
+				strlen(text), SERIAL_WATCH - 1);
+			return -EINVAL;
+		}
+		com1.watch = text;
+	}
+	/* A reader that went away is no reason to die */
+	signal(SIGPIPE, SIG_IGN);
+	raw_terminal();
+	rc = vm_add_ports(vm, COM1_PORT, 8, serial_io, &com1);
+	rc = rc ? : -pthread_create(&thread, NULL, serial_thread, vm);
+	if (rc)
+		fprintf(stderr, "hvhost: COM1: %s\n", strerror(-rc));
+	else
+		pthread_detach(thread);
+	return rc;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A 16550A; what the tests see of it. */
+#ifndef HVHOST_SERIAL_H
+#define HVHOST_SERIAL_H
+
+#include "types.h"
+
+#define SERIAL_FIFO	16
+#define SERIAL_OUT	4096
+#define SERIAL_WAITING	4096
+#define SERIAL_WATCH	256
+
+struct serial {
+	u8 ier, fcr, lcr, mcr, scr, dll, dlm;
+	bool thre;		/* THRE interrupt pending */
+	bool overrun;
+	int level;		/* of the interrupt line */
+	u8 fifo[SERIAL_FIFO];
+	unsigned int fifo_head, fifo_len;
+	/* Input that has not come to the FIFO yet */
+	u8 waiting[SERIAL_WAITING];
+	unsigned int waiting_head, waiting_len;
+	/* Output that has not been written yet */
+	char out[SERIAL_OUT];
+	unsigned int out_len;
+	int out_fd;		/* -1: nowhere */
+	/* Called when the text appears in the output, once */
+	const char *watch;
+	char last[SERIAL_WATCH];
+	unsigned int last_len;
+	void (*seen)(void *opaque);
+	void (*irq)(void *opaque, int level);
+	void *opaque;
+};
+
+void serial_io(void *opaque, u64 offset, bool write, u64 *value,
+	       unsigned int size);
+unsigned int serial_input(struct serial *s, const u8 *p, unsigned int len);
+void serial_drain(struct serial *s);
+
+#endif
