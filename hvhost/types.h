@@ -16,6 +16,7 @@ typedef __s64 s64;
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define __packed	__attribute__((packed))
+#define __printf(f, a)	__attribute__((format(printf, f, a)))
 
 #define KIB	1024ull
 #define MIB	(1024 * KIB)

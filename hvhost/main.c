@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* hvhost: a Hyper-V host on KVM, small enough to be read. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hyperv.h"
+#include "ics.h"
+#include "options.h"
+#include "trace.h"
+#include "vm.h"
+#include "vmbus.h"
+
+/* As often as a Windows host asks for one. */
+#define HEARTBEAT_SECONDS	2
+
+/* What a guest gets to shut down in, when a signal asks for it. */
+#define SHUTDOWN_SECONDS	30
+
+static const char *const end_name[] = {
+	[VM_POWEROFF] = "poweroff",
+	[VM_HOST_ERROR] = "host_error",
+	[VM_USAGE] = "usage",
+	[VM_RESET] = "reset",
+	[VM_TRIPLE_FAULT] = "triple_fault",
+	[VM_TIMEOUT] = "timeout",
+};
+
+static struct heartbeat heartbeat;
+static struct shutdown shutdown_ic;
+
+/**
+ * host_request_shutdown() - Ask the guest to shut down, by its shutdown IC.
+ * @vm:	The VM; its lock is held
+ */
+void host_request_shutdown(struct vm *vm)
+{
+	int err = shutdown_request(&shutdown_ic, false);
+
+	(void)vm;
+	if (err)
+		fprintf(stderr, "hvhost: the guest cannot be asked to shut down: %s\n",
+			strerror(-err));
+}
+
+static void trace_layout(const struct layout *l)
+{
+	trace_begin("layout");
+	trace_num("generation", l->generation);
+	trace_ranges("ram", l->ram, l->ram_count);
+	trace_ranges("crs", l->crs, l->crs_count);
+	trace_ranges("windows", l->usable, l->usable_count);
+	if (l->has_reserve)
+		trace_range("reserve", &l->reserve);
+	trace_range("fb", &l->fb);
+	trace_hex("max_fb", l->max_fb);
+	trace_end();
+}
+
+static s64 now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
+}
+
+static s64 min_ms(s64 a, s64 b)
+{
+	return a < b ? a : b;
+}
+
+/* Until the run ends: heartbeats, the time limit, and signals. */
+static void watch(struct vm *vm, int signal_fd)
+{
+	struct pollfd fds[] = {
+		{ .fd = vm_end_fd(), .events = POLLIN },
+		{ .fd = signal_fd, .events = POLLIN },
+	};
+	s64 now = now_ms(), beat = now + HEARTBEAT_SECONDS * 1000;
+	s64 limit = vm->opt->timeout ? now + vm->opt->timeout * 1000ll :
+				       INT64_MAX;
+	const char *why = "out of time";
+	struct signalfd_siginfo info;
+	int signals = 0;
+
+	while (!(fds[0].revents & POLLIN)) {
+		s64 wait = min_ms(beat, limit) - now_ms();
+
+		if (poll(fds, ARRAY_SIZE(fds), wait < 0 ? 0 : (int)wait) < 0 &&
+		    errno != EINTR)
+			vm_end(vm, VM_HOST_ERROR, "poll failed");
+		now = now_ms();
+		if (now >= limit)
+			vm_end(vm, VM_TIMEOUT, why);
+		pthread_mutex_lock(&vm->lock);
+		if (now >= beat) {
+			beat = now + HEARTBEAT_SECONDS * 1000;
+			heartbeat_tick(&heartbeat);
+		}
+		if (fds[1].revents & POLLIN &&
+		    read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
+			if (signals++)
+				vm_end(vm, VM_HOST_ERROR, "asked twice to stop");
+			else
+				host_request_shutdown(vm);
+			why = "did not shut down when asked";
+			limit = min_ms(limit, now + SHUTDOWN_SECONDS * 1000);
+		}
+		pthread_mutex_unlock(&vm->lock);
+	}
+}
+
+static int start(struct vm *vm)
+{
+	static const struct vmbus_ops ops = {
+		.post = hyperv_post,
+		.signal = hyperv_signal,
+	};
+	struct vmbus_config config = {
+		.max_version = vm->opt->vmbus_version,
+		.cpus = vm->opt->cpus,
+		.isolated = vm->opt->isolation_vbs,
+	};
+	u64 entry, zero_page;
+	int err;
+
+	err = vm_init(vm);
+	if (err)
+		return err;
+	vm->bus = vmbus_new(&config, &vm->mem, &ops, vm);
+	if (!vm->bus)
+		return -ENOMEM;
+	err = heartbeat_add(&heartbeat, vm->bus);
+	if (!err)
+		err = shutdown_add(&shutdown_ic, vm->bus);
+	if (!err)
+		err = serial_init(vm);
+	if (!err)
+		err = rtc_init(vm);
+	if (!err && vm->layout.generation == 1)
+		err = pci_init(vm);
+	if (!err)
+		err = acpi_init(vm);
+	if (!err)
+		err = acpi_write_tables(vm);
+	if (!err)
+		err = boot_load(vm, &entry, &zero_page);
+	if (!err)
+		err = boot_set_cpu(vm, vm->cpu_fd[0]);
+	if (!err)
+		err = vm_start(vm);
+	return err;
+}
+
+static enum vm_end run(const struct options *opt)
+{
+	static struct vm vm;
+	enum vm_end how;
+	char text[160];
+	const char *why;
+	sigset_t set;
+	int fd;
+
+	vm.opt = opt;
+	if (layout_make(&opt->layout, &vm.layout, text, sizeof(text))) {
+		fprintf(stderr, "hvhost: %s\n", text);
+		return VM_USAGE;
+	}
+	if (trace_open(opt->trace, opt->verbose))
+		return VM_HOST_ERROR;
+	trace_layout(&vm.layout);
+
+	/* For watch() alone, whichever thread they would have found. */
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0) {
+		fprintf(stderr, "hvhost: signalfd: %s\n", strerror(errno));
+		return VM_HOST_ERROR;
+	}
+	if (start(&vm))
+		return VM_HOST_ERROR;
+	watch(&vm, fd);
+
+	/*
+	 * Whoever still handles an exit, finishes; nobody begins, since the
+	 * lock is never given back.
+	 */
+	pthread_mutex_lock(&vm.lock);
+	how = vm_ended(&why);
+	trace_begin("end");
+	trace_str("how", end_name[how]);
+	trace_num("status", how);
+	trace_str("why", why);
+	trace_end();
+	trace_close();
+	if (how != VM_POWEROFF)
+		fprintf(stderr, "hvhost: %s: %s\n", end_name[how], why);
+	return how;
+}
+
+/**
+ * main() - See options.c for what can be asked.
+ * @argc:	As usual
+ * @argv:	As usual
+ *
+ * Return: enum vm_end.
+ */
+int main(int argc, char **argv)
+{
+	static struct options opt;
+	int ret = options_parse(argc, argv, &opt);
+
+	switch (ret) {
+	case OPTIONS_RUN:
+		return run(&opt);
+	case OPTIONS_LAYOUT:
+		return options_layout(&opt);
+	case OPTIONS_HELP:
+		return 0;
+	}
+	return VM_USAGE;
+}
