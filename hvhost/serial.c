@@ -27,13 +27,13 @@ static struct termios saved;
 static bool terminal_saved;
 
 /**
- * serial_drain() - Write out what the guest sent.
+ * serial_flush() - Write out what the guest sent.
  * @s:		The port
  *
  * When that cannot be done (the reader went away, say) it is dropped: the
  * guest is not to suffer for it.
  */
-void serial_drain(struct serial *s)
+void serial_flush(struct serial *s)
 {
 	unsigned int done = 0;
 
@@ -70,7 +70,7 @@ static void transmit(struct serial *s, u8 c)
 {
 	s->out[s->out_len++] = c;
 	if (c == '\n' || s->out_len == sizeof(s->out))
-		serial_drain(s);
+		serial_flush(s);
 	watch(s, c);
 }
 
@@ -338,7 +338,7 @@ static void *serial_thread(void *opaque)
 		if (done < len)
 			done += serial_input(&com1, buf + done, len - done);
 		if (com1.out_len)
-			serial_drain(&com1);
+			serial_flush(&com1);
 		pthread_mutex_unlock(&vm->lock);
 	}
 	return NULL;
@@ -354,19 +354,14 @@ static void seen(void *opaque)
 	host_request_shutdown(opaque);
 }
 
-/**
- * serial_flush() - Write out the rest and give the terminal back as it was.
- * @vm:		The VM; its lock is held
- *
- * To be called before the process ends, however it does.
+/*
+ * At exit. No lock: whoever ends the run keeps it, so that nobody else is here.
  */
-void serial_flush(struct vm *vm)
+static void stop(void)
 {
-	(void)vm;
-	serial_drain(&com1);
+	serial_flush(&com1);
 	if (terminal_saved)
 		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
-	terminal_saved = false;
 }
 
 static void raw_terminal(void)
@@ -386,7 +381,7 @@ static void raw_terminal(void)
  * serial_init() - Make COM1 and start to pass bytes.
  * @vm:		The VM
  *
- * A terminal on stdin is raw from now until serial_flush().
+ * A terminal on stdin is raw from now until the process exits.
  *
  * Return: 0 or -errno, said on stderr.
  */
@@ -413,6 +408,7 @@ int serial_init(struct vm *vm)
 	/* A reader that went away is no reason to die */
 	signal(SIGPIPE, SIG_IGN);
 	raw_terminal();
+	atexit(stop);
 	rc = vm_add_ports(vm, COM1_PORT, 8, serial_io, &com1);
 	rc = rc ? : -pthread_create(&thread, NULL, serial_thread, vm);
 	if (rc)

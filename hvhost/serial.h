@@ -36,6 +36,6 @@ struct serial {
 void serial_io(void *opaque, u64 offset, bool write, u64 *value,
 	       unsigned int size);
 unsigned int serial_input(struct serial *s, const u8 *p, unsigned int len);
-void serial_drain(struct serial *s);
+void serial_flush(struct serial *s);
 
 #endif

@@ -78,8 +78,6 @@ void host_request_shutdown(struct vm *vm);
 
 /* Devices and tables, each in a file of its own name. 0 or -errno, said. */
 int serial_init(struct vm *vm);		/* COM1; stdin to stdout */
-void serial_stop(struct vm *vm);	/* all is written, the terminal as it was */
-void serial_flush(struct vm *vm);	/* the rest, at the end */
 int rtc_init(struct vm *vm);		/* CMOS clock */
 int pci_init(struct vm *vm);		/* legacy PCI, Gen1 only */
 int acpi_init(struct vm *vm);		/* PM registers, reset register */
