@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The command line, in Hyper-V's own words, and the layout command. */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+
+static const char usage[] =
+"hvhost: a Hyper-V host on KVM\n"
+"\n"
+"  hvhost run --kernel FILE [OPTION...]   boot a Linux bzImage\n"
+"  hvhost layout [OPTION...]              print where things are, as JSON\n"
+"  hvhost [run|layout] --help\n"
+"\n"
+"The guest (run):\n"
+"  --kernel FILE         bzImage, needed\n"
+"  --initrd FILE         initial RAM disk\n"
+"  --append TEXT         kernel command line; the console is ttyS0\n"
+"  --cpus N              1 to 8; 1\n"
+"  --isolation none|vbs  what kind of isolated VM it is told to be; none\n"
+"  --vmbus-version M.N   the highest that is accepted; 6.0\n"
+"\n"
+"Its address space (run, layout):\n"
+"  --generation 1|2      2\n"
+"  --memory SIZE         512M; sizes are bytes, or end in K, M or G\n"
+"  --low-mmio SIZE       as Set-VM -LowMemoryMappedIoSpace: 128M to 3584M\n"
+"  --high-mmio SIZE|none 512M; none: a range of length zero, as OpenVMM has it\n"
+"  --video WxH           the largest resolution, as Set-VMVideo; 1920x1080\n"
+"  --not-windows         low MMIO from 32M on, and exactly as large as it says\n"
+"  --crs START-END       hexadecimal, up to 16 times: these windows and no\n"
+"                        other, in this order, also empty or inverted ones\n"
+"  --fb START-END|none   the framebuffer, wherever that is\n"
+"  --arch x86|arm64      x86; arm64 is for layout only\n"
+"\n"
+"The run:\n"
+"  --timeout SECONDS     end it after that long\n"
+"  --shutdown-on TEXT    when the console says so, ask the guest to shut down\n"
+"  --trace FILE          what the host did and saw, in JSON lines\n"
+"  -v, --verbose         the same on stderr, for people\n"
+"\n"
+"Ends with 0: guest powered off, 1: host error, 2: bad use, 3: guest reset,\n"
+"4: triple fault, 124: timeout.\n";
+
+enum {
+	OPT_APPEND = 256, OPT_ARCH, OPT_CPUS, OPT_CRS, OPT_FB, OPT_GENERATION,
+	OPT_HIGH_MMIO, OPT_INITRD, OPT_ISOLATION, OPT_KERNEL, OPT_LOW_MMIO,
+	OPT_MEMORY, OPT_NOT_WINDOWS, OPT_SHUTDOWN_ON, OPT_TIMEOUT, OPT_TRACE,
+	OPT_VIDEO, OPT_VMBUS_VERSION,
+};
+
+static const struct option long_options[] = {
+	{ "append", required_argument, NULL, OPT_APPEND },
+	{ "arch", required_argument, NULL, OPT_ARCH },
+	{ "cpus", required_argument, NULL, OPT_CPUS },
+	{ "crs", required_argument, NULL, OPT_CRS },
+	{ "fb", required_argument, NULL, OPT_FB },
+	{ "generation", required_argument, NULL, OPT_GENERATION },
+	{ "help", no_argument, NULL, 'h' },
+	{ "high-mmio", required_argument, NULL, OPT_HIGH_MMIO },
+	{ "initrd", required_argument, NULL, OPT_INITRD },
+	{ "isolation", required_argument, NULL, OPT_ISOLATION },
+	{ "kernel", required_argument, NULL, OPT_KERNEL },
+	{ "low-mmio", required_argument, NULL, OPT_LOW_MMIO },
+	{ "memory", required_argument, NULL, OPT_MEMORY },
+	{ "not-windows", no_argument, NULL, OPT_NOT_WINDOWS },
+	{ "shutdown-on", required_argument, NULL, OPT_SHUTDOWN_ON },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "trace", required_argument, NULL, OPT_TRACE },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "video", required_argument, NULL, OPT_VIDEO },
+	{ "vmbus-version", required_argument, NULL, OPT_VMBUS_VERSION },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* The lowest version that hosts of today still speak */
+#define VMBUS_VERSION_MIN	((2 << 16) | 4)
+#define VMBUS_VERSION_DEFAULT	(6 << 16)
+
+/*
+ * A number without sign or blanks. @end is left behind it.
+ * Return: false if there is none, or it is beyond u64.
+ */
+static bool parse_u64(const char *s, int base, char **end, u64 *value)
+{
+	const char *digits = base == 16 ? "0123456789abcdefABCDEF" :
+					  "0123456789";
+
+	if (base == 16 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X'))
+		s += 2;
+	if (!*s || !strchr(digits, *s))
+		return false;
+	errno = 0;
+	*value = strtoull(s, end, base);
+	/* Base 16 would take a second 0x. */
+	return !errno && (*end)[0] != 'x' && (*end)[0] != 'X';
+}
+
+static bool parse_number(const char *s, u64 min, u64 max, u64 *value)
+{
+	char *end;
+
+	return parse_u64(s, 10, &end, value) && !*end && *value >= min &&
+	       *value <= max;
+}
+
+/* Bytes, not 0: 4096, 4K, 128M, 128MB, 3G */
+static bool parse_size(const char *s, u64 *value)
+{
+	u64 unit = 1;
+	char *end;
+
+	if (!parse_u64(s, 10, &end, value))
+		return false;
+	switch (*end) {
+	case 'g':
+	case 'G':
+		unit = GIB;
+		break;
+	case 'm':
+	case 'M':
+		unit = MIB;
+		break;
+	case 'k':
+	case 'K':
+		unit = KIB;
+		break;
+	}
+	if (unit > 1) {
+		end++;
+		if (*end == 'b' || *end == 'B')
+			end++;
+	}
+	if (*end || !*value || *value > ~0ull / unit)
+		return false;
+	*value *= unit;
+	return true;
+}
+
+static bool parse_range(const char *s, struct range *range)
+{
+	char *end;
+
+	return parse_u64(s, 16, &end, &range->start) && *end == '-' &&
+	       parse_u64(end + 1, 16, &end, &range->end) && !*end;
+}
+
+/* Two numbers with @between between */
+static bool parse_pair(const char *s, char between, u32 max, u32 *a, u32 *b)
+{
+	u64 first, second;
+	char *end;
+
+	if (!parse_u64(s, 10, &end, &first) || *end != between ||
+	    !parse_u64(end + 1, 10, &end, &second) || *end ||
+	    first > max || second > max)
+		return false;
+	*a = first;
+	*b = second;
+	return true;
+}
+
+static bool parse_crs(const char *s, struct layout_request *layout)
+{
+	layout->crs_given = true;
+	return layout->crs_count < LAYOUT_MAX_RANGES &&
+	       parse_range(s, &layout->crs[layout->crs_count++]);
+}
+
+static bool parse_fb(const char *s, struct layout_request *layout)
+{
+	layout->fb_given = true;
+	layout->fb = (struct range) { 0, 0 };
+	return !strcmp(s, "none") || parse_range(s, &layout->fb);
+}
+
+static bool parse_high(const char *s, struct layout_request *layout)
+{
+	layout->high_mmio = 0;
+	layout->no_high_mmio = !strcmp(s, "none");
+	return layout->no_high_mmio || parse_size(s, &layout->high_mmio);
+}
+
+static bool parse_arch(const char *s, struct layout_request *layout)
+{
+	layout->arch = strcmp(s, "arm64") ? LAYOUT_X86 : LAYOUT_ARM64;
+	return layout->arch == LAYOUT_ARM64 || !strcmp(s, "x86");
+}
+
+static bool parse_isolation(const char *s, struct options *opt)
+{
+	opt->isolation_vbs = !strcmp(s, "vbs");
+	return opt->isolation_vbs || !strcmp(s, "none");
+}
+
+static bool parse_version(const char *s, struct options *opt)
+{
+	u32 major, minor;
+
+	if (!parse_pair(s, '.', 0xffff, &major, &minor))
+		return false;
+	opt->vmbus_version = major << 16 | minor;
+	return opt->vmbus_version >= VMBUS_VERSION_MIN;
+}
+
+/*
+ * One option. Return: NULL, or what its value should have been.
+ */
+static const char *take(int option, char *arg, struct options *opt)
+{
+	struct layout_request *layout = &opt->layout;
+	u64 value;
+
+	switch (option) {
+	case OPT_APPEND:
+		opt->append = arg;
+		return NULL;
+	case OPT_INITRD:
+		opt->initrd = arg;
+		return NULL;
+	case OPT_KERNEL:
+		opt->kernel = arg;
+		return NULL;
+	case OPT_TRACE:
+		opt->trace = arg;
+		return NULL;
+	case OPT_SHUTDOWN_ON:
+		opt->shutdown_on = arg;
+		return *arg ? NULL : "a text";
+	case OPT_NOT_WINDOWS:
+		layout->not_windows = true;
+		return NULL;
+	case 'v':
+		opt->verbose = true;
+		return NULL;
+	case OPT_CPUS:
+		if (!parse_number(arg, 1, VM_MAX_CPUS, &value))
+			return "1 to 8";
+		opt->cpus = value;
+		return NULL;
+	case OPT_GENERATION:
+		if (!parse_number(arg, 1, 2, &value))
+			return "1 or 2";
+		layout->generation = value;
+		return NULL;
+	case OPT_TIMEOUT:
+		if (!parse_number(arg, 1, INT_MAX, &value))
+			return "seconds, 1 or more";
+		opt->timeout = value;
+		return NULL;
+	case OPT_MEMORY:
+		return parse_size(arg, &layout->memory) ? NULL :
+			"a size, such as 512M";
+	case OPT_LOW_MMIO:
+		return parse_size(arg, &layout->low_mmio) ? NULL :
+			"a size, such as 3G";
+	case OPT_HIGH_MMIO:
+		return parse_high(arg, layout) ? NULL :
+			"a size, such as 512M, or none";
+	case OPT_VIDEO:
+		if (!parse_pair(arg, 'x', INT_MAX, &layout->width,
+				&layout->height) ||
+		    !layout->width || !layout->height)
+			return "WxH, such as 1920x1080";
+		return NULL;
+	case OPT_CRS:
+		return parse_crs(arg, layout) ? NULL :
+			"START-END in hexadecimal, at most 16 times";
+	case OPT_FB:
+		return parse_fb(arg, layout) ? NULL :
+			"START-END in hexadecimal, or none";
+	case OPT_ARCH:
+		return parse_arch(arg, layout) ? NULL : "x86 or arm64";
+	case OPT_ISOLATION:
+		return parse_isolation(arg, opt) ? NULL : "none or vbs";
+	case OPT_VMBUS_VERSION:
+		return parse_version(arg, opt) ? NULL : "2.4 or later";
+	}
+	return "unknown";
+}
+
+/* Bad use: one line, and where to read more. */
+#define bad(fmt, ...) \
+	(fprintf(stderr, "hvhost: " fmt "; see hvhost --help\n", \
+		 ##__VA_ARGS__), OPTIONS_BAD)
+
+/* What options say together */
+static int check(int command, const struct options *opt)
+{
+	if (opt->isolation_vbs && opt->layout.generation == 1)
+		return bad("--isolation vbs needs --generation 2");
+	if (command == OPTIONS_LAYOUT)
+		return command;
+	if (!opt->kernel)
+		return bad("run needs --kernel");
+	if (opt->layout.arch != LAYOUT_X86)
+		return bad("--arch arm64 is for layout only");
+	return command;
+}
+
+/**
+ * options_parse() - Read the command line.
+ * @argc:	main()'s
+ * @argv:	main()'s; its order may change, and @opt points into it
+ * @opt:	Result, unless OPTIONS_BAD
+ *
+ * An option that comes twice counts as it came last, but each --crs counts.
+ * Whether the address space makes sense is layout_make()'s to say.
+ *
+ * Return: enum options_command.
+ */
+int options_parse(int argc, char **argv, struct options *opt)
+{
+	int command, c, index = 0;
+	const char *want;
+
+	*opt = (struct options) {
+		.cpus = 1,
+		.vmbus_version = VMBUS_VERSION_DEFAULT,
+		.layout = { .generation = 2, .memory = 512 * MIB },
+	};
+
+	if (argc < 2)
+		return bad("no command");
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+	    !strcmp(argv[1], "help")) {
+		fputs(usage, stdout);
+		return OPTIONS_HELP;
+	}
+	if (!strcmp(argv[1], "run"))
+		command = OPTIONS_RUN;
+	else if (!strcmp(argv[1], "layout"))
+		command = OPTIONS_LAYOUT;
+	else
+		return bad("no such command: '%s'", argv[1]);
+
+	argc--;
+	argv++;
+	opterr = 0;
+	optind = 0;	/* glibc: begin anew, whoever has used it before */
+	while ((c = getopt_long(argc, argv, ":hv", long_options,
+				&index)) != -1) {
+		switch (c) {
+		case 'h':
+			fputs(usage, stdout);
+			return OPTIONS_HELP;
+		case ':':
+			return bad("%s needs a value", argv[optind - 1]);
+		case '?':
+			if (optopt && optopt < 256)
+				return bad("unknown option '-%c'", optopt);
+			return bad("unknown option '%s'", argv[optind - 1]);
+		}
+		want = take(c, optarg, opt);
+		if (want)
+			return bad("--%s '%s' is not %s",
+				   long_options[index].name, optarg, want);
+	}
+	if (optind < argc)
+		return bad("unexpected argument '%s'", argv[optind]);
+	return check(command, opt);
+}
+
+static void print_range(const char *name, const struct range *range, bool has)
+{
+	if (has)
+		printf("  \"%s\": \"0x%llx-0x%llx\",\n", name, range->start,
+		       range->end);
+	else
+		printf("  \"%s\": null,\n", name);
+}
+
+static void print_ranges(const char *name, const struct range *range,
+			 int count)
+{
+	int i;
+
+	printf("  \"%s\": [", name);
+	for (i = 0; i < count; i++)
+		printf("%s\"0x%llx-0x%llx\"", i ? ", " : "", range[i].start,
+		       range[i].end);
+	printf("],\n");
+}
+
+/**
+ * options_layout() - The layout command: print the layout as one JSON object.
+ * @opt:	Options
+ *
+ * The members are those of the trace's layout event, and more.
+ *
+ * Return: exit status.
+ */
+int options_layout(const struct options *opt)
+{
+	struct layout l;
+	char why[200];
+
+	if (layout_make(&opt->layout, &l, why, sizeof(why))) {
+		fprintf(stderr, "hvhost: %s\n", why);
+		return VM_USAGE;
+	}
+	printf("{\n  \"generation\": %d,\n", l.generation);
+	print_ranges("ram", l.ram, l.ram_count);
+	print_ranges("crs", l.crs, l.crs_count);
+	print_ranges("windows", l.usable, l.usable_count);
+	print_range("reserve", &l.reserve, l.has_reserve);
+	print_range("told_reserve", &l.told_reserve, l.has_told_reserve);
+	print_range("told_extra", &l.told_extra, l.has_told_extra);
+	print_range("fb", &l.fb, l.fb.end);
+	print_range("fb_firmware", &l.fb_firmware, l.fb_firmware.end);
+	print_range("vga_bar", &l.vga_bar, l.vga_bar.end);
+	printf("  \"max_fb\": \"0x%llx\",\n", l.max_fb);
+	printf("  \"mmio_megabytes\": %u\n}\n", l.mmio_megabytes);
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "hvhost: cannot write the layout: %s\n",
+			strerror(errno));
+		return VM_HOST_ERROR;
+	}
+	return 0;
+}
