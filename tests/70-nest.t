@@ -133,27 +133,44 @@ fi
 # An inner host that dies. Nowhere else: see the script's first line.
 if [ "$accel" = tcg ]; then
 	# shellcheck disable=SC2016 # for the job to expand
-	job a-panics '[ "$NEST" = tcg ] && [ -x /nest/jobs ] || exit 9' \
-		'echo last words; sleep 1' \
+	inside='[ "$NEST" = tcg ] && [ -x /nest/jobs ] || exit 9'
+	job a-first 'echo kept'
+	job b-panics "$inside" 'echo last words; sleep 1' \
 		'echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger; sleep 60'
-	job b-next 'echo alive'
-	rc=0
-	JOBS=1 nest/run "$T/jobs" >/dev/null 2>&1 || rc=$?
-	is "$rc" 3 "an inner host dies: run tells"
-	is "$(had a-panics rc)" 125 "the job that it ran gets 125"
-	like "$(had a-panics why)" '^the inner host died' "and why"
-	is "$(had a-panics console)" 'last words' "what it printed is kept"
-	is "$(had b-next rc) $(had b-next console)" '0 alive' \
-		"the next job runs in a new one"
-	rm -rf "$T/jobs"
-
-	# What runs the jobs stops, as in an inner host that froze.
+	# Every process stops, as in an inner host that froze.
+	job c-freezes "$inside" '[ -e retried ] || {' \
+		'	echo >out/stale; kill -STOP -1; sleep 60' \
+		'}' 'cat retried; ls out'
+	# Only what waits for the job stops; the heart beats on.
 	# shellcheck disable=SC2016
-	job frozen 'kill -STOP $PPID; sleep 60'
-	echo 1 >"$T/jobs/frozen/deadline"
-	GRACE=3 nest/run "$T/jobs" >/dev/null 2>&1 || true
-	is "$(had frozen rc)" 125 "an inner host freezes: its job gets 125"
-	like "$(had frozen why)" '^the inner host stopped answering' "and why"
+	job d-sticks '[ -e retried ] || { kill -STOP $PPID; sleep 60; }'
+	echo 2 >"$T/jobs/d-sticks/deadline"
+	job e-next 'echo alive'
+	job f-next 'echo alive'
+	rc=0
+	QUIET=8 GRACE=4 JOBS=2 nest/run "$T/jobs" >/dev/null 2>"$T/progress" || rc=$?
+	is "$rc" 3 "an inner host dies each time: run tells"
+	is "$(had b-panics rc)" 125 "the job that it ran gets 125"
+	like "$(had b-panics why)" '^the inner host died' "and why"
+	is "$(had b-panics console)" 'last words' "what it printed is kept"
+	is "$(had b-panics retried)" 2 "it was tried three times"
+	is "$(had a-first console)" kept "the result of a job before is kept"
+	is "$(had c-freezes rc)" 0 "an inner host freezes: its job runs again"
+	is "$(had c-freezes console)" 1 "it is told, and finds nothing left over"
+	like "$(cat "$T/progress")" \
+		'run: c-freezes: the inner host froze.*; running it again, try 2 of 3' \
+		"and run says so"
+	is "$(had d-sticks rc) $(had d-sticks retried)" '0 1' \
+		"so does a job whose result does not come"
+	like "$(cat "$T/progress")" 'run: d-sticks: the inner host stopped answering' \
+		"and run says so"
+	is "$(had e-next console) $(had f-next console)" 'alive alive' \
+		"the next jobs run in new ones"
+	is "$(find "$T/jobs/"[aef]-*/retried 2>/dev/null || true)" '' \
+		"no other job ran again"
+	like "$(cat "$T/progress")" \
+		'run: ran again because an inner host died or froze: b-panics c-freezes d-sticks' \
+		"in the end run counts them up"
 	rm -rf "$T/jobs"
 else
 	skip "an inner host dies" "hardware KVM works here: there is none"
