@@ -81,27 +81,34 @@ static const struct option long_options[] = {
 #define VMBUS_VERSION_DEFAULT	(6 << 16)
 
 /*
- * A number without sign or blanks. @end is left behind it.
+ * A number, without sign or blanks; 0x may precede one of base 16. @end is
+ * left behind it.
  * Return: false if there is none, or it is beyond u64.
  */
-static bool parse_u64(const char *s, int base, char **end, u64 *value)
+static bool parse_u64(const char *s, u32 base, const char **end, u64 *value)
 {
-	const char *digits = base == 16 ? "0123456789abcdefABCDEF" :
-					  "0123456789";
+	static const char digits[] = "0123456789abcdef";
+	const char *first, *d;
 
-	if (base == 16 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X'))
+	if (base == 16 && s[0] == '0' && (s[1] | 0x20) == 'x')
 		s += 2;
-	if (!*s || !strchr(digits, *s))
-		return false;
-	errno = 0;
-	*value = strtoull(s, end, base);
-	/* Base 16 would take a second 0x. */
-	return !errno && (*end)[0] != 'x' && (*end)[0] != 'X';
+	*value = 0;
+	for (first = s; *s; s++) {
+		d = memchr(digits, *s >= 'A' && *s <= 'F' ? *s | 0x20 : *s,
+			   base);
+		if (!d)
+			break;
+		if (__builtin_mul_overflow(*value, base, value) ||
+		    __builtin_add_overflow(*value, d - digits, value))
+			return false;
+	}
+	*end = s;
+	return s != first;
 }
 
 static bool parse_number(const char *s, u64 min, u64 max, u64 *value)
 {
-	char *end;
+	const char *end;
 
 	return parse_u64(s, 10, &end, value) && !*end && *value >= min &&
 	       *value <= max;
@@ -111,7 +118,7 @@ static bool parse_number(const char *s, u64 min, u64 max, u64 *value)
 static bool parse_size(const char *s, u64 *value)
 {
 	u64 unit = 1;
-	char *end;
+	const char *end;
 
 	if (!parse_u64(s, 10, &end, value))
 		return false;
@@ -142,7 +149,7 @@ static bool parse_size(const char *s, u64 *value)
 
 static bool parse_range(const char *s, struct range *range)
 {
-	char *end;
+	const char *end;
 
 	return parse_u64(s, 16, &end, &range->start) && *end == '-' &&
 	       parse_u64(end + 1, 16, &end, &range->end) && !*end;
@@ -152,7 +159,7 @@ static bool parse_range(const char *s, struct range *range)
 static bool parse_pair(const char *s, char between, u32 max, u32 *a, u32 *b)
 {
 	u64 first, second;
-	char *end;
+	const char *end;
 
 	if (!parse_u64(s, 10, &end, &first) || *end != between ||
 	    !parse_u64(end + 1, 10, &end, &second) || *end ||
@@ -350,8 +357,11 @@ int options_parse(int argc, char **argv, struct options *opt)
 		case ':':
 			return bad("%s needs a value", argv[optind - 1]);
 		case '?':
-			if (optopt && optopt < 256)
+			if (strncmp(argv[optind - 1], "--", 2))
 				return bad("unknown option '-%c'", optopt);
+			if (optopt)
+				return bad("%s: it takes no value",
+					   argv[optind - 1]);
 			return bad("unknown option '%s'", argv[optind - 1]);
 		}
 		want = take(c, optarg, opt);

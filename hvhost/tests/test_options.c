@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The command line: what it becomes, and how it is refused. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "options.h"
+
+#define MAX_ARGS	48
+
+static struct options opt;
+static char out[8192], line[4096];
+
+/* Run with stdout and stderr into out[], each of it from the start. */
+static int captured(int (*fn)(int argc, char **argv), int argc, char **argv)
+{
+	FILE *f = tmpfile();
+	int saved[2], ret;
+	size_t n;
+
+	assert_non_null(f);
+	fflush(NULL);
+	saved[0] = dup(1);
+	saved[1] = dup(2);
+	dup2(fileno(f), 1);
+	dup2(fileno(f), 2);
+	ret = fn(argc, argv);
+	fflush(NULL);
+	dup2(saved[0], 1);
+	dup2(saved[1], 2);
+	close(saved[0]);
+	close(saved[1]);
+	rewind(f);
+	n = fread(out, 1, sizeof(out) - 1, f);
+	out[n] = 0;
+	fclose(f);
+	return ret;
+}
+
+static int do_parse(int argc, char **argv)
+{
+	return options_parse(argc, argv, &opt);
+}
+
+static int do_layout(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return options_layout(&opt);
+}
+
+/* Words of @args are arguments; what opt points to stays until the next. */
+static int parse(const char *args)
+{
+	char *argv[MAX_ARGS] = { "hvhost" }, *save, *word;
+	int argc = 1;
+
+	snprintf(line, sizeof(line), "%s", args);
+	for (word = strtok_r(line, " ", &save); word;
+	     word = strtok_r(NULL, " ", &save)) {
+		assert_true(argc < MAX_ARGS - 1);
+		argv[argc++] = word;
+	}
+	memset(&opt, 0xa5, sizeof(opt));
+	return captured(do_parse, argc, argv);
+}
+
+static void accepted(const char *args, int command)
+{
+	if (parse(args) != command)
+		fail_msg("'%s' is refused: %s", args, out);
+	if (*out)
+		fail_msg("'%s' is accepted, but: %s", args, out);
+}
+
+/* Refused in one line that begins with @want. */
+static void refused(const char *args, const char *want)
+{
+	if (parse(args) != OPTIONS_BAD)
+		fail_msg("'%s' is accepted", args);
+	if (strncmp(out, "hvhost: ", 8) || strncmp(out + 8, want, strlen(want)))
+		fail_msg("'%s' is refused with: %s", args, out);
+	assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
+}
+
+static void defaults(void **state)
+{
+	(void)state;
+	accepted("run --kernel k", OPTIONS_RUN);
+	assert_string_equal(opt.kernel, "k");
+	assert_null(opt.initrd);
+	assert_null(opt.append);
+	assert_null(opt.trace);
+	assert_null(opt.shutdown_on);
+	assert_int_equal(opt.cpus, 1);
+	assert_int_equal(opt.timeout, 0);
+	assert_false(opt.isolation_vbs);
+	assert_false(opt.verbose);
+	assert_int_equal(opt.vmbus_version, 0x60000);
+	assert_int_equal(opt.layout.arch, LAYOUT_X86);
+	assert_int_equal(opt.layout.generation, 2);
+	assert_int_equal(opt.layout.memory, 512 * MIB);
+	assert_int_equal(opt.layout.low_mmio, 0);
+	assert_int_equal(opt.layout.high_mmio, 0);
+	assert_int_equal(opt.layout.width, 0);
+	assert_false(opt.layout.no_high_mmio);
+	assert_false(opt.layout.not_windows);
+	assert_false(opt.layout.crs_given);
+	assert_false(opt.layout.fb_given);
+}
+
+static void all(void **state)
+{
+	(void)state;
+	accepted("run --kernel=k --initrd i --append a=b --generation 2 --cpus 8 --memory 1G --low-mmio 3GB --high-mmio 1024M --video 7680x4320 --not-windows --isolation vbs --vmbus-version 5.3 --trace t --timeout 30 --shutdown-on done -v",
+		 OPTIONS_RUN);
+	assert_string_equal(opt.kernel, "k");
+	assert_string_equal(opt.initrd, "i");
+	assert_string_equal(opt.append, "a=b");
+	assert_string_equal(opt.trace, "t");
+	assert_string_equal(opt.shutdown_on, "done");
+	assert_int_equal(opt.cpus, 8);
+	assert_int_equal(opt.timeout, 30);
+	assert_true(opt.isolation_vbs);
+	assert_true(opt.verbose);
+	assert_int_equal(opt.vmbus_version, 0x50003);
+	assert_int_equal(opt.layout.memory, GIB);
+	assert_int_equal(opt.layout.low_mmio, 3 * GIB);
+	assert_int_equal(opt.layout.high_mmio, GIB);
+	assert_int_equal(opt.layout.width, 7680);
+	assert_int_equal(opt.layout.height, 4320);
+	assert_true(opt.layout.not_windows);
+	accepted("layout --arch arm64 --verbose", OPTIONS_LAYOUT);
+	assert_int_equal(opt.layout.arch, LAYOUT_ARM64);
+	assert_true(opt.verbose);
+}
+
+/* The last one counts. */
+static void twice(void **state)
+{
+	(void)state;
+	accepted("layout --memory 1G --memory 2G --high-mmio none --high-mmio 1G --isolation vbs --isolation none --fb 1000-2000 --fb none --arch arm64 --arch x86",
+		 OPTIONS_LAYOUT);
+	assert_int_equal(opt.layout.memory, 2 * GIB);
+	assert_false(opt.layout.no_high_mmio);
+	assert_int_equal(opt.layout.high_mmio, GIB);
+	assert_false(opt.isolation_vbs);
+	assert_true(opt.layout.fb_given);
+	assert_int_equal(opt.layout.fb.end, 0);
+	assert_int_equal(opt.layout.arch, LAYOUT_X86);
+	accepted("layout --high-mmio 1G --high-mmio none", OPTIONS_LAYOUT);
+	assert_true(opt.layout.no_high_mmio);
+	assert_int_equal(opt.layout.high_mmio, 0);
+}
+
+static void sizes(void **state)
+{
+	static const struct {
+		const char *text;
+		u64 bytes;
+	} good[] = {
+		{ "1", 1 }, { "4096", 4096 }, { "4k", 4096 }, { "4KB", 4096 },
+		{ "0128M", 128 * MIB }, { "3584mb", 3584 * MIB },
+		{ "17179869183G", 17179869183ull * GIB },
+		{ "18446744073709551615", ~0ull },
+	};
+	static const char *const bad[] = {
+		"0", "0M", "M", "-1", "+1", "1.5G", "12X", "1GG", "1GBx", "0x10",
+		"128MiB", "17179869184G", "18446744073709551616", "1B",
+		"99999999999999999999999999", "1e9", "512M,", "none",
+	};
+	char args[100], want[100];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(good); i++) {
+		snprintf(args, sizeof(args), "layout --memory %s",
+			 good[i].text);
+		accepted(args, OPTIONS_LAYOUT);
+		assert_int_equal(opt.layout.memory, good[i].bytes);
+	}
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		snprintf(args, sizeof(args), "layout --low-mmio %s", bad[i]);
+		snprintf(want, sizeof(want), "--low-mmio '%s' is not a size",
+			 bad[i]);
+		refused(args, want);
+	}
+}
+
+static void ranges(void **state)
+{
+	static const char *const bad[] = {
+		"1", "1-", "-1", "1-2-3", "1-2 ", "0x0x1-2", "0x-1", "g-h",
+		"1-0x", "10000000000000000-1", "1--2", " 1-2", "none",
+	};
+	char *argv[] = { "hvhost", "layout", "--crs", NULL, NULL };
+	char args[1000] = "layout";
+	unsigned int i;
+
+	(void)state;
+	accepted("layout --crs f8000000-0xFed3FFFF --crs 0X100000000-ffffffff --crs 0-ffffffffffffffff --fb 5-4",
+		 OPTIONS_LAYOUT);
+	assert_true(opt.layout.crs_given);
+	assert_int_equal(opt.layout.crs_count, 3);
+	assert_int_equal(opt.layout.crs[0].start, 0xf8000000);
+	assert_int_equal(opt.layout.crs[0].end, 0xfed3ffff);
+	assert_int_equal(opt.layout.crs[1].start, 0x100000000);
+	assert_int_equal(opt.layout.crs[1].end, 0xffffffff);
+	assert_int_equal(opt.layout.crs[2].start, 0);
+	assert_int_equal(opt.layout.crs[2].end, ~0ull);
+	assert_int_equal(opt.layout.fb.start, 5);
+	assert_int_equal(opt.layout.fb.end, 4);
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		argv[3] = (char *)bad[i];
+		assert_int_equal(captured(do_parse, 4, argv), OPTIONS_BAD);
+		assert_non_null(strstr(out, "START-END in hexadecimal"));
+	}
+	for (i = 0; i < LAYOUT_MAX_RANGES; i++)
+		strcat(args, " --crs 1000-1fff");
+	accepted(args, OPTIONS_LAYOUT);
+	assert_int_equal(opt.layout.crs_count, LAYOUT_MAX_RANGES);
+	strcat(args, " --crs 1000-1fff");
+	refused(args, "--crs '1000-1fff' is not START-END in hexadecimal, at most 16");
+}
+
+static void bad_use(void **state)
+{
+	(void)state;
+	refused("", "no command");
+	refused("walk", "no such command: 'walk'");
+	refused("run", "run needs --kernel");
+	refused("run --kernel", "--kernel needs a value");
+	refused("run --kernel k more", "unexpected argument 'more'");
+	refused("run --kernel k --colour", "unknown option '--colour'");
+	refused("run --kernel k --colour=red", "unknown option '--colour=red'");
+	refused("run -x", "unknown option '-x'");
+	refused("run -vx", "unknown option '-x'");
+	refused("run --verbose=1", "--verbose=1: it takes no value");
+	refused("run --kernel k --generation 3", "--generation '3' is not 1 or 2");
+	refused("run --kernel k --generation 2x", "--generation '2x' is not");
+	refused("run --kernel k --cpus 0", "--cpus '0' is not 1 to 8");
+	refused("run --kernel k --cpus 9", "--cpus '9' is not 1 to 8");
+	refused("run --kernel k --timeout 0", "--timeout '0' is not seconds");
+	refused("run --kernel k --timeout 5s", "--timeout '5s' is not seconds");
+	refused("run --kernel k --timeout 2147483648", "--timeout '2147483648'");
+	refused("run --kernel k --isolation tdx", "--isolation 'tdx' is not none or vbs");
+	refused("run --kernel k --isolation vbs --generation 1",
+		"--isolation vbs needs --generation 2");
+	refused("run --kernel k --arch arm64", "--arch arm64 is for layout");
+	refused("run --kernel k --arch riscv", "--arch 'riscv' is not x86 or");
+	refused("run --kernel k --vmbus-version 6", "--vmbus-version '6' is not");
+	refused("run --kernel k --vmbus-version 2.3", "--vmbus-version '2.3'");
+	refused("run --kernel k --vmbus-version 70000.0", "--vmbus-version '70000");
+	refused("run --kernel k --video 1920", "--video '1920' is not WxH");
+	refused("run --kernel k --video 1920x", "--video '1920x' is not WxH");
+	refused("run --kernel k --video 0x768", "--video '0x768' is not WxH");
+	refused("run --kernel k --video 1024x768x32", "--video '1024x768x32'");
+	refused("run --kernel k --video 4294967296x1", "--video '4294967296x1'");
+	refused("run --kernel k --high-mmio nothing", "--high-mmio 'nothing'");
+}
+
+static void empty_text(void **state)
+{
+	char *argv[] = { "hvhost", "run", "--kernel", "k", "--shutdown-on", "",
+			 NULL };
+
+	(void)state;
+	assert_int_equal(captured(do_parse, 6, argv), OPTIONS_BAD);
+	assert_non_null(strstr(out, "--shutdown-on '' is not a text"));
+}
+
+static void help(void **state)
+{
+	static const char *const how[] = {
+		"--help", "-h", "help", "run --help", "layout -h",
+		"run --kernel k --help",
+	};
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(how); i++) {
+		assert_int_equal(parse(how[i]), OPTIONS_HELP);
+		assert_non_null(strstr(out, "--low-mmio SIZE"));
+	}
+}
+
+static void layout(void **state)
+{
+	(void)state;
+	accepted("layout --low-mmio 3G --high-mmio none", OPTIONS_LAYOUT);
+	assert_int_equal(captured(do_layout, 0, NULL), 0);
+	assert_string_equal(out,
+			    "{\n"
+			    "  \"generation\": 2,\n"
+			    "  \"ram\": [\"0x0-0x1fffffff\"],\n"
+			    "  \"crs\": [\"0x40000000-0xffffffff\", \"0x100000000-0xffffffff\"],\n"
+			    "  \"windows\": [\"0x40000000-0xfed3ffff\"],\n"
+			    "  \"reserve\": \"0x40000000-0x47ffffff\",\n"
+			    "  \"told_reserve\": \"0x40000000-0x47ffffff\",\n"
+			    "  \"told_extra\": null,\n"
+			    "  \"fb\": \"0x40000000-0x407fffff\",\n"
+			    "  \"fb_firmware\": \"0x40000000-0x402fffff\",\n"
+			    "  \"vga_bar\": null,\n"
+			    "  \"max_fb\": \"0x800000\",\n"
+			    "  \"mmio_megabytes\": 8\n"
+			    "}\n");
+	accepted("layout --low-mmio 4G", OPTIONS_LAYOUT);
+	assert_int_equal(captured(do_layout, 0, NULL), VM_USAGE);
+	assert_string_equal(out, "hvhost: low MMIO of 4096 MiB is not within 128 to 3584 MiB, which is what Windows takes\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(all),
+		cmocka_unit_test(twice),
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(ranges),
+		cmocka_unit_test(bad_use),
+		cmocka_unit_test(empty_text),
+		cmocka_unit_test(help),
+		cmocka_unit_test(layout),
+	};
+
+	return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}
