@@ -103,6 +103,7 @@ static void watch(struct vm *vm, int signal_fd)
 		if (now >= beat) {
 			beat = now + HEARTBEAT_SECONDS * 1000;
 			heartbeat_tick(&heartbeat);
+			vmbus_poll(vm->bus);
 		}
 		if (fds[1].revents & POLLIN &&
 		    read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
@@ -149,8 +150,6 @@ static int start(struct vm *vm)
 	if (!err)
 		err = acpi_init(vm);
 	if (!err)
-		err = acpi_write_tables(vm);
-	if (!err)
 		err = boot_load(vm, &entry, &zero_page);
 	if (!err)
 		err = boot_set_cpu(vm, vm->cpu_fd[0]);
@@ -182,7 +181,6 @@ static enum vm_end run(const struct options *opt)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0) {
 		fprintf(stderr, "hvhost: signalfd: %s\n", strerror(errno));
