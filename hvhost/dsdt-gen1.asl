@@ -25,6 +25,11 @@ DefinitionBlock ("", "DSDT", 2, "HVHOST", "GEN1", 0x00000001)
 					Name (_UID, Zero)
 					Name (_DDN, "VMBUS")
 					Name (_STA, 0x0F)
+					/* Without one Linux looks for no windows above. */
+					Name (_CRS, ResourceTemplate ()
+					{
+						IRQNoFlags () { 5 }
+					})
 				}
 
 				Device (UAR1)
