@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The command line, in Hyper-V's own words, and the layout command. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "options.h"
 
@@ -294,6 +296,22 @@ static const char *take(int option, char *arg, struct options *opt)
 	(fprintf(stderr, "hvhost: " fmt "; see hvhost --help\n", \
 		 ##__VA_ARGS__), OPTIONS_BAD)
 
+/* Better now than when KVM has been set up. */
+static int check_file(const char *option, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
+		err = errno;
+	else if (S_ISDIR(st.st_mode))
+		err = EISDIR;
+	if (fd >= 0)
+		close(fd);
+	return err ? bad("cannot read --%s '%s': %s", option, path,
+			 strerror(err)) : 0;
+}
+
 /* What options say together */
 static int check(int command, const struct options *opt)
 {
@@ -305,6 +323,9 @@ static int check(int command, const struct options *opt)
 		return bad("run needs --kernel");
 	if (opt->layout.arch != LAYOUT_X86)
 		return bad("--arch arm64 is for layout only");
+	if (check_file("kernel", opt->kernel) ||
+	    (opt->initrd && check_file("initrd", opt->initrd)))
+		return OPTIONS_BAD;
 	return command;
 }
 

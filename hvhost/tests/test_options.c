@@ -91,8 +91,8 @@ static void refused(const char *args, const char *want)
 static void defaults(void **state)
 {
 	(void)state;
-	accepted("run --kernel k", OPTIONS_RUN);
-	assert_string_equal(opt.kernel, "k");
+	accepted("run --kernel /dev/null", OPTIONS_RUN);
+	assert_string_equal(opt.kernel, "/dev/null");
 	assert_null(opt.initrd);
 	assert_null(opt.append);
 	assert_null(opt.trace);
@@ -117,10 +117,10 @@ static void defaults(void **state)
 static void all(void **state)
 {
 	(void)state;
-	accepted("run --kernel=k --initrd i --append a=b --generation 2 --cpus 8 --memory 1G --low-mmio 3GB --high-mmio 1024M --video 7680x4320 --not-windows --isolation vbs --vmbus-version 5.3 --trace t --timeout 30 --shutdown-on done -v",
+	accepted("run --kernel=/dev/null --initrd /dev/zero --append a=b --generation 2 --cpus 8 --memory 1G --low-mmio 3GB --high-mmio 1024M --video 7680x4320 --not-windows --isolation vbs --vmbus-version 5.3 --trace t --timeout 30 --shutdown-on done -v",
 		 OPTIONS_RUN);
-	assert_string_equal(opt.kernel, "k");
-	assert_string_equal(opt.initrd, "i");
+	assert_string_equal(opt.kernel, "/dev/null");
+	assert_string_equal(opt.initrd, "/dev/zero");
 	assert_string_equal(opt.append, "a=b");
 	assert_string_equal(opt.trace, "t");
 	assert_string_equal(opt.shutdown_on, "done");
@@ -235,39 +235,42 @@ static void bad_use(void **state)
 	refused("", "no command");
 	refused("walk", "no such command: 'walk'");
 	refused("run", "run needs --kernel");
+	refused("run --kernel /nonexistent", "cannot read --kernel '/nonexistent': No such file");
+	refused("run --kernel /", "cannot read --kernel '/': Is a directory");
+	refused("run --kernel /dev/null --initrd /nonexistent", "cannot read --initrd '/nonex");
 	refused("run --kernel", "--kernel needs a value");
-	refused("run --kernel k more", "unexpected argument 'more'");
-	refused("run --kernel k --colour", "unknown option '--colour'");
-	refused("run --kernel k --colour=red", "unknown option '--colour=red'");
+	refused("run --kernel /dev/null more", "unexpected argument 'more'");
+	refused("run --kernel /dev/null --colour", "unknown option '--colour'");
+	refused("run --kernel /dev/null --colour=red", "unknown option '--colour=red'");
 	refused("run -x", "unknown option '-x'");
 	refused("run -vx", "unknown option '-x'");
 	refused("run --verbose=1", "--verbose=1: it takes no value");
-	refused("run --kernel k --generation 3", "--generation '3' is not 1 or 2");
-	refused("run --kernel k --generation 2x", "--generation '2x' is not");
-	refused("run --kernel k --cpus 0", "--cpus '0' is not 1 to 8");
-	refused("run --kernel k --cpus 9", "--cpus '9' is not 1 to 8");
-	refused("run --kernel k --timeout 0", "--timeout '0' is not seconds");
-	refused("run --kernel k --timeout 5s", "--timeout '5s' is not seconds");
-	refused("run --kernel k --timeout 2147483648", "--timeout '2147483648'");
-	refused("run --kernel k --isolation tdx", "--isolation 'tdx' is not none or vbs");
-	refused("run --kernel k --isolation vbs --generation 1",
+	refused("run --kernel /dev/null --generation 3", "--generation '3' is not 1 or 2");
+	refused("run --kernel /dev/null --generation 2x", "--generation '2x' is not");
+	refused("run --kernel /dev/null --cpus 0", "--cpus '0' is not 1 to 8");
+	refused("run --kernel /dev/null --cpus 9", "--cpus '9' is not 1 to 8");
+	refused("run --kernel /dev/null --timeout 0", "--timeout '0' is not seconds");
+	refused("run --kernel /dev/null --timeout 5s", "--timeout '5s' is not seconds");
+	refused("run --kernel /dev/null --timeout 2147483648", "--timeout '2147483648'");
+	refused("run --kernel /dev/null --isolation tdx", "--isolation 'tdx' is not none or vbs");
+	refused("run --kernel /dev/null --isolation vbs --generation 1",
 		"--isolation vbs needs --generation 2");
-	refused("run --kernel k --arch arm64", "--arch arm64 is for layout");
-	refused("run --kernel k --arch riscv", "--arch 'riscv' is not x86 or");
-	refused("run --kernel k --vmbus-version 6", "--vmbus-version '6' is not");
-	refused("run --kernel k --vmbus-version 2.3", "--vmbus-version '2.3'");
-	refused("run --kernel k --vmbus-version 70000.0", "--vmbus-version '70000");
-	refused("run --kernel k --video 1920", "--video '1920' is not WxH");
-	refused("run --kernel k --video 1920x", "--video '1920x' is not WxH");
-	refused("run --kernel k --video 0x768", "--video '0x768' is not WxH");
-	refused("run --kernel k --video 1024x768x32", "--video '1024x768x32'");
-	refused("run --kernel k --video 4294967296x1", "--video '4294967296x1'");
-	refused("run --kernel k --high-mmio nothing", "--high-mmio 'nothing'");
+	refused("run --kernel /dev/null --arch arm64", "--arch arm64 is for layout");
+	refused("run --kernel /dev/null --arch riscv", "--arch 'riscv' is not x86 or");
+	refused("run --kernel /dev/null --vmbus-version 6", "--vmbus-version '6' is not");
+	refused("run --kernel /dev/null --vmbus-version 2.3", "--vmbus-version '2.3'");
+	refused("run --kernel /dev/null --vmbus-version 70000.0", "--vmbus-version '70000");
+	refused("run --kernel /dev/null --video 1920", "--video '1920' is not WxH");
+	refused("run --kernel /dev/null --video 1920x", "--video '1920x' is not WxH");
+	refused("run --kernel /dev/null --video 0x768", "--video '0x768' is not WxH");
+	refused("run --kernel /dev/null --video 1024x768x32", "--video '1024x768x32'");
+	refused("run --kernel /dev/null --video 4294967296x1", "--video '4294967296x1'");
+	refused("run --kernel /dev/null --high-mmio nothing", "--high-mmio 'nothing'");
 }
 
 static void empty_text(void **state)
 {
-	char *argv[] = { "hvhost", "run", "--kernel", "k", "--shutdown-on", "",
+	char *argv[] = { "hvhost", "run", "--kernel", "/dev/null", "--shutdown-on", "",
 			 NULL };
 
 	(void)state;
@@ -279,7 +282,7 @@ static void help(void **state)
 {
 	static const char *const how[] = {
 		"--help", "-h", "help", "run --help", "layout -h",
-		"run --kernel k --help",
+		"run --kernel /dev/null --help",
 	};
 	unsigned int i;
 

@@ -379,8 +379,7 @@ static void nowhere(void **state)
 {
 	(void)state;
 	assert_int_equal(child(nowhere_child), 0);
-	assert_string_equal(text, "hvhost: cannot write trace "
-			    "'/nonexistent/trace': No such file or directory\n");
+	assert_string_equal(text, "hvhost: cannot write trace '/nonexistent/trace': No such file or directory\n");
 }
 
 static void verbose_child(void)
@@ -388,7 +387,7 @@ static void verbose_child(void)
 	trace_open(NULL, true);
 	trace_begin("offer");
 	trace_str("device", "heartbeat");
-	trace_str("text", "two words\x1b");
+	trace_str("text", "a b\x1b");
 	trace_num("relid", 2);
 	trace_end();
 }
@@ -398,8 +397,7 @@ static void verbose(void **state)
 {
 	(void)state;
 	assert_int_equal(child(verbose_child), 0);
-	assert_non_null(strstr(text, "] offer device=heartbeat "
-			       "text=\"two words\\u001b\" relid=2\n"));
+	assert_non_null(strstr(text, "] offer device=heartbeat text=\"a b\\u001b\" relid=2\n"));
 	assert_int_equal(text[0], '[');
 }
 

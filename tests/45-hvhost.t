@@ -1,0 +1,221 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# hvhost without KVM: it builds, its unit tests and fuzzers pass, it says what
+# it is and what it will not do. FUZZ_TIME=60 seconds for each fuzzer.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+need gcc libc6-dev make acpica-tools libcmocka-dev clang binutils perl jq
+FUZZ_TIME=${FUZZ_TIME:-60}
+O=$BUILD/hvhost
+HVHOST=$O/hvhost
+tmpdir
+
+# shellcheck disable=SC2317 # run_ok calls it
+hv() { make --no-print-directory -C "$TOP/hvhost" -j"$JOBS" "$@"; }
+
+run_ok "gcc builds it without a warning" hv O="$O" CC=gcc
+run_ok "clang builds it without a warning" hv O="$O/clang" CC=clang
+run_ok "the unit tests build, plain and sanitized" hv O="$O" CC=gcc tests
+run_ok "the fuzzers build" hv O="$O" fuzz
+[ -x "$HVHOST" ] || die "no $HVHOST to test"
+
+for f in "$HVHOST" "$O/clang/hvhost"; do
+	is "$(readelf -lW "$f" | grep -c 'INTERP\|DYNAMIC' || true)" 0 \
+		"it is static: ${f#"$BUILD/"}"
+done
+
+# cmocka BINARY: its tests, each as one of ours, and its exit status. A test
+# that crashes takes those after it along, so their number counts too.
+cmocka() {
+	local out=$T/tap rc=0 planned seen=0 line open='' name=${1#"$O/"}
+	(cd "$T" && CMOCKA_MESSAGE_OUTPUT=TAP "$1") >"$out" 2>&1 || rc=$?
+	while IFS= read -r line; do
+		case $line in
+		"ok "* | "not ok "*)
+			seen=$((seen + 1))
+			open="$name: ${line#* - }"
+			case $line in
+			ok*) ok "$open" ;;
+			*) not_ok "$open" </dev/null ;;
+			esac ;;
+		1..*) planned=${line#1..} ;;
+		*) diag "$line" ;;
+		esac
+	done <"$out"
+	is "$rc $seen" "0 ${planned:-some}" "$name: all of it ran and passed"
+}
+
+for test in "$TOP"/hvhost/tests/test_*.c; do
+	test=$(basename "$test" .c)
+	cmocka "$O/tests/$test"
+	cmocka "$O/asan/tests/$test"
+done
+for test in layout trace options ring gpadl vmbus; do
+	run_ok "there are tests of $test" test -e "$O/asan/tests/test_$test"
+done
+run_ok "the sanitizers are in" grep -q __asan_report "$O/asan/tests/test_ring"
+
+# Fuzzers, as many at once as there are processors
+fuzzers=()
+for f in "$TOP"/hvhost/tests/fuzz_*.c; do
+	[ -e "$f" ] || continue
+	f=$(basename "$f" .c)
+	fuzzers+=("${f#fuzz_}")
+done
+run_ok "there are at least two fuzzers" test "${#fuzzers[@]}" -ge 2
+# Log of libFuzzer on stdin: how many edges it reached, 0 if it does not say.
+coverage() { sed -n 's/.* cov: \([0-9]*\).*/\1/p' | tail -1 | grep . || echo 0; }
+rm -f "$O"/fuzz/*.log
+run_ok "the fuzzers find nothing" hv O="$O" TIME="$FUZZ_TIME" -k fuzz-run
+mkdir "$T/empty"
+for f in "${fuzzers[@]}"; do
+	log=$O/fuzz/$f.log
+	[ -e "$log" ] || : >"$log"
+	run_ok "$f starts from a corpus" test -n \
+		"$(ls -A "$TOP/hvhost/tests/corpus/$f" 2>/dev/null)"
+	read -r runs secs < <(sed -n \
+		's/^Done \([0-9]*\) runs in \([0-9]*\) sec.*/\1 \2/p' "$log") ||
+		runs=0 secs=0
+	diag "$f: $runs runs in $secs s"
+	run_ok "$f ran for $FUZZ_TIME s" test "$secs" -ge "$FUZZ_TIME"
+	run_ok "$f made progress" test "$runs" -ge $((FUZZ_TIME * 100))
+	cov=$(coverage <"$log")
+	none=$("$O/fuzz/fuzz_$f" -runs=0 "$T/empty" 2>&1 | coverage)
+	diag "$f: coverage $cov, of an empty input $none"
+	run_ok "$f reaches twice what an empty input does" test \
+		"$none" -gt 0 -a "$cov" -ge $((2 * none))
+done
+
+# Kernel style, by the kernel's own judge, but for what only kernels have:
+# BIT(), __printf() and the like, and names such as CMUnitTest that we did not
+# choose; in the tests long strings too.
+checkpatch=$BUILD/linux-7.3/scripts/checkpatch.pl
+ignore=BIT_MACRO,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE,CAMELCASE
+tests_ignore=EMBEDDED_FUNCTION_NAME,LONG_LINE_STRING,STATIC_CONST_CHAR_ARRAY
+cd "$TOP"
+for f in hvhost/*.[ch] hvhost/tests/*.[ch]; do
+	if ! [ -e "$checkpatch" ]; then
+		skip "checkpatch $f" "no build/linux-7.3, kernel/tree makes it"
+		continue
+	fi
+	case $f in
+	hvhost/tests/*) types=$ignore,$tests_ignore ;;
+	*) types=$ignore ;;
+	esac
+	run_ok "checkpatch $f" perl "$checkpatch" \
+		--root="$BUILD/linux-7.3" --no-tree --strict --quiet \
+		--show-types --ignore "$types" -f "$f"
+done
+
+# What it says
+run_ok "hvhost --help" "$HVHOST" --help
+help=$("$HVHOST" --help)
+while read -r option; do
+	like "$help" "$option" "--help tells of $option"
+done < <(sed -n 's/^\t{ "\([a-z-]*\)", .*/--\1/p' hvhost/options.c)
+is "$("$HVHOST" run --help)" "$help" "hvhost run --help says the same"
+
+# refuses WANT ARGUMENT...: exit 2, one line, which says what.
+refuses() {
+	local want=$1 out rc=0
+	shift
+	out=$("$HVHOST" "$@" 2>&1 >/dev/null) || rc=$?
+	is "$rc $(wc -l <<<"$out")" "2 1" "exit 2 and one line: hvhost $*"
+	like "$out" "$want" "it says why: hvhost $*"
+}
+refuses "no command"
+refuses "no such command: 'walk'" walk
+refuses "run needs --kernel" run
+refuses "unknown option '--colour'" run --colour
+refuses "--memory '1T' is not a size" run --kernel /dev/null --memory 1T
+refuses "--cpus '9' is not 1 to 8" run --kernel /dev/null --cpus 9
+refuses "low MMIO of 4096 MiB is not within 128 to 3584" layout --low-mmio 4G
+refuses "generation 1 is x86 only" layout --arch arm64 --generation 1
+refuses "memory of 32 MiB is less than 64" run --kernel /dev/null --memory 32M
+refuses "cannot read --kernel 'no-such-kernel': No such file" \
+	run --kernel no-such-kernel
+refuses "cannot read --initrd '/': Is a directory" \
+	run --kernel /dev/null --initrd /
+run_fails "No space left" "a full disk is noticed" \
+	bash -c "'$HVHOST' layout >/dev/full"
+
+# layout WANT FILTER OPTION...: what jq makes of it
+layout() {
+	local want=$1 filter=$2
+	shift 2
+	is "$("$HVHOST" layout "$@" | jq -r "$filter")" "$want" \
+		"hvhost layout $*: $filter"
+}
+layout 0xf8000000-0xfed3ffff '.windows[0]'
+layout 0xfe0000000-0xfffffffff '.windows[1]'
+layout 0xf8000000-0xfbffffff .reserve
+layout 0xf8000000-0xfbffffff .reserve --generation 1
+layout 0xf8000000-0xfffbffff '.crs[0]' --generation 1
+layout 0xf8000000-0xfbffffff .vga_bar --generation 1 --low-mmio 1G
+layout 0x40000000-0x47ffffff .reserve --low-mmio 3G
+layout 0xc0000000-0xc7ffffff .reserve --low-mmio 1G
+layout 0xf0000000-0xf7ffffff .reserve --video 7680x4320
+layout 128 .mmio_megabytes --video 7680x4320
+layout 0xf7800000-0xfbbfffff .reserve --video 4834x3622
+layout 0xf6a00000-0xfb4fffff .reserve --low-mmio 150M
+layout 0xfe000000-0xfe8fffff .reserve --low-mmio 32M --not-windows
+layout 0x100000000-0xffffffff '.crs[1]' --high-mmio none
+layout 1 '.windows | length' --high-mmio none
+layout 0xe0000000-0xe7ffffff .reserve --arch arm64
+layout "0xf8000000-0xf9ffffff 0xfc000000-0xfed3ffff" '.windows | join(" ")' \
+	--crs 0xfc000000-0xffffffff --crs f8000000-f9ffffff --crs 5000-4000
+layout null .fb --fb none
+layout 0xfd000000-0xfd7fffff .told_extra --fb fd000000-fdffffff
+
+# The README against the code: events and their members
+awk 'match($0, /trace_begin\("[a-z_]*"/) {
+		event = substr($0, RSTART + 13, RLENGTH - 14)
+		print event
+	}
+	match($0, /trace_channel\("[a-z_]*"/) {
+		event = substr($0, RSTART + 15, RLENGTH - 16)
+		print event; print event, "device"; print event, "relid"
+	}
+	match($0, /trace_(str|num|hex|bool|range|ranges|guid)\("[a-z_]*"/) {
+		split(substr($0, RSTART, RLENGTH), key, "\"")
+		if (event != "")
+			print event, key[2]
+	}
+	/trace_end\(\)|^}/ { event = "" }' hvhost/*.c | sort -u >"$T/code"
+awk '/^### Events/ { on = 1; next } /^## / { on = 0 }
+	!on { next }
+	/^- / { item++; head = 1; n = 0 }
+	/^$/ { item = 0 }
+	item {
+		rest = $0
+		while (match(rest, /`[a-z_]*`|:/)) {
+			word = substr(rest, RSTART, RLENGTH)
+			rest = substr(rest, RSTART + RLENGTH)
+			if (word == ":") { head = 0; continue }
+			gsub(/`/, "", word)
+			if (head) { event[++n] = word; print word }
+			else for (i = 1; i <= n; i++) print event[i], word
+		}
+	}' hvhost/README.md | sort -u >"$T/readme"
+run_ok "the code has events" test "$(wc -l <"$T/code")" -ge 40
+is "$(comm -23 "$T/code" "$T/readme")" "" \
+	"every event and member is in the README"
+is "$(grep -v ' ' "$T/readme" | comm -13 <(grep -v ' ' "$T/code") -)" "" \
+	"the README has no other events"
+# Where it describes several at once, one of them must have the member.
+is "$(cut -sd' ' -f2 "$T/readme" | sort -u |
+	comm -13 <(cut -sd' ' -f2 "$T/code" | sort -u) -)" "" \
+	"the README has no other members"
+while read -r file; do
+	run_ok "$file: every event has a name of its own" \
+		awk -v helper="trace_channel" '
+		/^static void trace_channel/ { in_helper = 1 }
+		/^}/ { in_helper = 0 }
+		/trace_begin\([^"]/ && !in_helper { bad = 1; print }
+		END { exit bad }' "$file"
+done < <(grep -l 'trace_begin(' hvhost/*.c | grep -v '/trace.c$')
+is "$(sed -n '/^enum vm_end/,/^}/s/.*= \([0-9]*\),.*/\1/p' hvhost/vm.h)" \
+	"$(sed -n 's/^| \([0-9]*\) |.*/\1/p' hvhost/README.md)" \
+	"the README has every exit status"
+done_testing
