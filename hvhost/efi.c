@@ -66,7 +66,7 @@ static const struct guid acpi_guid = { {
 /*
  * The services. Arguments come as in Microsoft's ABI: rcx, rdx, r8, r9; rdx
  * and rax are free to use. They touch no memory, so it does not matter where
- * they are mapped and how.
+ * they are mapped and how. 66 ba is mov, %dx.
  */
 #define CODE_UNSUPPORTED	0x00
 #define CODE_SET_VIRTUAL	0x10
@@ -77,22 +77,23 @@ static const u8 code_unsupported[] = {
 	0x48, 0xb8, 0x03, 0, 0, 0, 0, 0, 0, 0x80, 0xc3,
 };
 
-#define DX(port)	0x66, 0xba, (u8)(port), (port) >> 8	/* mov, %dx */
-#define OUT		0xef				/* out %eax, (%dx) */
+#define LOW		((u8)EFI_PORT)
+#define HIGH		(EFI_PORT >> 8)
+#define OUT		0xef			/* out %eax, (%dx) */
 
 static const u8 code_set_virtual[] = {
 	0x41, 0x89, 0xd2,			/* mov %edx, %r10d */
 	0x89, 0xc8,				/* mov %ecx, %eax */
-	DX(EFI_PORT + EFI_PORT_MAP_SIZE), OUT,
+	0x66, 0xba, LOW + EFI_PORT_MAP_SIZE, HIGH, OUT,
 	0x44, 0x89, 0xd0,			/* mov %r10d, %eax */
-	DX(EFI_PORT + EFI_PORT_DESC_SIZE), OUT,
+	0x66, 0xba, LOW + EFI_PORT_DESC_SIZE, HIGH, OUT,
 	0x44, 0x89, 0xc8,			/* mov %r9d, %eax */
-	DX(EFI_PORT + EFI_PORT_MAP_LOW), OUT,
+	0x66, 0xba, LOW + EFI_PORT_MAP_LOW, HIGH, OUT,
 	0x4c, 0x89, 0xc8,			/* mov %r9, %rax */
 	0x48, 0xc1, 0xe8, 0x20,			/* shr $32, %rax */
-	DX(EFI_PORT + EFI_PORT_MAP_HIGH), OUT,
+	0x66, 0xba, LOW + EFI_PORT_MAP_HIGH, HIGH, OUT,
 	0xb8, EFI_CALL_VIRTUAL, 0, 0, 0,	/* mov, %eax */
-	DX(EFI_PORT + EFI_PORT_CALL), OUT,
+	0x66, 0xba, LOW + EFI_PORT_CALL, HIGH, OUT,
 	0xed,					/* in (%dx), %eax */
 	0x89, 0xc1,				/* mov %eax, %ecx */
 	0x48, 0xc1, 0xe1, 0x3f,			/* shl $63, %rcx */
@@ -103,9 +104,9 @@ static const u8 code_set_virtual[] = {
 
 static const u8 code_reset[] = {
 	0x89, 0xc8,				/* mov %ecx, %eax */
-	DX(EFI_PORT + EFI_PORT_MAP_SIZE), OUT,
+	0x66, 0xba, LOW + EFI_PORT_MAP_SIZE, HIGH, OUT,
 	0xb8, EFI_CALL_RESET, 0, 0, 0,		/* mov, %eax */
-	DX(EFI_PORT + EFI_PORT_CALL), OUT,
+	0x66, 0xba, LOW + EFI_PORT_CALL, HIGH, OUT,
 	0xfa, 0xf4, 0xeb, 0xfd,			/* cli; 1: hlt; jmp 1b */
 };
 

@@ -103,6 +103,25 @@ static void take_waiting(struct serial *s)
 	}
 }
 
+/*
+ * What came from stdin and is not read yet goes back to where it waited: it
+ * would not have been on the wire yet. Linux clears the FIFO when it opens and
+ * sets up the port.
+ */
+static void clear_fifo(struct serial *s)
+{
+	while (s->fifo_len && !(s->mcr & UART_MCR_LOOP) &&
+	       s->waiting_len < SERIAL_WAITING) {
+		s->waiting_head = (s->waiting_head + SERIAL_WAITING - 1) %
+				  SERIAL_WAITING;
+		s->waiting[s->waiting_head] =
+			s->fifo[(s->fifo_head + --s->fifo_len) % SERIAL_FIFO];
+		s->waiting_len++;
+	}
+	s->fifo_len = 0;
+	s->overrun = false;
+}
+
 /* The interrupt of highest priority, as IIR tells it */
 static u8 interrupt(const struct serial *s)
 {
@@ -225,10 +244,8 @@ static void serial_write(struct serial *s, unsigned int reg, u8 v)
 		break;
 	case UART_FCR:
 		if ((v ^ s->fcr) & UART_FCR_ENABLE_FIFO ||
-		    v & UART_FCR_CLEAR_RCVR) {
-			s->fifo_len = 0;
-			s->overrun = false;
-		}
+		    v & UART_FCR_CLEAR_RCVR)
+			clear_fifo(s);
 		s->fcr = v & UART_FCR_ENABLE_FIFO ? v & 0xc9 : 0;
 		break;
 	case UART_LCR:

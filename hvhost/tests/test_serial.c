@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* COM1 as Linux's 8250 driver treats it; the CMOS clock. */
+#include <fcntl.h>
+#include <linux/serial_reg.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+/* After those that it needs. */
+#include <cmocka.h>
+
+#include "../rtc.h"
+#include "../serial.h"
+#include "../vm.h"
+
+static struct serial s;
+static int level, edges, seen;
+
+static void irq(void *opaque, int to)
+{
+	(void)opaque;
+	assert_int_not_equal(level, to);
+	level = to;
+	edges += to;
+}
+
+static void saw(void *opaque)
+{
+	(void)opaque;
+	seen++;
+}
+
+/* In place of main.c's. */
+void host_request_shutdown(struct vm *vm)
+{
+	(void)vm;
+	seen++;
+}
+
+static int fresh(void **state)
+{
+	(void)state;
+	memset(&s, 0, sizeof(s));
+	s.out_fd = -1;
+	s.irq = irq;
+	s.seen = saw;
+	level = 0;
+	edges = 0;
+	seen = 0;
+	return 0;
+}
+
+static u8 in(unsigned int reg)
+{
+	u64 v = 0;
+
+	serial_io(&s, reg, false, &v, 1);
+	return v;
+}
+
+static void out(unsigned int reg, u8 value)
+{
+	u64 v = value;
+
+	serial_io(&s, reg, true, &v, 1);
+}
+
+/* The steps of Linux's autoconfig() that tell a 16550A from the others. */
+static void detect(void **state)
+{
+	u8 mcr, iir;
+
+	(void)state;
+	out(UART_IER, 0);
+	assert_int_equal(in(UART_IER), 0);
+	out(UART_IER, 0x0f);
+	assert_int_equal(in(UART_IER) & 0x0f, 0x0f);
+	out(UART_IER, 0);
+
+	mcr = in(UART_MCR);
+	out(UART_MCR, UART_MCR_LOOP | UART_MCR_OUT2 | UART_MCR_RTS);
+	assert_int_equal(in(UART_MSR) & 0xf0, UART_MSR_DCD | UART_MSR_CTS);
+	out(UART_MCR, mcr);
+
+	/* No EFR, no scratch tricks; both FIFO bits, not the 64-byte one */
+	out(UART_LCR, 0xbf);
+	out(2, 0);
+	out(UART_LCR, 0);
+	out(UART_FCR, UART_FCR_ENABLE_FIFO);
+	iir = in(UART_IIR);
+	assert_int_equal(iir >> 6, 3);
+	out(UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR7_64BYTE);
+	assert_int_equal(in(UART_IIR) >> 5, 6);
+	out(UART_FCR, 0);
+	assert_int_equal(in(UART_IIR) >> 6, 0);
+	out(UART_SCR, 0xa5);
+	assert_int_equal(in(UART_SCR), 0xa5);
+}
+
+static void divisor(void **state)
+{
+	(void)state;
+	out(UART_IER, 5);
+	out(UART_LCR, UART_LCR_DLAB | 3);
+	out(UART_DLL, 0x34);
+	out(UART_DLM, 0x12);
+	assert_int_equal(in(UART_DLL), 0x34);
+	assert_int_equal(in(UART_DLM), 0x12);
+	out(UART_LCR, 3);
+	assert_int_equal(in(UART_IER), 5);
+	assert_int_equal(s.out_len, 0);
+}
+
+/* An interrupt when it is enabled, again each time, and after each byte. */
+static void thre(void **state)
+{
+	(void)state;
+	out(UART_MCR, UART_MCR_OUT2);
+	out(UART_FCR, UART_FCR_ENABLE_FIFO);
+	out(UART_IER, UART_IER_THRI);
+	assert_int_equal(level, 1);
+	assert_int_equal(in(UART_IIR) & 0xf, UART_IIR_THRI);
+	assert_int_equal(level, 0);
+	assert_int_equal(in(UART_IIR) & 0xf, UART_IIR_NO_INT);
+	out(UART_IER, 0);
+	out(UART_IER, UART_IER_THRI);
+	assert_int_equal(edges, 2);
+	in(UART_IIR);
+	out(UART_TX, 'a');
+	out(UART_TX, 'b');
+	assert_int_equal(level, 1);
+	assert_int_equal(edges, 3);
+	assert_int_equal(in(UART_IIR) & 0xf, UART_IIR_THRI);
+	assert_int_equal(in(UART_IIR) & 0xf, UART_IIR_NO_INT);
+	assert_int_equal(in(UART_LSR), UART_LSR_TEMT | UART_LSR_THRE);
+	assert_memory_equal(s.out, "ab", 2);
+	/* OUT2 is the gate */
+	out(UART_TX, 'c');
+	assert_int_equal(level, 1);
+	out(UART_MCR, 0);
+	assert_int_equal(level, 0);
+}
+
+static void receive(void **state)
+{
+	u8 big[SERIAL_WAITING + 7];
+	unsigned int i;
+
+	(void)state;
+	memset(big, 'x', sizeof(big));
+	/* Nobody listens yet: it waits, past a FIFO that is cleared */
+	assert_int_equal(serial_input(&s, (const u8 *)"hello", 5), 5);
+	assert_int_equal(in(UART_LSR) & UART_LSR_DR, 0);
+	out(UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR);
+	out(UART_MCR, UART_MCR_OUT2);
+	out(UART_IER, UART_IER_RDI | UART_IER_RLSI);
+	assert_int_equal(level, 1);
+	out(UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR);
+	out(UART_FCR, 0);
+	out(UART_FCR, UART_FCR_ENABLE_FIFO);
+	assert_int_equal(in(UART_IIR) & 0xf, UART_IIR_RDI);
+	for (i = 0; i < 5; i++) {
+		assert_int_equal(in(UART_LSR) & UART_LSR_DR, UART_LSR_DR);
+		assert_int_equal(in(UART_RX), "hello"[i]);
+	}
+	assert_int_equal(level, 0);
+	assert_int_equal(in(UART_LSR) & UART_LSR_DR, 0);
+	assert_int_equal(in(UART_RX), 0);
+
+	/* More than there is room for: nothing is lost or made up */
+	i = serial_input(&s, big, sizeof(big));
+	assert_int_equal(i, SERIAL_WAITING);
+	assert_int_equal(s.fifo_len, SERIAL_FIFO);
+	assert_int_equal(serial_input(&s, big, 100), SERIAL_FIFO);
+	for (i = 0; in(UART_LSR) & UART_LSR_DR; i++)
+		assert_int_equal(in(UART_RX), 'x');
+	assert_int_equal(i, SERIAL_WAITING + SERIAL_FIFO);
+	assert_int_equal(in(UART_LSR) & UART_LSR_OE, 0);
+}
+
+/* Looped back, bytes do not get out, and too many are an overrun. */
+static void loopback(void **state)
+{
+	int i;
+
+	(void)state;
+	out(UART_FCR, UART_FCR_ENABLE_FIFO);
+	out(UART_IER, UART_IER_RDI | UART_IER_RLSI);
+	out(UART_MCR, UART_MCR_LOOP | UART_MCR_OUT2);
+	for (i = 0; i < SERIAL_FIFO + 1; i++)
+		out(UART_TX, 'A' + i);
+	assert_int_equal(s.out_len, 0);
+	assert_int_equal(level, 0);
+	assert_int_equal(in(UART_IIR) & 0xf, UART_IIR_RLSI);
+	assert_int_equal(in(UART_LSR) & UART_LSR_OE, UART_LSR_OE);
+	assert_int_equal(in(UART_LSR) & UART_LSR_OE, 0);
+	assert_int_equal(serial_input(&s, (const u8 *)"z", 1), 1);
+	for (i = 0; i < SERIAL_FIFO; i++)
+		assert_int_equal(in(UART_RX), 'A' + i);
+	assert_int_equal(in(UART_LSR) & UART_LSR_DR, 0);
+	out(UART_MCR, UART_MCR_OUT2);
+	assert_int_equal(in(UART_RX), 'z');
+}
+
+static void send(const char *text)
+{
+	while (*text)
+		out(UART_TX, *text++);
+}
+
+static void output(void **state)
+{
+	char buf[SERIAL_OUT * 2];
+	int fd[2], i;
+
+	(void)state;
+	assert_int_equal(pipe2(fd, O_NONBLOCK), 0);
+	s.out_fd = fd[1];
+	send("part of a line");
+	assert_int_equal(read(fd[0], buf, sizeof(buf)), -1);
+	send("\n");
+	assert_int_equal(read(fd[0], buf, sizeof(buf)), 15);
+	send("prompt");
+	serial_flush(&s);
+	assert_int_equal(read(fd[0], buf, sizeof(buf)), 6);
+	for (i = 0; i < SERIAL_OUT; i++)
+		send("y");
+	assert_int_equal(read(fd[0], buf, sizeof(buf)), SERIAL_OUT);
+	/* The reader is gone: dropped, and no harm done */
+	close(fd[0]);
+	s.out_fd = open("/dev/full", O_WRONLY);
+	send("lost\n");
+	assert_int_equal(s.out_len, 0);
+	close(s.out_fd);
+	close(fd[1]);
+}
+
+static void watching(void **state)
+{
+	char text[SERIAL_WATCH];
+
+	(void)state;
+	s.watch = "aab: done";
+	send("aaab: don");
+	assert_int_equal(seen, 0);
+	send("e");
+	assert_int_equal(seen, 1);
+	send("aab: done aab: done");
+	assert_int_equal(seen, 1);
+
+	fresh(NULL);
+	memset(text, 'q', sizeof(text) - 1);
+	text[sizeof(text) - 1] = 0;
+	s.watch = text;
+	send("qqq-");
+	send(text + 1);
+	assert_int_equal(seen, 0);
+	send("q");
+	assert_int_equal(seen, 1);
+}
+
+/* Whatever order, register and size: no byte goes astray (ASan watches). */
+static void anything(void **state)
+{
+	u32 x = 1;
+	int i;
+
+	(void)state;
+	s.watch = "\x55\x01";
+	for (i = 0; i < 200000; i++) {
+		u64 v;
+
+		x = x * 1664525 + 1013904223;
+		v = x >> 8;
+		serial_io(&s, x >> 29, x >> 28 & 1, &v, 1 << (x >> 27 & 1));
+		if (!(x >> 16 & 63))
+			serial_input(&s, (u8 *)&x, sizeof(x));
+		assert_true(s.fifo_len <= SERIAL_FIFO);
+		assert_true(s.waiting_len <= SERIAL_WAITING);
+		assert_true(s.out_len < SERIAL_OUT);
+	}
+}
+
+static s64 when;
+
+static s64 now(void)
+{
+	return when;
+}
+
+static u8 cmos(struct rtc *rtc, u8 index)
+{
+	u64 v = index;
+
+	rtc_io(rtc, 0, true, &v, 1);
+	rtc_io(rtc, 1, false, &v, 1);
+	return v;
+}
+
+static void clock_registers(void **state)
+{
+	static const u8 expect[][2] = {
+		{ 0x00, 0x56 }, { 0x02, 0x34 }, { 0x04, 0x12 }, { 0x06, 0x05 },
+		{ 0x07, 0x29 }, { 0x08, 0x02 }, { 0x09, 0x24 }, { 0x32, 0x20 },
+		{ 0x0c, 0x00 }, { 0x0d, 0x80 },
+	};
+	struct rtc rtc = { .now = now };
+	unsigned int i;
+	u64 v;
+
+	(void)state;
+	when = 1709210096;	/* Thu 2024-02-29 12:34:56 UTC */
+	for (i = 0; i < ARRAY_SIZE(expect); i++)
+		assert_int_equal(cmos(&rtc, expect[i][0]), expect[i][1]);
+	assert_int_equal(cmos(&rtc, 0x0a) & 0x80, 0);	/* no update */
+	assert_int_equal(cmos(&rtc, 0x0b) & 0x06, 2);	/* BCD, 24 hours */
+	/* The time cannot be set, the RAM can; bit 7 of the index is not it */
+	assert_int_equal(cmos(&rtc, 0x00), 0x56);
+	v = 0x11;
+	rtc_io(&rtc, 1, true, &v, 1);
+	assert_int_equal(cmos(&rtc, 0x80), 0x56);
+	assert_int_equal(cmos(&rtc, 0x7f), 0);
+	v = 0x22;
+	rtc_io(&rtc, 1, true, &v, 1);
+	assert_int_equal(cmos(&rtc, 0xff), 0x22);
+	rtc_io(&rtc, 0, false, &v, 2);
+	assert_int_equal(v, ~0ull);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(detect, fresh),
+		cmocka_unit_test_setup(divisor, fresh),
+		cmocka_unit_test_setup(thre, fresh),
+		cmocka_unit_test_setup(receive, fresh),
+		cmocka_unit_test_setup(loopback, fresh),
+		cmocka_unit_test_setup(output, fresh),
+		cmocka_unit_test_setup(watching, fresh),
+		cmocka_unit_test_setup(anything, fresh),
+		cmocka_unit_test(clock_registers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
