@@ -55,7 +55,8 @@ static void asl(FILE *f, const struct range *r)
 {
 	bool wide = (r->start | r->end) >> 32;
 
-	fprintf(f, "%s (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite, 0, 0x%llx, 0x%llx, 0, 0x%llx)\n",
+	fprintf(f, "%s (ResourceProducer, PosDecode, MinFixed, MaxFixed, "
+		"NonCacheable, ReadWrite, 0, 0x%llx, 0x%llx, 0, 0x%llx)\n",
 		wide ? "QWordMemory" : "DWordMemory", r->start, r->end,
 		r->end < r->start ? 0 : r->end - r->start + 1);
 }
@@ -196,57 +197,63 @@ static u32 get32(const u8 *p)
 }
 
 /* From the RSDP to every table, with right sums and one entry a CPU. */
+static void check_tables(struct vm *vm)
+{
+	const u8 *p = mem_at(&vm->mem, ACPI_GPA, ACPI_SIZE);
+	const u8 *xsdt, *fadt, *madt, *ssdt, *dsdt;
+	int at, lapics = 0;
+
+	assert_int_equal(acpi_write_tables(vm), 0);
+	assert_memory_equal(p, "RSD PTR ", 8);
+	assert_int_equal(sum(p, 20), 0);
+	assert_int_equal(sum(p, 36), 0);
+	xsdt = mem_at(&vm->mem, get64(p + 24), 60);
+	assert_memory_equal(xsdt, "XSDT", 4);
+	assert_int_equal(get32(xsdt + 4), 60);
+	assert_int_equal(sum(xsdt, 60), 0);
+
+	fadt = mem_at(&vm->mem, get64(xsdt + 36), 276);
+	assert_memory_equal(fadt, "FACP", 4);
+	assert_int_equal(get32(fadt + 4), 276);
+	assert_int_equal(sum(fadt, 276), 0);
+	dsdt = mem_at(&vm->mem, get64(fadt + 140), 36);
+	assert_memory_equal(dsdt, "DSDT", 4);
+	assert_int_equal(sum(dsdt, get32(dsdt + 4)), 0);
+
+	madt = mem_at(&vm->mem, get64(xsdt + 44), 44);
+	assert_memory_equal(madt, "APIC", 4);
+	assert_int_equal(sum(madt, get32(madt + 4)), 0);
+	for (at = 44; at < (int)get32(madt + 4); at += madt[at + 1]) {
+		assert_true(madt[at + 1] >= 8);
+		lapics += madt[at] == 0;
+	}
+	assert_int_equal(at, get32(madt + 4));
+	assert_int_equal(lapics, vm->opt->cpus);
+
+	ssdt = mem_at(&vm->mem, get64(xsdt + 52), 36);
+	assert_memory_equal(ssdt, "SSDT", 4);
+	assert_int_equal(sum(ssdt, get32(ssdt + 4)), 0);
+}
+
 static void tables(void **state)
 {
 	struct options opt = { 0 };
 	struct vm vm = { .opt = &opt, .layout = gen2 };
 	u8 *ram = calloc(1, RAM);
-	const u8 *p, *xsdt, *t;
-	int i, at, lapics;
 
 	(void)state;
 	assert_non_null(ram);
 	assert_int_equal(mem_add(&vm.mem, 0, RAM, ram), 0);
-	for (vm.layout.generation = 1; vm.layout.generation <= 2;
-	     vm.layout.generation++)
 	for (opt.cpus = 1; opt.cpus <= VM_MAX_CPUS; opt.cpus++) {
-		assert_int_equal(acpi_write_tables(&vm), 0);
-		p = ram + ACPI_GPA;
-		assert_memory_equal(p, "RSD PTR ", 8);
-		assert_int_equal(sum(p, 20), 0);
-		assert_int_equal(sum(p, 36), 0);
-		xsdt = mem_at(&vm.mem, get64(p + 24), 60);
-		assert_memory_equal(xsdt, "XSDT", 4);
-		assert_int_equal(get32(xsdt + 4), 60);
-		assert_int_equal(sum(xsdt, 60), 0);
-		for (i = 0; i < 3; i++) {
-			t = mem_at(&vm.mem, get64(xsdt + 36 + 8 * i), 36);
-			assert_non_null(t);
-			assert_memory_equal(t, i == 0 ? "FACP" :
-					    i == 1 ? "APIC" : "SSDT", 4);
-			assert_int_equal(sum(t, get32(t + 4)), 0);
-			if (i == 1) {
-				lapics = 0;
-				for (at = 44; at < (int)get32(t + 4);
-				     at += t[at + 1]) {
-					assert_true(t[at + 1] >= 8);
-					lapics += t[at] == 0;
-				}
-				assert_int_equal(at, get32(t + 4));
-				assert_int_equal(lapics, opt.cpus);
-			} else if (i == 0) {
-				const u8 *d = mem_at(&vm.mem,
-						     get64(t + 140), 36);
-
-				assert_non_null(d);
-				assert_memory_equal(d, "DSDT", 4);
-				assert_int_equal(sum(d, get32(d + 4)), 0);
-			}
-		}
+		vm.layout.generation = 1;
+		check_tables(&vm);
+		vm.layout.generation = 2;
+		check_tables(&vm);
 	}
 	/* No RAM there */
 	vm.mem.count = 0;
 	assert_int_equal(mem_add(&vm.mem, 0, ACPI_GPA + 1, ram), 0);
+	opt.cpus = 1;
 	assert_int_equal(acpi_write_tables(&vm), -EINVAL);
 	free(ram);
 }
