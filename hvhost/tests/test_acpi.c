@@ -55,8 +55,7 @@ static void asl(FILE *f, const struct range *r)
 {
 	bool wide = (r->start | r->end) >> 32;
 
-	fprintf(f, "%s (ResourceProducer, PosDecode, MinFixed, MaxFixed, "
-		"NonCacheable, ReadWrite, 0, 0x%llx, 0x%llx, 0, 0x%llx)\n",
+	fprintf(f, "%s (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite, 0, 0x%llx, 0x%llx, 0, 0x%llx)\n",
 		wide ? "QWordMemory" : "DWordMemory", r->start, r->end,
 		r->end < r->start ? 0 : r->end - r->start + 1);
 }
