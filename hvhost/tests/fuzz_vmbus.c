@@ -28,7 +28,8 @@ struct world {
 	struct shutdown sd;
 	struct vmbus_device dev;
 	struct vmbus_channel *chan;
-	bool added, busy;
+	bool added;
+	u32 flood;		/* packets that come while one is handled */
 	u8 mood;		/* what the device does with a packet */
 };
 
@@ -45,6 +46,20 @@ static u64 take(struct input *in, size_t bytes)
 	in->data += bytes;
 	in->len -= bytes;
 	return value;
+}
+
+static struct guest_ring ring(u32 relid, bool down)
+{
+	return (struct guest_ring) {
+		pfn[relid % CHANNELS] + (down ? 3 : 0), 2 * HV_PAGE_SIZE
+	};
+}
+
+/* guest.h's helpers trust indices, so bring them back into range */
+static void mend(const struct guest_ring *r)
+{
+	*guest_field(r, RING_WRITE_INDEX) %= r->size;
+	*guest_field(r, RING_READ_INDEX) %= r->size;
 }
 
 static void dev_opened(struct vmbus_device *dev, struct vmbus_channel *chan)
@@ -92,6 +107,13 @@ static void dev_packet(struct vmbus_device *dev, u16 type, u16 flags,
 		vmbus_add_device(w->g.bus, dev);
 		break;
 	}
+	if (w->flood) {
+		struct guest_ring r = ring(3, false);
+
+		w->flood--;
+		mend(&r);
+		guest_write(&r, 6, 0, "flood", 5);
+	}
 	for (i = 0; i < len; i++)
 		sum += payload[i];
 	w->mood ^= (sum & 0x80) >> 7;
@@ -104,20 +126,6 @@ static void dev_room(struct vmbus_device *dev)
 	if (!w->chan)
 		abort();
 	vmbus_send(w->chan, 6, 0, 0, "room", 4);
-}
-
-static struct guest_ring ring(u32 relid, bool down)
-{
-	return (struct guest_ring) {
-		pfn[relid % CHANNELS] + (down ? 3 : 0), 2 * HV_PAGE_SIZE
-	};
-}
-
-/* guest.h's helpers trust indices, so bring them back into range */
-static void mend(const struct guest_ring *r)
-{
-	*guest_field(r, RING_WRITE_INDEX) %= r->size;
-	*guest_field(r, RING_READ_INDEX) %= r->size;
 }
 
 static void kick(struct world *w, u32 relid)
@@ -208,7 +216,9 @@ static void lying_gpadl(struct world *w, struct input *in)
 	for (i = 0; i < len / 8; i++) {
 		u64 v = take(in, 2);
 
-		if (v & 3)		/* a page's number */
+		if (!(v & 0xff8))	/* anything */
+			v = take(in, 8);
+		else if (v & 3)		/* a page's number */
 			v = (MOCK_LOW_GPA + USED_START) / HV_PAGE_SIZE +
 			    v % (USED_SIZE / HV_PAGE_SIZE);
 		else if (v & 4)		/* a range of pages, from its start */
@@ -237,7 +247,8 @@ static void close_channel(struct world *w, struct input *in)
 {
 	u32 how = (u32)take(in, 1), relid = how % CHANNELS + 1;
 
-	guest_relid(&w->g, MSG_CLOSE, relid);
+	if (!(how & 0x20))
+		guest_relid(&w->g, MSG_CLOSE, relid);
 	if (how & 0x40)
 		guest_teardown(&w->g, relid, 0x100 + relid);
 	if (how & 0x80)
@@ -342,6 +353,9 @@ static void device(struct world *w, struct input *in)
 	u32 how = (u32)take(in, 1);
 
 	w->mood = how >> 4 & 3;
+	/* More than one batch now and then */
+	if (how & 4)
+		w->flood = (u32)take(in, 1) << (how & 8 ? 5 : 0);
 	if (how & 1 && w->added) {
 		w->added = false;
 		vmbus_rescind(w->g.bus, &w->dev);

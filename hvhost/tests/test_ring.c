@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ring.c against a guest that is honest, and one that is not. */
 #include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "guest.h"
@@ -432,6 +435,99 @@ static void test_init(void **state)
 	assert_int_equal(r.index, 128);
 }
 
+/* Both ends at once, each asleep unless the other signals */
+#define RACE_PACKETS	100000
+
+static struct ring race_up, race_down;
+static sem_t readable, writable;
+static u64 race_lost;
+
+static bool slept_too_long(sem_t *sem)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 20;
+	while (sem_timedwait(sem, &until))
+		if (errno == ETIMEDOUT)
+			return true;
+	return false;
+}
+
+static void *race_reader(void *arg)
+{
+	static u8 packet[HV_PAGE_SIZE];
+	struct ring_packet pkt;
+	u64 next = 0;
+	int ret;
+
+	(void)arg;
+	while (next < RACE_PACKETS) {
+		bool signal = false;
+
+		ring_mask(&race_up, true);
+		ret = ring_read(&race_up, packet, &pkt, &signal);
+		if (ret < 0 || (ret && pkt.desc.transaction != next++)) {
+			race_lost = next;
+			return NULL;
+		}
+		if (signal)
+			sem_post(&writable);
+		if (ret)
+			continue;
+		ring_mask(&race_up, false);
+		if (!ring_readable(&race_up) && slept_too_long(&readable)) {
+			race_lost = next + 1;
+			return NULL;
+		}
+	}
+	return NULL;
+}
+
+static void test_race(void **state)
+{
+	static u8 *page[2];
+	pthread_t thread;
+	u64 i;
+
+	(void)state;
+	mock_reset();
+	memset(mock_ram, 0, 2 * HV_PAGE_SIZE);
+	page[0] = mock_ram;
+	page[1] = mock_ram + HV_PAGE_SIZE;
+	assert_int_equal(ring_init_writer(&race_down, page, 2), 0);
+	assert_int_equal(ring_init_reader(&race_up, page, 2), 0);
+	sem_init(&readable, 0, 0);
+	sem_init(&writable, 0, 0);
+	race_lost = 0;
+	assert_int_equal(pthread_create(&thread, NULL, race_reader, NULL), 0);
+	for (i = 0; i < RACE_PACKETS; i++) {
+		struct ring_desc d = { .type = 6, .transaction = i };
+		u32 len = i * 37 % 700;
+		bool signal = false;
+		int ret;
+
+		ret = ring_write(&race_down, &d, buf, len, &signal);
+		while (ret == -EAGAIN) {
+			/* A signal may also be for what is over already */
+			if (slept_too_long(&writable))
+				break;
+			ring_room(&race_down);
+			ret = ring_write(&race_down, &d, buf, len, &signal);
+		}
+		if (signal)
+			sem_post(&readable);
+		if (ret)
+			break;
+	}
+	pthread_join(thread, NULL);
+	assert_int_equal(race_lost, 0);
+	assert_int_equal(i, RACE_PACKETS);
+	assert_int_equal(mock_bad_count, 0);
+	sem_destroy(&readable);
+	sem_destroy(&writable);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +545,7 @@ int main(void)
 		cmocka_unit_test(test_lying_read_index),
 		cmocka_unit_test(test_lying_while_full),
 		cmocka_unit_test(test_lying_descriptor),
+		cmocka_unit_test(test_race),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -24,6 +24,7 @@ struct toy {
 	u8 payload[64];
 	size_t len;
 	bool echo, rescind_self;
+	int flood;	/* packets that the guest sends meanwhile */
 };
 
 static struct toy toys[2];
@@ -44,6 +45,8 @@ static void toy_closed(struct vmbus_device *dev)
 	t->chan = NULL;
 }
 
+static void flood(struct toy *t);
+
 static void toy_packet(struct vmbus_device *dev, u16 type, u16 flags,
 		       u64 transaction, const u8 *payload, size_t len)
 {
@@ -58,6 +61,8 @@ static void toy_packet(struct vmbus_device *dev, u16 type, u16 flags,
 		assert_int_equal(vmbus_rescind(g.bus, dev), 0);
 	/* Still readable, whatever has become of the channel */
 	memcpy(t->payload, payload, len < 64 ? len : 64);
+	if (t->flood)
+		flood(t);
 	if (t->echo)
 		vmbus_send(t->chan, type, 0, transaction, payload, len);
 }
@@ -184,6 +189,12 @@ static const u64 ring_pfn[] = {
 
 static const struct guest_ring up = { ring_pfn, 2 * HV_PAGE_SIZE };
 static const struct guest_ring down = { ring_pfn + 3, 2 * HV_PAGE_SIZE };
+
+static void flood(struct toy *t)
+{
+	t->flood--;
+	guest_write(&up, 6, 0, "more", 4);
+}
 
 static void make_gpadl(u32 relid, u32 id)
 {
@@ -496,6 +507,34 @@ static void test_packets(void **state)
 	assert_int_equal(toys[0].packets, 1005);
 	assert_int_equal(toys[0].type, 11);
 	assert_int_equal(g.signals, 1001);
+	expect_good();
+}
+
+/* A guest on another CPU that sends faster than we read: others get a turn. */
+static void test_flood(void **state)
+{
+	(void)state;
+	get_offers();
+	open_toy(0);
+	toys[0].flood = 9999;
+	guest_write(&up, 6, 0, "first", 5);
+	kick(1);
+	assert_in_range(toys[0].packets, 1, 9999);
+	assert_int_equal(*guest_field(&up, RING_INTERRUPT_MASK), 0);
+	/* Whatever comes next, is the time to go on, and no signal is needed */
+	while (toys[0].flood)
+		vmbus_poll(g.bus);
+	assert_int_equal(toys[0].packets, 10000);
+	vmbus_poll(g.bus);
+	assert_int_equal(toys[0].packets, 10000);
+	/* The end of contact is the end of it too */
+	toys[0].flood = 9999;
+	guest_write(&up, 6, 0, "first", 5);
+	kick(1);
+	guest_simple(&g, MSG_UNLOAD);
+	expect(MSG_UNLOADED, 8);
+	vmbus_poll(g.bus);
+	assert_in_range(toys[0].flood, 1, 9998);
 	expect_good();
 }
 
@@ -1122,6 +1161,7 @@ int main(void)
 		T(test_offers),
 		T(test_isolated),
 		T(test_packets),
+		T(test_flood),
 		T(test_gpa_direct),
 		T(test_full),
 		T(test_guest_waits),
