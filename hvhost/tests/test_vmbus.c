@@ -373,6 +373,28 @@ static void test_contact_checks(void **state)
 	assert_int_equal(m->version.features, 0);
 }
 
+/* An isolated VM gives shared pages with a bit that is no address's. */
+static void test_shared_bit(void **state)
+{
+	const struct vmbus_config shared = {
+		.max_version = V(6, 0), .cpus = GUEST_CPUS, .isolated = true,
+		.shared_bit = 1ull << 39,
+	};
+	struct msg_contact msg = {
+		.version = V(6, 0), .sint = 2,
+		.monitor_page = {
+			MOCK_LOW_GPA | 1ull << 39, MOCK_LOW_GPA | 1ull << 38,
+		},
+	};
+
+	(void)state;
+	vmbus_free(g.bus);
+	g.bus = vmbus_new(&shared, &mock_mem, &guest_ops, &g);
+	guest_say(&g, MSG_CONTACT, &msg, sizeof(msg));
+	expect_bad("monitor page", MOCK_LOW_GPA | 1ull << 38);
+	assert_int_equal(expect(MSG_VERSION, 20)->version.supported, 1);
+}
+
 static void test_post_checks(void **state)
 {
 	u8 msg[241] = { MSG_REQUEST_OFFERS };
@@ -1157,6 +1179,7 @@ int main(void)
 		T(test_versions),
 		T(test_old_host),
 		T(test_contact_checks),
+		T(test_shared_bit),
 		T(test_post_checks),
 		T(test_offers),
 		T(test_isolated),
