@@ -135,6 +135,7 @@ static int start(struct vm *vm)
 	err = vm_init(vm);
 	if (err)
 		return err;
+	config.shared_bit = hyperv_shared_bit(vm);
 	vm->bus = vmbus_new(&config, &vm->mem, &ops, vm);
 	if (!vm->bus)
 		return -ENOMEM;
