@@ -206,39 +206,70 @@ int vm_irq_line(struct vm *vm, u32 gsi, int level)
 	return ioctl(vm->vm_fd, KVM_IRQ_LINE, &irq) < 0 ? -errno : 0;
 }
 
+/*
+ * Memory of the guest's at @range, in one more slot, and a second time where an
+ * isolated VM shares it. Return: the memory, or NULL after having said why not.
+ */
+static void *add_slots(struct vm *vm, const struct range *range, u32 *slot,
+		       const char *what)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = (*slot)++,
+		.guest_phys_addr = range->start,
+		.memory_size = range->end - range->start + 1,
+	};
+	u64 shared = hyperv_shared_bit(vm);
+	void *p;
+
+	p = mmap(NULL, region.memory_size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED) {
+		fail(what);
+		return NULL;
+	}
+	region.userspace_addr = (u64)(unsigned long)p;
+	if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0) {
+		fail(what);
+		return NULL;
+	}
+	if (!shared)
+		return p;
+	region.slot = (*slot)++;
+	region.guest_phys_addr |= shared;
+	if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0) {
+		fail(what);
+		return NULL;
+	}
+	return p;
+}
+
 static int add_ram(struct vm *vm)
 {
-	u64 shared = hyperv_shared_bit(vm);
+	struct range fb = vm->layout.fb;
 	u32 slot = 0;
 	int i, err;
 
 	for (i = 0; i < vm->layout.ram_count; i++) {
 		const struct range *r = &vm->layout.ram[i];
-		struct kvm_userspace_memory_region region = {
-			.slot = slot++,
-			.guest_phys_addr = r->start,
-			.memory_size = r->end - r->start + 1,
-		};
 		void *p;
 
-		p = mmap(NULL, region.memory_size, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (p == MAP_FAILED)
-			return fail("no memory for the guest's RAM");
-		region.userspace_addr = (u64)(unsigned long)p;
-		if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
-			return fail("KVM does not take the guest's RAM");
-		err = mem_add(&vm->mem, r->start, region.memory_size, p);
+		p = add_slots(vm, r, &slot, "no guest RAM");
+		if (!p)
+			return -ENOMEM;
+		err = mem_add(&vm->mem, r->start, r->end - r->start + 1, p);
 		if (err)
 			return err;
-		if (!shared)
-			continue;
-		region.slot = slot++;
-		region.guest_phys_addr |= shared;
-		if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
-			return fail("KVM does not take the shared RAM's place");
 	}
-	return 0;
+
+	/*
+	 * The framebuffer is memory, which efifb clears. Nobody looks at it, so
+	 * it is no RAM to the devices.
+	 */
+	if (fb.end <= fb.start)
+		return 0;
+	fb.start &= ~(u64)(HV_PAGE_SIZE - 1);
+	fb.end |= HV_PAGE_SIZE - 1;
+	return add_slots(vm, &fb, &slot, "no framebuffer") ? 0 : -ENOMEM;
 }
 
 static int init_cpu(struct vm *vm, u32 index, int run_size)
