@@ -40,7 +40,7 @@ cmocka() {
 			*) not_ok "$open" </dev/null ;;
 			esac ;;
 		1..*) planned=${line#1..} ;;
-		*) diag "$line" ;;
+		*) diag "${line#"# "}" ;;
 		esac
 	done <"$out"
 	is "$rc $seen" "0 ${planned:-some}" "$name: all of it ran and passed"
