@@ -250,30 +250,38 @@ command_line() {
 }
 
 # job_make FOLDER FILES KERNEL PATH SECONDS [MORE]: the loaded scenario as a job
-# for nest/run, with the guest's files from FILES/KERNEL. They are hard links:
-# nest/run's archive has what many jobs share once.
+# for nest/run, with the guest's files from FILES/KERNEL, or with PATH shell,
+# for nest/shell. They are hard links: nest/run's archive has what many jobs
+# share once.
 job_make() {
 	local d=$1 files=$2/${3//\//_} initrd=initrd options
 	mkdir -p "$d"
-	[[ $4 != k* ]] || initrd="initrd-second"
+	# By hand, in a shell, kexec is wanted too.
+	[[ $4 != k* && $4 != shell ]] || initrd="initrd-second"
 	ln "$files/bzImage" "$files/$initrd" "$2/hvhost" "$d/"
-	# A little more for a guest that hvhost does not end.
-	echo $(($5 + 10)) >"$d/deadline"
 	mapfile -t options < <(scenario_options)
 	{
 		echo "#!/bin/sh"
-		printf 'exec ./hvhost run --kernel bzImage --initrd %s' "$initrd"
+		printf './hvhost run --kernel bzImage --initrd %s' "$initrd"
 		printf " %s" "${options[@]}"
-		printf ' --trace out/trace --timeout %s -v' "$5"
-		[ "$4" != shutdown ] || printf " --shutdown-on 'guest: waits for shutdown'"
-		printf " --append '%s' 2>out/host" "$(command_line "$3" "$4" "${6:-}")"
+		printf " --trace out/trace --append '%s'" \
+			"$(command_line "$3" "$4" "${6:-}")"
+		case $4 in
+		shell) ;;
+		shutdown)
+			printf " --timeout %s -v --shutdown-on 'guest: waits for shutdown' 2>out/host" "$5" ;;
+		*) printf " --timeout %s -v 2>out/host" "$5" ;;
+		esac
 		echo
 	} >"$d/job"
 	chmod 755 "$d/job"
+	# A little more for a guest that hvhost does not end.
+	[ "$4" = shell ] || echo $(($5 + 10)) >"$d/deadline"
 	mapfile -t options < <(scenario_layout_options)
 	"$BUILD/hvhost/hvhost" layout "${options[@]}" >"$d/layout.json" ||
 		die "${C[name]}: hvhost does not take this layout"
 	echo "${C[name]} $4 $3" >"$d/scenario"
+	cp "$files/release" "$d/"
 }
 
 # half FIRST|SECOND: the lines of the console on stdin that are that kernel's.
