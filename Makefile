@@ -3,9 +3,9 @@
 # number of compilers, ACCEL=auto|kvm|tcg chooses where guests run, LINUX=<tree>
 # takes your own kernel tree (git or not, v7.3 or later) as the base.
 
-export V JOBS ACCEL LINUX SIGNOFF
+export V JOBS ACCEL LINUX SIGNOFF KERNEL TIMES
 
-.PHONY: help demo check tree series kernel lint kunit clean
+.PHONY: help demo check tree series kernel lint kunit run shell matrix clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -31,5 +31,14 @@ lint: ## checkpatch, sparse, W=1, coccicheck, kernel-doc, more architectures and
 kunit: ## the series' KUnit tests on x86_64 and arm64, in QEMU
 	@kernel/kunit
 
+run: ## one scenario with a live console (S=gen2-default P=kdump-s KERNEL=7.3)
+	@nest/scenario run $(or $(S),$(error S=NAME is missing; nest/scenario list has them)) $(P)
+
+shell: ## a prompt in a scenario's guest (S=gen2-default)
+	@nest/scenario shell $(or $(S),$(error S=NAME is missing; nest/scenario list has them))
+
+matrix: ## every scenario on every path with every kernel; table (M='gen2-*:boot' for some)
+	@nest/matrix $(foreach m,$(M),'$(m)')
+
 clean: ## remove what was built, but not the downloads nor the tree you work in
-	@rm -rf build/kernel build/kunit build/lint build/lint-local build/nest build/demo build/check build/src
+	@rm -rf build/kernel build/kunit build/lint build/lint-local build/nest build/demo build/check build/src build/hvhost build/matrix build/run build/guest
