@@ -204,7 +204,8 @@ static u32 gpa_bits(const struct kvm_cpuid2 *cpuid)
  */
 int hyperv_init(struct vm *vm)
 {
-	static u8 deny;
+	/* A bit for each; KVM reads them by the 8 bytes. */
+	static u8 deny[8];
 	struct kvm_enable_cap cap = {
 		.cap = KVM_CAP_X86_USER_SPACE_MSR,
 		.args = { KVM_MSR_EXIT_REASON_FILTER },
@@ -216,8 +217,8 @@ int hyperv_init(struct vm *vm)
 	struct kvm_msr_filter filter = {
 		.flags = KVM_MSR_FILTER_DEFAULT_ALLOW,
 		.ranges = {
-			{ KVM_MSR_FILTER_WRITE, 2, MSR_GUEST_OS_ID, &deny },
-			{ KVM_MSR_FILTER_WRITE, 1, MSR_EOM, &deny },
+			{ KVM_MSR_FILTER_WRITE, 2, MSR_GUEST_OS_ID, deny },
+			{ KVM_MSR_FILTER_WRITE, 1, MSR_EOM, deny },
 		},
 	};
 	struct kvm_cpuid2 *cpuid;
