@@ -315,7 +315,8 @@ static unsigned int keys(struct vm *vm, u8 *p, unsigned int len)
 		if (escaped) {
 			escaped = false;
 			if (p[i] == 'x' || p[i] == 'X')
-				vm_end(vm, VM_POWEROFF, "Ctrl-A x");
+				vm_end(vm, VM_HOST_ERROR,
+				       "stopped by Ctrl-A x");
 			else
 				p[n++] = p[i];
 		} else if (p[i] == CTRL_A) {
