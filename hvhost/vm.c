@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "acpi.h"
 #include "hyperv.h"
 #include "trace.h"
 #include "vm.h"
@@ -24,6 +25,8 @@
 #define IDENTITY_GPA	0xfffbc000ul
 
 #define MAX_IO		32
+
+#define HUGE_PAGE	(2 * MIB)
 
 /* What makes a vCPU thread leave KVM_RUN. */
 #define SIG_KICK	SIGUSR1
@@ -207,6 +210,24 @@ int vm_irq_line(struct vm *vm, u32 gsi, int level)
 }
 
 /*
+ * Memory for a range that begins at @gpa, in huge pages if they are to be had.
+ * KVM maps one as such only if the guest's is one of ours too. Where KVM itself
+ * is emulated, a fault a small page is much of what a boot costs.
+ */
+static void *map_memory(u64 gpa, u64 size)
+{
+	u8 *p = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	p += (gpa - (unsigned long)p) & (HUGE_PAGE - 1);
+	/* Without, it works as well. */
+	madvise(p, size, MADV_HUGEPAGE);
+	return p;
+}
+
+/*
  * Memory of the guest's at @range, in one more slot, and a second time where an
  * isolated VM shares it. Return: the memory, or NULL after having said why not.
  */
@@ -221,9 +242,8 @@ static void *add_slots(struct vm *vm, const struct range *range, u32 *slot,
 	u64 shared = hyperv_shared_bit(vm);
 	void *p;
 
-	p = mmap(NULL, region.memory_size, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (p == MAP_FAILED) {
+	p = map_memory(range->start, region.memory_size);
+	if (!p) {
 		fail(what);
 		return NULL;
 	}
@@ -381,10 +401,10 @@ static void event_exit(struct vm *vm, const struct kvm_run *run)
 {
 	switch (run->system_event.type) {
 	case KVM_SYSTEM_EVENT_SHUTDOWN:
-		vm_end(vm, VM_POWEROFF, "the guest asked KVM to power off");
+		acpi_poweroff(vm, "KVM's system event");
 		break;
 	case KVM_SYSTEM_EVENT_RESET:
-		vm_end(vm, VM_RESET, "the guest wrote the reset MSR");
+		acpi_reset(vm, "reset MSR");
 		break;
 	case KVM_SYSTEM_EVENT_CRASH:
 		/* It tells that it panics; a kdump kernel may follow. */
