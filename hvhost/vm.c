@@ -12,7 +12,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "acpi.h"
 #include "hyperv.h"
 #include "trace.h"
 #include "vm.h"
@@ -401,10 +400,16 @@ static void event_exit(struct vm *vm, const struct kvm_run *run)
 {
 	switch (run->system_event.type) {
 	case KVM_SYSTEM_EVENT_SHUTDOWN:
-		acpi_poweroff(vm, "KVM's system event");
+		trace_begin("poweroff");
+		trace_str("cause", "system event");
+		trace_end();
+		vm_end(vm, VM_POWEROFF, "the guest asked KVM to power off");
 		break;
 	case KVM_SYSTEM_EVENT_RESET:
-		acpi_reset(vm, "reset MSR");
+		trace_begin("reset");
+		trace_str("cause", "reset MSR");
+		trace_end();
+		vm_end(vm, VM_RESET, "the guest wrote the reset MSR");
 		break;
 	case KVM_SYSTEM_EVENT_CRASH:
 		/* It tells that it panics; a kdump kernel may follow. */
