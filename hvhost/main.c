@@ -137,13 +137,14 @@ static int start(struct vm *vm)
 		return err;
 	config.shared_bit = hyperv_shared_bit(vm);
 	vm->bus = vmbus_new(&config, &vm->mem, &ops, vm);
-	if (!vm->bus)
-		return -ENOMEM;
-	err = heartbeat_add(&heartbeat, vm->bus);
+	err = vm->bus ? heartbeat_add(&heartbeat, vm->bus) : -ENOMEM;
 	if (!err)
 		err = shutdown_add(&shutdown_ic, vm->bus);
-	if (!err)
-		err = serial_init(vm);
+	if (err) {
+		fprintf(stderr, "hvhost: VMBus: %s\n", strerror(-err));
+		return err;
+	}
+	err = serial_init(vm);
 	if (!err)
 		err = rtc_init(vm);
 	if (!err && vm->layout.generation == 1)
@@ -157,6 +158,18 @@ static int start(struct vm *vm)
 	if (!err)
 		err = vm_start(vm);
 	return err;
+}
+
+/* The trace's last word. Return: @how. */
+static enum vm_end trace_ending(enum vm_end how, const char *why)
+{
+	trace_begin("end");
+	trace_str("how", end_name[how]);
+	trace_num("status", how);
+	trace_str("why", why);
+	trace_end();
+	trace_close();
+	return how;
 }
 
 static enum vm_end run(const struct options *opt)
@@ -185,10 +198,11 @@ static enum vm_end run(const struct options *opt)
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0) {
 		fprintf(stderr, "hvhost: signalfd: %s\n", strerror(errno));
-		return VM_HOST_ERROR;
+		return trace_ending(VM_HOST_ERROR, "no signalfd");
 	}
+	/* stderr knows why */
 	if (start(&vm))
-		return VM_HOST_ERROR;
+		return trace_ending(VM_HOST_ERROR, "it could not start");
 	watch(&vm, fd);
 
 	/*
@@ -197,12 +211,7 @@ static enum vm_end run(const struct options *opt)
 	 */
 	pthread_mutex_lock(&vm.lock);
 	how = vm_ended(&why);
-	trace_begin("end");
-	trace_str("how", end_name[how]);
-	trace_num("status", how);
-	trace_str("why", why);
-	trace_end();
-	trace_close();
+	trace_ending(how, why);
 	if (how != VM_POWEROFF)
 		fprintf(stderr, "hvhost: %s: %s\n", end_name[how], why);
 	return how;
