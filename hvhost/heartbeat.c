@@ -69,7 +69,6 @@ void heartbeat_tick(struct heartbeat *hb)
 {
 	struct heartbeat_msg msg = { .sequence = hb->sequence };
 
-	vmbus_poll(hb->bus);
 	if (hb->ic.state != IC_READY)
 		return;
 	if (!hb->ic.waiting) {
@@ -92,7 +91,6 @@ void heartbeat_tick(struct heartbeat *hb)
 int heartbeat_add(struct heartbeat *hb, struct vmbus *bus)
 {
 	*hb = (struct heartbeat) {
-		.bus = bus,
 		.ic = {
 			.dev = {
 				.name = "heartbeat",

@@ -60,7 +60,6 @@ int ic_request(struct ic *ic, const void *data, size_t len);
 
 struct heartbeat {
 	struct ic ic;
-	struct vmbus *bus;
 	u64 sequence;			/* sent last */
 	u64 answered;			/* since the channel was opened */
 	u32 unanswered;			/* ticks since the answer is due */
