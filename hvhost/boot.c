@@ -422,14 +422,12 @@ bad_kernel:
 /**
  * boot_load() - Load kernel, initrd, command line, tables, zero page.
  * @vm:		The VM, with options, layout and RAM
- * @entry:	GPA of the 64-bit entry point
- * @zero_page:	GPA of the zero page, which is to be in RSI there
  *
  * ACPI's and, on Gen2, EFI's tables are written too.
  *
  * Return: 0 or -errno, said on stderr.
  */
-int boot_load(struct vm *vm, u64 *entry, u64 *zero_page)
+int boot_load(struct vm *vm)
 {
 	const u8 *kernel, *initrd = NULL;
 	u64 size, initrd_size = 0;
@@ -440,12 +438,10 @@ int boot_load(struct vm *vm, u64 *entry, u64 *zero_page)
 		return rc;
 	if (vm->opt->initrd)
 		rc = map_file(vm->opt->initrd, &initrd, &initrd_size);
-	rc = rc ? : load(vm, kernel, size, initrd, initrd_size, entry);
+	rc = rc ? : load(vm, kernel, size, initrd, initrd_size, &boot_entry);
 	munmap((void *)kernel, size);
 	if (initrd)
 		munmap((void *)initrd, initrd_size);
-	*zero_page = BOOT_ZERO_PAGE;
-	boot_entry = *entry;
 	return rc;
 }
 

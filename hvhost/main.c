@@ -129,7 +129,6 @@ static int start(struct vm *vm)
 		.cpus = vm->opt->cpus,
 		.isolated = vm->opt->isolation_vbs,
 	};
-	u64 entry, zero_page;
 	int err;
 
 	err = vm_init(vm);
@@ -152,7 +151,7 @@ static int start(struct vm *vm)
 	if (!err)
 		err = acpi_init(vm);
 	if (!err)
-		err = boot_load(vm, &entry, &zero_page);
+		err = boot_load(vm);
 	if (!err)
 		err = boot_set_cpu(vm, vm->cpu_fd[0]);
 	if (!err)

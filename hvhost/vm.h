@@ -91,7 +91,7 @@ int acpi_init(struct vm *vm);		/* PM registers, reset register */
 #define BOOT_SIZE	0x00010000u
 
 int acpi_write_tables(struct vm *vm);
-int boot_load(struct vm *vm, u64 *entry, u64 *zero_page);
+int boot_load(struct vm *vm);
 /* The 64-bit entry state of vCPU 0, after boot_load(). */
 int boot_set_cpu(struct vm *vm, int cpu_fd);
 struct boot_params;
