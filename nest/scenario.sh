@@ -159,13 +159,14 @@ scenario_layout_options() {
 
 # expected KEY KERNEL PATH first|second: what the scenario says of it.
 expected() {
-	local value=${C[$1]} e kernels path which key v k
+	local value=${C[$1]} e kernels path which key v k names
 	for e in "${EXCEPT[@]}"; do
 		read -r kernels path which key v <<<"$e"
 		[ "$key" = "$1" ] || continue
 		[[ $which = "$4" || $which = both ]] || continue
 		[[ $path = '*' || ,$path, = *",$3,"* ]] || continue
-		for k in ${kernels//,/ }; do
+		IFS=, read -ra names <<<"$kernels"
+		for k in "${names[@]}"; do
 			# shellcheck disable=SC2053 # a pattern
 			[[ $2 != $k ]] || value=$v
 		done
@@ -346,7 +347,7 @@ judge() {
 			.event == "shutdown_request" or .event == "shutdown_ack")
 			| select(.event != "contact" or .accepted) | .event] | join(" "))",
 		"opens \(count("open"))",
-		"os \([.[] | select(.event == "guest_os_id" and .vp == 0) | .id]
+		"os \([.[] | select(.event == "guest_os_id") | .id]
 			| map(if . == "0x0" then "off" elif startswith("0x81") then "linux" else . end) | join(" "))"
 	JQ
 	) || trace=

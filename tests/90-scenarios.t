@@ -1,0 +1,139 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Every scenario, on every path, with every kernel that it asks for: guests of
+# hvhost, judged by its trace and by what they say. And that scenario files
+# which are wrong are refused.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=nest/scenario.sh
+. "$TOP/nest/scenario.sh"
+unset LINUX KERNEL TIMES MATRIX
+need jq
+tmpdir
+cd "$TOP"
+
+run_ok "every scenario can be read" nest/scenario check
+for name in $(scenario_names); do
+	scenario_load "$name"
+	like " ${C[paths]} " ' boot kexec-s kexec-c kdump-s kdump-c ' \
+		"$name: has every path"
+done
+
+# wrong EREGEX DESC SED: gen2-default, so edited, is refused.
+wrong() {
+	sed "$3" scenarios/gen2-default.conf >"$T/wrong.conf"
+	run_fails "wrong.conf:?[0-9]*: $1" "$2" nest/scenario check "$T/wrong.conf"
+}
+line=$(grep -n '^generation' scenarios/gen2-default.conf | cut -d: -f1)
+sed 's/^generation.*/generation = 3/' scenarios/gen2-default.conf >"$T/wrong.conf"
+run_fails "$T/wrong.conf:$line: generation cannot be '3'" \
+	"a generation that there is not, with file and line" nest/scenario check "$T/wrong.conf"
+wrong "no such key: 'generatoin'" "a key that there is not" 's/^generation/generatoin/'
+wrong "not 'key = value': 'generation: 2'" "a line that is none" 's/^generation.*/generation: 2/'
+wrong "generation a second time: '2'" "a key twice" '1a generation = 1'
+wrong "there is no reserve" "no reserve" '/^reserve/d'
+wrong "low-mmio cannot be '-1G'" "a size below zero" '1a low-mmio = -1G'
+wrong "low-mmio cannot be 'lots'" "a size in words" '1a low-mmio = lots'
+wrong "video cannot be '1024'" "half a resolution" '1a video = 1024'
+wrong "crs cannot be '0xf8000000-0xf9000000'" "a range with 0x" '1a crs = 0xf8000000-0xf9000000'
+wrong "crs cannot be 'f8000000'" "half a range" '1a crs = f8000000'
+wrong "windows cannot be 'f8000000-f7ffffff'" "an inverted window to find" \
+	's/^windows.*/windows = f8000000-f7ffffff/'
+wrong "paths cannot be 'boot walk'" "a path that there is not" 's/^paths.*/paths = boot walk/'
+wrong "paths cannot be 'boot boot'" "a path twice" 's/^paths.*/paths = boot boot/'
+wrong "append cannot be .*guest.path" "the guest's own arguments" '1a append = guest.path=boot'
+wrong 'append cannot be ' "a command line with a quote" "1a append = a'b"
+wrong "also cannot be '7.3'" "a kernel without paths" '1a also = 7.3'
+wrong "except cannot be '7.3 boot first efi maybe'" "an exception of no value" \
+	'1a except = 7.3 boot first efi maybe'
+wrong "except cannot be '7.3 boot third efi no'" "a third kernel" \
+	'1a except = 7.3 boot third efi no'
+run_fails "no such scenario: 'gen3'" "a scenario that there is not" nest/scenario run gen3
+run_fails "no such path: 'walk'" "a path that there is not, to run" \
+	nest/scenario run gen2-default walk
+run_fails "KERNEL is .*, not '2.6'" "a kernel that there is not" \
+	env KERNEL=2.6 nest/scenario run gen2-default
+run_fails "nothing matches: gen3" "nothing to run" nest/matrix gen3
+
+# All of it.
+start=$SECONDS
+rc=0
+nest/matrix >"$T/table" || rc=$?
+took=$((SECONDS - start))
+is "$rc" 0 "the matrix is as it must be"
+result=$BUILD/matrix/result.tsv
+count=0
+for name in $(scenario_names); do
+	scenario_load "$name"
+	while read -r path kernel; do
+		count=$((count + 1))
+		what="$name, $path, $kernel"
+		if ! row=$(grep -P "^\Q$name\E\t\Q$path\E\t\Q$kernel\E\t" "$result"); then
+			not_ok "$what: ran" </dev/null
+			continue
+		fi
+		while IFS= read -r verdict; do
+			case $verdict in
+			"pass "*) ok "$what: ${verdict#pass }" ;;
+			*) not_ok "$what: ${verdict#fail }" </dev/null ;;
+			esac
+		done < <(cut -f5- <<<"$row" | tr '\t' '\n')
+	done < <(scenario_runs)
+done
+is "$(wc -l <"$result")" "$count" "and nothing else ran"
+like "$(cat "$T/table")" 'gen2-default +7.3-series( +ok){6}' "the table says so, too"
+
+# What the bugs come from, in the guests' own words.
+# said SCENARIO PATH KERNEL first|second BLOCK KEY
+said() {
+	tr -d '\r' <"$BUILD/matrix/jobs/$3.$1.$2/console" | half "$4" |
+		if [ "$5" = - ]; then sed -n "s/^guest: $6 //p"; else
+			block "$5" | sed -n "s/^$6 //p"
+		fi
+}
+for path in kexec-c kdump-c; do
+	s="gen2-foreign-fb $path 7.3-series"
+	# shellcheck disable=SC2086 # three words
+	is "$(said $s first screen lfb_base) $(said $s first screen fb) $(
+		said $s second screen lfb_base)" "0xf8000000 Virtual FB 0x0" \
+		"$path with a foreign /dev/fb0 loses firmware's framebuffer"
+done
+for path in kexec-s kdump-s; do
+	s="gen2-efi-noruntime $path 7.3"
+	# shellcheck disable=SC2086
+	is "$(said $s first - efi) $(said $s second - efi) $(
+		said $s second mmio reservation)" "yes no none" \
+		"$path without EFI runtime services: 7.3 has no EFI, reserves nothing"
+	# shellcheck disable=SC2086
+	is "$(said $s-series first - efi) $(said $s-series second - efi) $(
+		said $s-series second mmio reservation)" "yes no f8000000-fbffffff" \
+		"$path without EFI runtime services: 7.3-series reserves the bottom"
+done
+
+# One at a time, and by hand.
+rc=0
+nest/scenario run gen2-default boot >"$T/run" 2>"$T/live" || rc=$?
+is "$rc" 0 "a single scenario runs"
+like "$(cat "$T/live")" 'Hypervisor detected: Microsoft Hyper-V' "its console is live"
+like "$(cat "$T/run")" 'what the host saw.*contact .*pass reserve' \
+	"the host's trace and the verdicts follow"
+mkfifo "$T/keys"
+timeout 120 nest/scenario shell gen2-default <"$T/keys" >"$T/shell" 2>/dev/null &
+shell=$!
+exec 4>"$T/keys"
+for ((i = 0; i < 100; i++)); do
+	! grep -q '/ # ' "$T/shell" || break
+	sleep 1
+done
+# shellcheck disable=SC2016 # for the guest to work out
+printf 'echo $((6 * 7))\nexit\n' >&4
+rc=0
+wait "$shell" || rc=$?
+exec 4>&-
+is "$rc" 0 "a shell in a guest ends when told to"
+like "$(tr -d '\r' <"$T/shell")" $'\n42\n.*guest: finished' "and did as it was told"
+
+diag "$count runs in $took s"
+diag "seconds a guest, the slowest with 7.3-series: $(awk -F'\t' '$3 == "7.3-series" &&
+	$4 + 0 > m[$2] + 0 { m[$2] = $4 } END { for (p in m) printf "%s %s ", p, m[p] }' "$result")"
+done_testing

@@ -1,0 +1,19 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Many boots in a row, none of which may be lost. BOOTS=n says how many.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+unset LINUX KERNEL
+BOOTS=${BOOTS:-100}
+[[ $BOOTS =~ ^[1-9][0-9]{0,3}$ ]] || die "BOOTS is a number, not '$BOOTS'"
+
+soak=$BUILD/check/soak
+start=$SECONDS
+run_ok "$BOOTS boots of gen2-default are as they must be" env TIMES="$BOOTS" \
+	MATRIX="$soak" "$TOP/nest/matrix" gen2-default:boot:7.3-series
+is "$(grep -c . "$soak/result.tsv")" "$BOOTS" "each has a result"
+is "$(grep -c -P '\tfail ' "$soak/result.tsv" || true)" 0 "none failed"
+# What was run again was not the guest's fault, but is worth knowing.
+diag "in $((SECONDS - start)) s; again after an inner host died or froze: $(
+	find "$soak/jobs" -name retried | wc -l)"
+done_testing
