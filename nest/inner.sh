@@ -22,7 +22,7 @@ inner_host() {
 	# TCG runs rep movsb and stosb a byte at a time, and has no use for
 	# mitigations: without both, a guest that boots and starts another by
 	# kexec takes 8 s of processor time, not 13.
-	# shellcheck disable=SC2034
+	# shellcheck disable=SC2034,SC2054
 	INNER=("$inner_qemu" -accel "tcg,thread=multi"
 		-cpu "max,svm=on,npt=on,-erms,-fsrm" -smp "$1" -m "$INNER_MEMORY"
 		-nodefaults -no-user-config -display none -no-reboot
