@@ -299,9 +299,61 @@ block() {
 	sed -n "/^guest: begin $1\$/,/^guest: end $1 /{/^guest: /!p}"
 }
 
-# plain: hvhost's 0xA-0xB as the guest and the scenarios write it, in a line.
-plain() {
-	sed 's/0x//g' | paste -sd' '
+# heard CONSOLE: what judge wants of it, as lines "KEY VALUE", each KEY with
+# .first or .second, and "ends" for both.
+heard() {
+	awk '
+		function plain(r) { gsub(/0x|\[mem |\]/, "", r); sub(/^\(null\)/, "none", r); return r }
+		function keep(key, value) { if (!((which, key) in v)) v[which, key] = value }
+		function note(text) { ends = ends ", " text }
+		BEGIN { which = "first" }
+		{ sub(/\r$/, "") }
+		/^guest: kernel second$/ { which = "second" }
+		/^guest: begin / { block = $3; next }
+		/^guest: end selftest/ {
+			keep("selftest", failed ? "failed" failed : $4 || !seen ? "exit " $4 : "pass")
+			failed = seen = ""
+		}
+		/^guest: end / { block = ""; next }
+		/^guest: finished$/ { finished++ }
+		/^guest: (failed|cannot)/ && !noted++ { note(substr($0, 8)) }
+		/^guest: (release|efi) / { keep($2, $3) }
+		/Hypervisor detected: / { t = $0; sub(/.*Hypervisor detected: /, "", t); keep("hypervisor", t) }
+		/Vmbus version:/ { keep("vmbus", "said") }
+		/hv_mmio=.* fb=/ { t = $0; sub(/.* fb=/, "", t); v[which, "printed"] = plain(t) }
+		block == "screen" && /^lfb_base / { keep("lfb-base", substr($2, 3)) }
+		block == "mmio" && /^windows / { keep("windows", substr($0, 9)) }
+		block == "mmio" && /^reservation / { keep("reserve", $2) }
+		block == "vmcore" && /^elf / { keep("elf", $0) }
+		block == "vmcore" && /^OSRELEASE=/ { keep("osrelease", $0) }
+		block == "vmcore" && /^size / { keep("large", $2 > 64 * 1048576 ? "large" : "small") }
+		# The reservation need not be among what it can check: no device wants any.
+		block == "selftest" && /^ok .*input_is_well_formed/ && !/# SKIP/ { seen = 1 }
+		block == "selftest" && /^not ok / { failed = failed " " $4 }
+		END {
+			print "ends", finished + 0 " finished" ends
+			for (k in v) { split(k, a, SUBSEP); print a[2] "." a[1], v[k] }
+		}' "$1"
+}
+
+# seen TRACE LAYOUT: what judge wants of the host's trace, and of what hvhost
+# layout says, as lines "KEY VALUE".
+seen() {
+	jq -rs --slurpfile layout "$2" '
+		def plain: [.[]? | gsub("0x"; "")] | join(" ");
+		(map(select(.event == "layout"))[0] // {}) as $said |
+		(map(select(.event == "end"))[0] // {}) as $last |
+		"end \($last.how // "-")",
+		"bad \([.[] | select(.event == "bad") | "\(.who) \(.what) \(.value)"][0] // "-")",
+		"vmbus \([.[] | select(.event == "unload" or .event == "shutdown_request" or
+			.event == "shutdown_ack" or (.event == "contact" and .accepted))
+			| .event] | join(" "))",
+		"opens \(map(select(.event == "open")) | length)",
+		"os \([.[] | select(.event == "guest_os_id") | .id | if . == "0x0" then "off"
+			elif startswith("0x81") then "linux" else . end] | join(" "))",
+		"traced \($said.windows | plain)",
+		"layout \($layout[0].windows | plain)",
+		"layout-reserve \([$layout[0].told_reserve // empty] | plain)"' "$1"
 }
 
 # verdict GROUP WANT GOT: a line "pass GROUP" or "fail GROUP: why".
@@ -313,118 +365,75 @@ verdict() {
 	fi
 }
 
-# selftest_verdict: of the selftest's output on stdin: "pass", or what it is
-# instead. At least the reservation has to be among what it could check.
-selftest_verdict() {
-	awk '/^guest: end selftest / { status = $4 }
-		/^ok / && /# SKIP/ { next }
-		/^ok / && /input_is_well_formed/ { seen = 1 }
-		/^not ok / { fail = fail " " $4 }
-		END {
-			if (status == "") print "missing"
-			else if (fail) print "failed" fail
-			else if (status || !seen) print "exit " status
-			else print "pass"
-		}'
-}
-
 # judge JOB: the verdicts over what came back of a job, one a line; the loaded
 # scenario is that job's. The host's trace first, then the guest's console.
 judge() {
-	local d=$1 kernel path release text trace how which kernels=(first) part v w
+	local d=$1 path kernel release key value which want got kernels=(first)
+	local -A host=() guest=()
 	read -r _ path kernel <"$d/scenario"
-	release=$(cat "$d/release" 2>/dev/null || true)
-	text=$(tr -d '\r' <"$d/console" 2>/dev/null) || text=
-	[[ $path != k* ]] || kernels=(first second)
-	trace=$(jq -rs -f /dev/stdin "$d/out/trace" 2>/dev/null <<-'JQ'
-		def count(e): map(select(.event == e)) | length;
-		[.[] | select(.event == "layout")][0] as $l |
-		([.[] | select(.event == "end")][0] // {}) as $last |
-		"end \($last.how // "-")",
-		"windows \([$l.windows[]?] | join(" "))",
-		"bad \([.[] | select(.event == "bad") | "\(.who) \(.what) \(.value)"][0] // "-")",
-		"vmbus \([.[] | select(.event == "contact" or .event == "unload" or
-			.event == "shutdown_request" or .event == "shutdown_ack")
-			| select(.event != "contact" or .accepted) | .event] | join(" "))",
-		"opens \(count("open"))",
-		"os \([.[] | select(.event == "guest_os_id") | .id]
-			| map(if . == "0x0" then "off" elif startswith("0x81") then "linux" else . end) | join(" "))"
-	JQ
-	) || trace=
-	# of KEY: its value in there
-	of() {
-		sed -n "s/^$1 //p" <<<"$trace"
-	}
+	read -r release <"$d/release" || true
+	[[ $path != k* ]] || kernels+=(second)
+	while read -r key value; do
+		host[$key]=$value
+	done < <(seen "$d/out/trace" "$d/layout.json" 2>/dev/null)
+	while read -r key value; do
+		guest[$key]=$value
+	done < <(heard "$d/console" 2>/dev/null)
 
 	# It ran to its end.
-	how="$(of end), $(grep -c '^guest: finished$' <<<"$text" || true) finished"
-	v=$(grep -m 1 '^guest: failed' <<<"$text" | sed 's/^guest: //' || true)
-	[ -z "$v" ] || how+=", $v"
-	v=$(grep -m 1 '^guest: cannot' <<<"$text" | sed 's/^guest: //' || true)
-	[ -z "$v" ] || how+=", $v"
-	[ ! -e "$d/why" ] || how+=", $(cat "$d/why")"
-	w="poweroff, 1 finished"
-	[ "$path" != shutdown ] || w="poweroff, 0 finished"
-	verdict ends "$w" "$how"
-	verdict "well behaved" - "$(of bad)"
+	got="${host[end]:-no trace}, ${guest[ends]:-no console}"
+	[ ! -e "$d/why" ] || got+=", $(<"$d/why")"
+	want="poweroff, 1 finished"
+	[ "$path" != shutdown ] || want="poweroff, 0 finished"
+	verdict ends "$want" "$got"
+	verdict "well behaved" - "${host[bad]:-}"
 
-	# Hyper-V, and each kernel the one that was meant.
-	w="linux" v="Microsoft Hyper-V${release:+ $release}"
-	if [ ${#kernels[@]} = 2 ]; then
-		w="linux off linux" v+=", $v"
-	fi
-	verdict detection "$w, $v" "$(of os | sed 's/ off$//'), $(
-		for which in "${kernels[@]}"; do
-			part=$(half "$which" <<<"$text")
-			echo "$(sed -n 's/.*Hypervisor detected: //p' <<<"$part" | head -n 1)${release:+ $(
-				sed -n 's/^guest: release //p' <<<"$part" | head -n 1)}"
-		done | paste -sd, | sed 's/,/, /g')"
+	# Hyper-V, and each kernel the one that was meant. On its way out the
+	# last one may take itself off, or not.
+	want="linux" got=${host[os]:-}
+	[ ${#kernels[@]} = 1 ] || want="linux off linux"
+	got=${got% off}
+	for which in "${kernels[@]}"; do
+		want+=", Microsoft Hyper-V $release"
+		got+=", ${guest[hypervisor.$which]:-} ${release:+${guest[release.$which]:-}}"
+	done
+	verdict detection "$want" "$got"
 
 	# VMBus: connected in each, given back between them, used.
-	w="contact"
+	want="contact" got=${host[vmbus]:-}
 	case $path in
-	k*) w="contact unload contact" ;;
-	shutdown) w="contact shutdown_request shutdown_ack" ;;
+	k*) want="contact unload contact" ;;
+	shutdown) want="contact shutdown_request shutdown_ack" ;;
 	esac
-	how=$(of vmbus)
-	# On the way out a kernel may give it back, or not.
-	verdict vmbus "$w, $((2 * ${#kernels[@]})) opens$(
-		for which in "${kernels[@]}"; do echo -n ", said"; done)" \
-		"${how% unload}, $(of opens) opens$(
-		for which in "${kernels[@]}"; do
-			half "$which" <<<"$text" | sed -n "/Vmbus version:/{s/.*/, said/p;q}"
-		done | tr -d "\n")"
+	want+=", $((2 * ${#kernels[@]})) opens"
+	got="${got% unload}, ${host[opens]:-0} opens"
+	for which in "${kernels[@]}"; do
+		want+=", said"
+		got+=", ${guest[vmbus.$which]:-silent}"
+	done
+	verdict vmbus "$want" "$got"
 
-	# What the kernels see: wanted and got, for each.
-	local key got want
+	# What the kernels see.
 	for key in efi lfb-base windows reserve; do
 		want='' got=''
 		for which in "${kernels[@]}"; do
-			part=$(half "$which" <<<"$text")
 			want+="$(expected "$key" "$kernel" "$path" "$which"); "
-			case $key in
-			efi) v=$(sed -n 's/^guest: efi //p' <<<"$part") ;;
-			lfb-base) v=$(block screen <<<"$part" | sed -n 's/^lfb_base 0x//p') ;;
-			windows) v=$(block mmio <<<"$part" | sed -n 's/^windows //p') ;;
-			reserve)
-				v=$(block mmio <<<"$part" | sed -n 's/^reservation //p')
-				# What it prints has to agree, if it prints it.
-				w=$(sed -n 's/.*hv_mmio=.* fb=//p' <<<"$part" | tail -n 1 |
-					sed 's/\[mem 0x\(.*\)-0x\(.*\)\]/\1-\2/; s/(null)/none/')
-				[ "${w:-$v}" = "$v" ] || v+=" but prints $w" ;;
-			esac
-			got+="${v:-nothing}; "
+			value=${guest[$key.$which]:-nothing}
+			# What it prints has to agree, if it prints it.
+			if [ "$key" = reserve ] &&
+				[ "${guest[printed.$which]:-$value}" != "$value" ]; then
+				value+=" but prints ${guest[printed.$which]}"
+			fi
+			got+="$value; "
 		done
+		# The host's own idea too, and the one that was true.
 		case $key in
 		windows)
-			# The host's own idea, and the one that was true.
-			v=$(jq -r '.windows[]?' "$d/layout.json" | plain)
-			want+="layout ${C[windows]}" got+="layout ${v:-none}"
-			want+="; trace ${C[windows]}"
-			got+="; trace $(of windows | plain)" ;;
+			want+="layout ${C[windows]}; trace ${C[windows]}; "
+			got+="layout ${host[layout]:-none}; trace ${host[traced]:-none}; " ;;
 		reserve)
-			v=$(jq -r '.told_reserve // empty' "$d/layout.json" | plain)
-			want+="layout ${C[reserve]}" got+="layout ${v:-none}" ;;
+			want+="layout ${C[reserve]}; "
+			got+="layout ${host[layout-reserve]:-none}; " ;;
 		esac
 		verdict "$key" "${want%; }" "${got%; }"
 	done
@@ -432,16 +441,11 @@ judge() {
 	if [[ $kernel = *-series ]]; then
 		want='' got=''
 		for which in "${kernels[@]}"; do
-			want+="pass " got+="$(half "$which" <<<"$text" |
-				sed -n '/^guest: begin selftest$/,/^guest: end selftest /p' |
-				selftest_verdict) "
+			want+="pass " got+="${guest[selftest.$which]:-missing} "
 		done
 		verdict selftest "$want" "$got"
 	fi
-	if [[ $path = kdump-* ]]; then
-		part=$(half second <<<"$text" | block vmcore)
+	[[ $path != kdump-* ]] ||
 		verdict vmcore "elf core, OSRELEASE=$release, large" \
-			"$(grep '^elf' <<<"$part" || true), $(grep ^OSRELEASE= <<<"$part" || true), $(
-			awk '$1 == "size" && $2 > 64 * 1048576 { print "large" }' <<<"$part")"
-	fi
+			"${guest[elf.second]:-}, ${guest[osrelease.second]:-}, ${guest[large.second]:-}"
 }

@@ -110,6 +110,39 @@ for path in kexec-s kdump-s; do
 		"$path without EFI runtime services: 7.3-series reserves the bottom"
 done
 
+# The judge is not easily pleased: results that were good, but for one thing.
+scenario_load gen2-default
+# spoilt GROUP FILE SED
+spoilt() {
+	rm -rf "$T/job"
+	cp -r "$BUILD/matrix/jobs/7.3-series.gen2-default.kdump-s" "$T/job"
+	[ -z "$2" ] || sed -i "$3" "$T/job/$2"
+	is "$(judge "$T/job" | sed -n 's/^fail \([^:]*\):.*/\1/p' | paste -sd,)" "$1" \
+		"judged by ${1:-nothing} when ${2:-nothing} is ${3:-changed}"
+}
+spoilt "" "" ""
+spoilt ends console '/^guest: finished/d'
+spoilt ends console '/^guest: finished/i guest: failed kexec'
+spoilt ends out/trace 's/"how":"poweroff"/"how":"reset"/'
+spoilt "well behaved" out/trace '/"offers_requested"/s/.*/{"t":1,"event":"bad","who":"ring","what":"write index","value":"0xffff"}/'
+spoilt detection console '0,/Hypervisor detected/s/Microsoft Hyper-V/KVM/'
+spoilt detection console 's/^guest: release.*/guest: release 6.1/'
+spoilt detection out/trace '/"guest_os_id".*"0x0"/d'
+spoilt vmbus out/trace '/"unload","vp"/d'
+spoilt vmbus out/trace '0,/"open"/s/"open"/"close"/'
+spoilt vmbus console '/^guest: kernel second/,$s/Vmbus version/VMBus/'
+spoilt efi console '/^guest: kernel second/,$s/^guest: efi yes/guest: efi no/'
+spoilt lfb-base console '/^guest: kernel second/,$s/^lfb_base .*/lfb_base 0x0/'
+spoilt windows console '/^guest: kernel second/,$s/^windows .*/windows none/'
+spoilt windows out/trace '1s/fed3ffff/ffffffff/'
+spoilt windows layout.json 's/fed3ffff/ffffffff/'
+spoilt reserve console '/^guest: kernel second/,$s/^reservation .*/reservation none/'
+spoilt reserve console '/^guest: kernel second/,$s/fb=.mem 0xf8/fb=[mem 0xf9/'
+spoilt reserve layout.json 's/"told_reserve": "0xf8/"told_reserve": "0xf9/'
+spoilt selftest console '/^guest: kernel second/,$s/^ok 3/not ok 3/'
+spoilt selftest console '/^guest: kernel second/,$s/^guest: end selftest.*//'
+spoilt vmcore console 's/^OSRELEASE=.*/OSRELEASE=6.1/'
+
 # One at a time, and by hand.
 rc=0
 nest/scenario run gen2-default boot >"$T/run" 2>"$T/live" || rc=$?
