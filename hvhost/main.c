@@ -23,6 +23,10 @@
 /* What a guest gets to shut down in, when a signal asks for it. */
 #define SHUTDOWN_SECONDS	30
 
+/* How long to wait for the lock: during a run, and at its end. */
+#define LOCK_MS			100
+#define FINISH_MS		5000
+
 static const char *const end_name[] = {
 	[VM_POWEROFF] = "poweroff",
 	[VM_HOST_ERROR] = "host_error",
@@ -76,7 +80,11 @@ static s64 min_ms(s64 a, s64 b)
 	return a < b ? a : b;
 }
 
-/* Until the run ends: heartbeats, the time limit, and signals. */
+/*
+ * Until the run ends: heartbeats, the time limit, and signals. A vCPU's thread
+ * may hold the lock for as long as nobody reads stdout, so what ends the run
+ * does without it.
+ */
 static void watch(struct vm *vm, int signal_fd)
 {
 	struct pollfd fds[] = {
@@ -88,10 +96,11 @@ static void watch(struct vm *vm, int signal_fd)
 				       INT64_MAX;
 	const char *why = "out of time";
 	struct signalfd_siginfo info;
+	bool ask = false;
 	int signals = 0;
 
 	while (!(fds[0].revents & POLLIN)) {
-		s64 wait = min_ms(beat, limit) - now_ms();
+		s64 wait = ask ? 0 : min_ms(beat, limit) - now_ms();
 
 		if (poll(fds, ARRAY_SIZE(fds), wait < 0 ? 0 : (int)wait) < 0 &&
 		    errno != EINTR)
@@ -99,20 +108,24 @@ static void watch(struct vm *vm, int signal_fd)
 		now = now_ms();
 		if (now >= limit)
 			vm_end(vm, VM_TIMEOUT, why);
-		pthread_mutex_lock(&vm->lock);
+		if (fds[1].revents & POLLIN &&
+		    read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
+			ask = !signals;
+			if (signals++)
+				vm_end(vm, VM_HOST_ERROR, "asked twice to stop");
+			why = "did not shut down when asked";
+			limit = min_ms(limit, now + SHUTDOWN_SECONDS * 1000);
+		}
+		/* What cannot be done now, can in the next round */
+		if ((!ask && now < beat) || !vm_lock(vm, LOCK_MS))
+			continue;
+		if (ask)
+			host_request_shutdown(vm);
+		ask = false;
 		if (now >= beat) {
 			beat = now + HEARTBEAT_SECONDS * 1000;
 			heartbeat_tick(&heartbeat);
 			vmbus_poll(vm->bus);
-		}
-		if (fds[1].revents & POLLIN &&
-		    read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
-			if (signals++)
-				vm_end(vm, VM_HOST_ERROR, "asked twice to stop");
-			else
-				host_request_shutdown(vm);
-			why = "did not shut down when asked";
-			limit = min_ms(limit, now + SHUTDOWN_SECONDS * 1000);
 		}
 		pthread_mutex_unlock(&vm->lock);
 	}
@@ -206,11 +219,14 @@ static enum vm_end run(const struct options *opt)
 
 	/*
 	 * Whoever still handles an exit, finishes; nobody begins, since the
-	 * lock is never given back.
+	 * lock is never given back. Who does not finish may be stuck in the
+	 * trace, so then that has to do without its end.
 	 */
-	pthread_mutex_lock(&vm.lock);
 	how = vm_ended(&why);
-	trace_ending(how, why);
+	if (vm_lock(&vm, FINISH_MS))
+		trace_ending(how, why);
+	else
+		fprintf(stderr, "hvhost: a vCPU is stuck: the trace has no end\n");
 	if (how != VM_POWEROFF)
 		fprintf(stderr, "hvhost: %s: %s\n", end_name[how], why);
 	return how;

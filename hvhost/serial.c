@@ -4,6 +4,7 @@
  * goes to the guest. Bytes leave at once, so the transmitter is always empty.
  */
 #include <errno.h>
+#include <limits.h>
 #include <linux/serial_reg.h>
 #include <poll.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "serial.h"
@@ -20,31 +22,74 @@
 #define COM1_PORT	0x3f8
 #define COM1_IRQ	4
 #define IDLE_MS		100
+/* What a reader gets to read the rest, after the run */
+#define DROP_MS		1000
 #define CTRL_A		1
 
 static struct serial com1;
 static struct termios saved;
 static bool terminal_saved;
 
+static s64 now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
+}
+
+/* Wait for the reader. Return: false if there is nothing to wait for. */
+static bool writable(struct serial *s)
+{
+	struct pollfd fds[] = {
+		{ .fd = s->out_fd, .events = POLLOUT },
+		{ .fd = vm_end_fd(), .events = POLLIN },
+	};
+	s64 wait = -1;
+	int n;
+
+	for (;;) {
+		if (s->drop_at) {
+			wait = s->drop_at - now_ms();
+			if (wait < 0)
+				wait = 0;
+		}
+		/* The end of the run stays readable */
+		n = poll(fds, s->drop_at ? 1 : 2, wait);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		if (!s->drop_at && fds[1].revents)
+			s->drop_at = now_ms() + DROP_MS;
+		if (fds[0].revents)
+			return true;
+	}
+}
+
 /**
  * serial_flush() - Write out what the guest sent.
  * @s:		The port
  *
- * When that cannot be done (the reader went away, say) it is dropped: the
- * guest is not to suffer for it.
+ * While the reader does not read, the guest waits; but once the run has ended
+ * no more than DROP_MS in all, and what is left is dropped. It is dropped, too,
+ * when the reader went away: the guest is not to suffer for it.
  */
 void serial_flush(struct serial *s)
 {
-	unsigned int done = 0;
+	unsigned int len, done = 0;
+	ssize_t n;
 
 	while (s->out_fd >= 0 && done < s->out_len) {
-		ssize_t n = write(s->out_fd, s->out + done, s->out_len - done);
-
+		if (!writable(s))
+			break;
+		/* A pipe that is writable takes so much without blocking */
+		len = s->out_len - done;
+		n = write(s->out_fd, s->out + done,
+			  len < PIPE_BUF ? len : PIPE_BUF);
 		if (n > 0)
 			done += n;
-		else if (n < 0 && errno == EAGAIN)
-			poll(&(struct pollfd) { s->out_fd, POLLOUT, 0 }, 1, -1);
-		else if (n == 0 || errno != EINTR)
+		else if (n == 0 || (errno != EINTR && errno != EAGAIN))
 			break;
 	}
 	s->out_len = 0;
@@ -352,7 +397,9 @@ static void *serial_thread(void *opaque)
 				in.fd = -1;	/* the end; poll() waits only */
 			}
 		}
-		pthread_mutex_lock(&vm->lock);
+		/* A vCPU may hold it for as long as nobody reads stdout */
+		if (!vm_lock(vm, IDLE_MS))
+			continue;
 		if (done < len)
 			done += serial_input(&com1, buf + done, len - done);
 		if (com1.out_len)
@@ -373,11 +420,13 @@ static void seen(void *opaque)
 }
 
 /*
- * At exit. No lock: whoever ends the run keeps it, so that nobody else is here.
+ * At exit. Who ends a run holds the lock already, if it was to be had; when
+ * start() fails, nobody does, and serial_thread() is about.
  */
 static void stop(void)
 {
-	serial_flush(&com1);
+	if (vm_lock(com1.opaque, IDLE_MS))
+		serial_flush(&com1);
 	if (terminal_saved)
 		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
 }

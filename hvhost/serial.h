@@ -24,6 +24,7 @@ struct serial {
 	char out[SERIAL_OUT];
 	unsigned int out_len;
 	int out_fd;		/* -1: nowhere */
+	s64 drop_at;		/* ms; 0 while the run has not ended */
 	/* Called when the text appears in the output, once */
 	const char *watch;
 	char last[SERIAL_WATCH];

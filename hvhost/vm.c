@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hyperv.h"
@@ -116,6 +117,29 @@ enum vm_end vm_ended(const char **why)
 	pthread_mutex_unlock(&state.end_lock);
 	*why = state.why;
 	return state.how;
+}
+
+/**
+ * vm_lock() - Take the VM's lock, but do not wait for it for ever.
+ * @vm:		The VM
+ * @ms:		Milliseconds to wait at most
+ *
+ * For whoever has to go on when a vCPU's thread, which holds it, is stuck.
+ *
+ * Return: true if the lock is held now.
+ */
+bool vm_lock(struct vm *vm, int ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000l;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	return !pthread_mutex_clocklock(&vm->lock, CLOCK_MONOTONIC, &until);
 }
 
 static int add_region(struct io_region *table, int *count, u64 start, u64 size,

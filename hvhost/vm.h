@@ -55,6 +55,9 @@ struct vm {
 int vm_init(struct vm *vm);
 int vm_start(struct vm *vm);
 
+/* Take the lock if that is possible within so many ms. */
+bool vm_lock(struct vm *vm, int ms);
+
 /*
  * Ports and MMIO. A handler gets accesses of 1, 2 or 4 bytes (MMIO: 8 too)
  * with offset + size within what was registered. *value is to be filled in on

@@ -2,10 +2,13 @@
 /* COM1 as Linux's 8250 driver treats it; the CMOS clock. */
 #include <fcntl.h>
 #include <linux/serial_reg.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 /* After those that it needs. */
 #include <cmocka.h>
@@ -29,6 +32,46 @@ static void saw(void *opaque)
 {
 	(void)opaque;
 	seen++;
+}
+
+/* In place of vm.c's. */
+static int end_fd = -1;
+
+int vm_end_fd(void)
+{
+	return end_fd;
+}
+
+void vm_end(struct vm *vm, enum vm_end how, const char *why)
+{
+	(void)vm;
+	(void)how;
+	(void)why;
+}
+
+bool vm_lock(struct vm *vm, int ms)
+{
+	(void)vm;
+	(void)ms;
+	return true;
+}
+
+int vm_irq_line(struct vm *vm, u32 gsi, int to)
+{
+	(void)vm;
+	(void)gsi;
+	(void)to;
+	return 0;
+}
+
+int vm_add_ports(struct vm *vm, u16 first, u16 count, vm_io_fn fn, void *opaque)
+{
+	(void)vm;
+	(void)first;
+	(void)count;
+	(void)fn;
+	(void)opaque;
+	return 0;
 }
 
 /* In place of main.c's. */
@@ -328,6 +371,122 @@ static void clock_registers(void **state)
 	assert_int_equal(v, ~0ull);
 }
 
+static s64 now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
+}
+
+/* The port on a pipe that is full, as behind "| sleep 100"; what it holds */
+static int full_pipe(int fds[2])
+{
+	char page[4096] = { 0 };
+	int flags, n = 0;
+
+	assert_int_equal(pipe(fds), 0);
+	flags = fcntl(fds[1], F_GETFL);
+	fcntl(fds[1], F_SETFL, flags | O_NONBLOCK);
+	while (write(fds[1], page, sizeof(page)) > 0)
+		n += sizeof(page);
+	fcntl(fds[1], F_SETFL, flags);
+	s.out_fd = fds[1];
+	memset(s.out, 'x', sizeof(s.out));
+	s.out_len = sizeof(s.out);
+	end_fd = eventfd(0, EFD_NONBLOCK);
+	assert_true(end_fd >= 0);
+	alarm(20);	/* rather than to hang */
+	return n;
+}
+
+static void close_pipe(int fds[2])
+{
+	alarm(0);
+	close(fds[0]);
+	close(fds[1]);
+	close(end_fd);
+	end_fd = -1;
+}
+
+static void *end_soon(void *opaque)
+{
+	u64 one = 1;
+
+	(void)opaque;
+	usleep(200000);
+	assert_int_equal(write(end_fd, &one, sizeof(one)), sizeof(one));
+	return NULL;
+}
+
+/* Nobody reads: the guest waits, until the run ends and then a second. */
+static void stalled(void **state)
+{
+	s64 start = now_ms();
+	pthread_t thread;
+	int fds[2];
+
+	(void)state;
+	full_pipe(fds);
+	assert_int_equal(pthread_create(&thread, NULL, end_soon, NULL), 0);
+	serial_flush(&s);
+	pthread_join(thread, NULL);
+	assert_in_range(now_ms() - start, 1150, 5000);
+	assert_int_equal(s.out_len, 0);
+
+	/* A second in all, not one each time */
+	start = now_ms();
+	s.out_len = 1;
+	serial_flush(&s);
+	assert_in_range(now_ms() - start, 0, 500);
+	assert_int_equal(s.out_len, 0);
+	close_pipe(fds);
+}
+
+struct late_reader {
+	int fd, len;
+};
+
+static void *read_late(void *opaque)
+{
+	struct late_reader *r = opaque;
+	char buf[4096];
+
+	usleep(200000);
+	while (r->len) {
+		ssize_t n = read(r->fd, buf, sizeof(buf));
+
+		assert_true(n > 0);
+		r->len -= n;
+	}
+	return NULL;
+}
+
+/* Who reads late gets all of it, even after the run. */
+static void late(void **state)
+{
+	struct late_reader r;
+	pthread_t thread;
+	char buf[8192];
+	int fds[2], ended;
+	u64 one = 1;
+
+	(void)state;
+	for (ended = 0; ended < 2; ended++) {
+		r.len = full_pipe(fds);
+		r.fd = fds[0];
+		if (ended)
+			assert_int_equal(write(end_fd, &one, 8), 8);
+		assert_int_equal(pthread_create(&thread, NULL, read_late, &r),
+				 0);
+		serial_flush(&s);
+		pthread_join(thread, NULL);
+		assert_int_equal(read(fds[0], buf, sizeof(buf)), sizeof(s.out));
+		assert_int_equal(buf[0], 'x');
+		close_pipe(fds);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +496,8 @@ int main(void)
 		cmocka_unit_test_setup(receive, fresh),
 		cmocka_unit_test_setup(loopback, fresh),
 		cmocka_unit_test_setup(output, fresh),
+		cmocka_unit_test_setup(stalled, fresh),
+		cmocka_unit_test_setup(late, fresh),
 		cmocka_unit_test_setup(watching, fresh),
 		cmocka_unit_test_setup(anything, fresh),
 		cmocka_unit_test(clock_registers),
