@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# hvhost under KVM: each way that a run can end is told apart, and what the
+# scenarios do not ask for: many processors, old VMBus versions, its own
+# requests to shut down.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=nest/scenario.sh
+. "$TOP/nest/scenario.sh"
+unset LINUX
+need jq
+tmpdir
+hvhost_build
+mkdir -p "$T/files" "$T/jobs"
+guest_files "$T/files" 7.3-series
+
+# job NAME OPTIONS COMMANDLINE [AFTER]: hvhost with these; AFTER is shell that
+# runs beside it, with its process in $pid.
+job() {
+	local d=$T/jobs/$1
+	mkdir -p "$d"
+	ln "$T/files/7.3-series/bzImage" "$T/files/7.3-series/initrd" "$d/"
+	cp "$BUILD/hvhost/hvhost" "$d/"
+	echo 140 >"$d/deadline"
+	cat >"$d/job" <<-JOB
+		#!/bin/sh
+		head -c 100000 bzImage >cut
+		./hvhost run --kernel bzImage --initrd initrd --trace out/trace --timeout 120 $2 \\
+			--append 'console=ttyS0 quiet $3' 2>out/host &
+		pid=\$!
+		${4:-:}
+		wait \$pid
+	JOB
+	chmod +x "$d/job"
+}
+# There is no /none: the kernel panics, and a second later wants a reset.
+none='rdinit=/none panic=1'
+job poweroff '--generation 2' ''
+job reset '--generation 2' "$none"
+job reset-gen1 '--generation 1' "$none"
+job reset-efi '--generation 2' "$none reboot=efi"
+job triple '--generation 2' "$none reboot=triple"
+job timeout '--generation 2 --timeout 2' ''
+job host-error '--generation 2 --kernel cut' ''
+job usage '--generation 3' ''
+job cpus '--generation 2 --cpus 8' ignore_loglevel
+job old-vmbus '--generation 1 --vmbus-version 4.0' ''
+job middle-vmbus '--generation 2 --vmbus-version 5.1' ''
+# A stop by signal is a request to the guest, as is a word on its console.
+job sigterm '--generation 2' 'guest.path=shutdown' \
+	"until grep -q '\"ic\".*shutdown' out/trace; do sleep 1; done; sleep 1; kill -TERM \$pid"
+rc=0
+"$TOP/nest/run" "$T/jobs" >/dev/null || rc=$?
+is "$rc" 3 "the jobs run"
+
+# ended NAME STATUS HOW [ERROR]: how that one did.
+ended() {
+	local d=$T/jobs/$1
+	is "$(cat "$d/rc" 2>/dev/null || cat "$d/why")" "$2" "$1: exit status $2"
+	[ -z "$3" ] || is "$(jq -r 'select(.event == "end") | "\(.how) \(.status)"' \
+		"$d/out/trace" 2>&1)" "$3 $2" "$1: the trace says $3"
+	[ -z "${4:-}" ] || like "$(cat "$d/out/host")" "$4" "$1: so does stderr"
+}
+ended poweroff 0 poweroff
+ended reset 3 reset 'reset: '
+ended reset-gen1 3 reset
+ended reset-efi 3 reset
+ended triple 4 triple_fault 'triple_fault: '
+ended timeout 124 timeout 'timeout: '
+ended host-error 1 host_error 'cut: syssize 0x[0-9a-f]+: [0-9]+ bytes, the file has [0-9]+'
+ended usage 2 '' "generation.*'?3'?"
+ended cpus 0 poweroff
+ended old-vmbus 0 poweroff
+ended middle-vmbus 0 poweroff
+ended sigterm 0 poweroff
+
+# seen NAME REGEX DESC: the guest's console has that.
+seen() {
+	like "$(tr -d '\r' <"$T/jobs/$1/console")" "$2" "$1: $3"
+}
+seen poweroff 'Vmbus version:6.0' "the newest VMBus version"
+seen old-vmbus 'Vmbus version:4.0' "the one that the host has"
+seen middle-vmbus 'Vmbus version:5.1' "the one that the host has"
+
+seen cpus 'Brought up 1 node, 8 CPUs' "the guest has all eight at work"
+is "$(jq -r 'select(.event == "shutdown_ack") | .status' \
+	"$T/jobs/sigterm/out/trace")" 0x0 "sigterm: the guest agrees to shut down"
+done_testing
