@@ -22,8 +22,12 @@
 /* Kept free for the end of a line, which says that something was left out */
 #define CUT		",\"cut\":true"
 #define END_LEN		(sizeof(CUT) + sizeof("}\n"))
-/* A guest can make events for as long as it runs; disks are finite. */
+/*
+ * A guest can make events for as long as it runs; disks are finite. The last
+ * line is kept free for how the run ends.
+ */
 #define FILE_MAX_LEN	(16 * MIB)
+#define LAST		",\"event\":\"end\""
 
 struct line {
 	char json[LINE_MAX_LEN];	/* members, from ,"event":... on */
@@ -40,7 +44,8 @@ static struct {
 	bool on;		/* atomic: asked without the lock */
 	bool verbose;
 	int fd;			/* -1: none, or none any more */
-	off_t len;		/* of whole lines in the file */
+	bool full;		/* only LAST is still to come */
+	off_t len;		/* of whole lines in the file, or as if */
 	const char *path;
 	struct timespec start;
 } trace = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
@@ -74,6 +79,7 @@ int trace_open(const char *path, bool verbose)
 	}
 	trace.path = path;
 	trace.len = 0;
+	trace.full = false;
 	trace.verbose = verbose;
 	__atomic_store_n(&trace.on, path || verbose, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&trace.lock);
@@ -181,10 +187,6 @@ static void write_line(const char *buf, size_t len)
 {
 	size_t done = 0;
 
-	if (trace.len + len > FILE_MAX_LEN) {
-		give_up("it has 16 MiB");
-		return;
-	}
 	while (done < len) {
 		ssize_t n = write(trace.fd, buf + done, len - done);
 
@@ -200,7 +202,22 @@ static void write_line(const char *buf, size_t len)
 		}
 		done += n;
 	}
-	trace.len += len;
+}
+
+/* Whether a line of @len bytes is still to be written, here and to stderr */
+static bool fits(size_t len)
+{
+	bool last = line.json_len >= strlen(LAST) &&
+		    !memcmp(line.json, LAST, strlen(LAST));
+
+	if (last)
+		return true;
+	if (!trace.full && trace.len + len > FILE_MAX_LEN - LINE_MAX_LEN) {
+		trace.full = true;
+		fprintf(stderr, "hvhost: trace%s%s: it has 16 MiB; only how the run ends is still to come\n",
+			trace.path ? " " : "", trace.path ? : "");
+	}
+	return !trace.full;
 }
 
 /**
@@ -212,6 +229,7 @@ void trace_end(void)
 	struct timespec now;
 	long long us;
 	size_t len;
+	bool told;
 
 	if (!line.open)
 		return;
@@ -220,13 +238,16 @@ void trace_end(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	us = (now.tv_sec - trace.start.tv_sec) * 1000000ll +
 	     now.tv_nsec / 1000 - trace.start.tv_nsec / 1000;
-	if (trace.fd >= 0) {
-		len = snprintf(out, sizeof(out), "{\"t\":%lld.%06lld%.*s%s}\n",
-			       us / 1000000, us % 1000000, (int)line.json_len,
-			       line.json, line.cut ? CUT : "");
-		write_line(out, len);
+	len = snprintf(out, sizeof(out), "{\"t\":%lld.%06lld%.*s%s}\n",
+		       us / 1000000, us % 1000000, (int)line.json_len,
+		       line.json, line.cut ? CUT : "");
+	told = fits(len);
+	if (told) {
+		if (trace.fd >= 0)
+			write_line(out, len);
+		trace.len += len;
 	}
-	if (trace.verbose) {
+	if (told && trace.verbose) {
 		len = snprintf(out, sizeof(out), "[%5lld.%06lld] %.*s\n",
 			       us / 1000000, us % 1000000, (int)line.text_len,
 			       line.text);

@@ -347,16 +347,48 @@ static void short_write(void **state)
 	assert_int_equal(text[strlen(text) - 1], '\n');
 }
 
+static void the_end(void)
+{
+	trace_begin("end");
+	trace_str("how", "timeout");
+	trace_end();
+	trace_close();
+}
+
 static void flood_child(void)
 {
 	trace_open(path, false);
 	events(300000);
-	trace_close();
+	the_end();
+}
+
+static void flood_verbose_child(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	/* With nobody who reads it, but the last word of it */
+	freopen("/dev/null", "w", stderr);
+	trace_open(NULL, true);
+	events(300000);
+	fflush(stderr);
+	dup2(fd, STDERR_FILENO);
+	events(10);
+	the_end();
+}
+
+/* What stderr gets ends where the file would. */
+static void flood_verbose(void **state)
+{
+	(void)state;
+	assert_int_equal(child(flood_verbose_child), 0);
+	assert_int_equal(lines(text, "\n"), 1);
+	assert_int_equal(lines(text, "] end how=timeout"), 1);
 }
 
 /* A guest cannot fill the disk. */
 static void flood(void **state)
 {
+	char end[4096];
 	FILE *f;
 
 	(void)state;
@@ -366,6 +398,9 @@ static void flood(void **state)
 	assert_non_null(f);
 	fseek(f, 0, SEEK_END);
 	assert_true(ftell(f) <= 16 << 20 && ftell(f) > 15 << 20);
+	fseek(f, -60, SEEK_END);
+	end[fread(end, 1, sizeof(end) - 1, f)] = 0;
+	assert_non_null(strstr(end, "\"event\":\"end\",\"how\":\"timeout\"}\n"));
 	fclose(f);
 }
 
@@ -455,6 +490,7 @@ int main(void)
 		cmocka_unit_test(flood),
 		cmocka_unit_test(nowhere),
 		cmocka_unit_test(verbose),
+		cmocka_unit_test(flood_verbose),
 		cmocka_unit_test(threads),
 	};
 
