@@ -24,6 +24,7 @@
 
 /* Packets taken from a channel before others have their turn */
 #define BATCH		4096
+#define BATCH_BYTES	MIB
 
 /* NTSTATUS that answers carry; guests only look whether it is 0 */
 #define STATUS_OK		0
@@ -763,13 +764,14 @@ static void serve(struct vmbus_channel *chan)
 {
 	struct ring_packet pkt;
 	bool signal = false;
+	u64 bytes = 0;
 	int ret, i;
 
 	if (chan->state != CHANNEL_OPEN)
 		return;
 	chan->more = true;
 	ring_mask(&chan->up, true);
-	for (i = 0; i < BATCH; i++) {
+	for (i = 0; i < BATCH && bytes < BATCH_BYTES; i++) {
 		ret = ring_read(&chan->up, chan->buf, &pkt, &signal);
 		if (ret < 0) {
 			stop(chan, CHANNEL_BROKEN, "host");
@@ -784,6 +786,7 @@ static void serve(struct vmbus_channel *chan)
 			ring_mask(&chan->up, true);
 			continue;
 		}
+		bytes += pkt.desc.len8 * 8;
 		if (chan->dev->packet)
 			chan->dev->packet(chan->dev, pkt.desc.type,
 					  pkt.desc.flags, pkt.desc.transaction,

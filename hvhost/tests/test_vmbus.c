@@ -25,6 +25,7 @@ struct toy {
 	size_t len;
 	bool echo, rescind_self;
 	int flood;	/* packets that the guest sends meanwhile */
+	u32 flood_len;	/* of each */
 };
 
 static struct toy toys[2];
@@ -192,8 +193,13 @@ static const struct guest_ring down = { ring_pfn + 3, 2 * HV_PAGE_SIZE };
 
 static void flood(struct toy *t)
 {
+	static const u8 zeroes[4096];
+
 	t->flood--;
-	guest_write(&up, 6, 0, "more", 4);
+	if (t->flood_len)
+		guest_write(&up, 6, 0, zeroes, t->flood_len);
+	else
+		guest_write(&up, 6, 0, "more", 4);
 }
 
 static void make_gpadl(u32 relid, u32 id)
@@ -557,6 +563,23 @@ static void test_flood(void **state)
 	expect(MSG_UNLOADED, 8);
 	vmbus_poll(g.bus);
 	assert_in_range(toys[0].flood, 1, 9998);
+	expect_good();
+}
+
+/* Long packets fill a turn sooner: a turn is at most 1 MiB. */
+static void test_flood_bytes(void **state)
+{
+	(void)state;
+	get_offers();
+	open_toy(0);
+	toys[0].flood = 600;
+	toys[0].flood_len = 4096;
+	guest_write(&up, 6, 0, "first", 5);
+	kick(1);
+	assert_in_range(toys[0].packets, 250, 260);
+	while (toys[0].flood)
+		vmbus_poll(g.bus);
+	assert_int_equal(toys[0].packets, 601);
 	expect_good();
 }
 
@@ -1185,6 +1208,7 @@ int main(void)
 		T(test_isolated),
 		T(test_packets),
 		T(test_flood),
+		T(test_flood_bytes),
 		T(test_gpa_direct),
 		T(test_full),
 		T(test_guest_waits),
