@@ -232,6 +232,15 @@ int vm_irq_line(struct vm *vm, u32 gsi, int level)
 	return ioctl(vm->vm_fd, KVM_IRQ_LINE, &irq) < 0 ? -errno : 0;
 }
 
+static int fail_range(const char *what, const struct range *r)
+{
+	char text[80];
+
+	snprintf(text, sizeof(text), "%s at 0x%llx-0x%llx", what, r->start,
+		 r->end);
+	return fail(text);
+}
+
 /*
  * Memory for a range that begins at @gpa, in huge pages if they are to be had.
  * KVM maps one as such only if the guest's is one of ours too. Where KVM itself
@@ -267,12 +276,12 @@ static void *add_slots(struct vm *vm, const struct range *range, u32 *slot,
 
 	p = map_memory(range->start, region.memory_size);
 	if (!p) {
-		fail(what);
+		fail_range(what, range);
 		return NULL;
 	}
 	region.userspace_addr = (u64)(unsigned long)p;
 	if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0) {
-		fail(what);
+		fail_range(what, range);
 		return NULL;
 	}
 	if (!shared)
@@ -280,7 +289,7 @@ static void *add_slots(struct vm *vm, const struct range *range, u32 *slot,
 	region.slot = (*slot)++;
 	region.guest_phys_addr |= shared;
 	if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0) {
-		fail(what);
+		fail_range(what, range);
 		return NULL;
 	}
 	return p;
@@ -318,18 +327,24 @@ static int add_ram(struct vm *vm)
 static int init_cpu(struct vm *vm, u32 index, int run_size)
 {
 	struct cpu *cpu = &state.cpu[index];
+	char text[48];
 	int fd;
 
 	cpu->vm = vm;
 	cpu->index = index;
 	fd = ioctl(vm->vm_fd, KVM_CREATE_VCPU, (unsigned long)index);
-	if (fd < 0)
-		return fail("KVM makes no vCPU");
+	if (fd < 0) {
+		snprintf(text, sizeof(text), "KVM makes no vCPU %u", index);
+		return fail(text);
+	}
 	vm->cpu_fd[index] = fd;
 	cpu->run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 			0);
-	if (cpu->run == MAP_FAILED)
-		return fail("cannot map a vCPU's state");
+	if (cpu->run == MAP_FAILED) {
+		snprintf(text, sizeof(text), "cannot map the state of vCPU %u",
+			 index);
+		return fail(text);
+	}
 	return hyperv_init_cpu(vm, index);
 }
 
@@ -377,8 +392,13 @@ int vm_init(struct vm *vm)
 	if (err)
 		return err;
 	run_size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-	if (run_size < (int)sizeof(struct kvm_run))
+	if (run_size < 0)
 		return fail("KVM does not tell the size of a vCPU's state");
+	if (run_size < (int)sizeof(struct kvm_run)) {
+		fprintf(stderr, "hvhost: KVM's state of a vCPU has %d bytes, less than %zu\n",
+			run_size, sizeof(struct kvm_run));
+		return -EINVAL;
+	}
 	for (i = 0; i < vm->opt->cpus; i++) {
 		err = init_cpu(vm, i, run_size);
 		if (err)
