@@ -25,7 +25,6 @@
 #define HV_CPUID_INTERFACE	0x40000001u
 #define HV_CPUID_VERSION	0x40000002u
 #define HV_CPUID_FEATURES	0x40000003u
-#define HV_CPUID_HINTS		0x40000004u
 #define HV_CPUID_LIMITS		0x40000005u
 #define HV_CPUID_ISOLATION	0x4000000cu
 /* Where a guest looks for the paravisor's properties */
@@ -124,6 +123,7 @@ struct waiting {
 struct synic {
 	bool enabled;
 	u64 message_page, event_page;	/* GPAs; 0: off */
+	u64 last_message_page;		/* the last that was not 0 */
 	struct waiting *first, **last;
 	int count;
 };
@@ -131,6 +131,7 @@ struct synic {
 struct hyperv {
 	struct synic synic[VM_MAX_CPUS];
 	u64 shared_bit;
+	u64 guest_os_id;
 };
 
 static_assert(sizeof(struct hv_message) == 256, "a message slot");
@@ -530,7 +531,7 @@ static void flush_messages(struct vm *vm, u32 vp)
  *
  * Waits while the slot is taken, or the guest's SynIC is off.
  *
- * Return: 0, -EINVAL for what there is not, -ENOSPC if too many wait.
+ * Return: 0, -EINVAL for what there is not, -ENOSPC if too many wait, -ENOMEM.
  */
 int hyperv_post(void *opaque, u32 vp, u32 sint, u32 type, const void *payload,
 		size_t len)
@@ -592,6 +593,18 @@ int hyperv_signal(void *opaque, u32 vp, u32 sint, u32 flag)
 	return 0;
 }
 
+static void drop_messages(struct synic *s)
+{
+	struct waiting *w;
+
+	while ((w = s->first)) {
+		s->first = w->next;
+		free(w);
+	}
+	s->last = &s->first;
+	s->count = 0;
+}
+
 static void synic_exit(struct vm *vm, u32 cpu, const struct kvm_run *run)
 {
 	struct synic *s = &vm->hyperv->synic[cpu];
@@ -602,6 +615,17 @@ static void synic_exit(struct vm *vm, u32 cpu, const struct kvm_run *run)
 	s->enabled = run->hyperv.u.synic.control & MSR_PAGE_ENABLE;
 	s->message_page = msg & MSR_PAGE_ENABLE ? msg & ~0xfffull : 0;
 	s->event_page = evt & MSR_PAGE_ENABLE ? evt & ~0xfffull : 0;
+	if (s->message_page) {
+		/*
+		 * Another page is another kernel's, which took over without
+		 * UNLOAD: what waits was meant for the one before. The same
+		 * page, off and on again, is still the same kernel's.
+		 */
+		if (s->last_message_page &&
+		    s->last_message_page != s->message_page)
+			drop_messages(s);
+		s->last_message_page = s->message_page;
+	}
 	flush_messages(vm, cpu);
 }
 
@@ -639,14 +663,13 @@ static u16 signal_event(struct vm *vm, u64 input, u64 param)
 		u16 reserved;
 	} event;
 
-	if (input & HVCALL_FAST) {
-		memcpy(&event, &param, sizeof(event));
-	} else if (param & 7) {
-		return HV_STATUS_INVALID_ALIGNMENT;
-	} else if (mem_read(&vm->mem, param, &event, sizeof(event))) {
-		trace_bad("hypercall", "signal event GPA", param);
-		return HV_STATUS_INVALID_PARAMETER;
-	}
+	/*
+	 * Of the form through memory, older KVM hands us the GPA, newer what
+	 * it has read there, and does not say which. Linux uses the fast one.
+	 */
+	if (!(input & HVCALL_FAST))
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
+	memcpy(&event, &param, sizeof(event));
 	return vmbus_hv_signal(vm->bus, event.connection, event.flag);
 }
 
@@ -730,13 +753,15 @@ static void msr_exit(struct vm *vm, u32 cpu, struct kvm_run *run)
 		return;
 	switch (run->msr.index) {
 	case MSR_GUEST_OS_ID:
+		vm->hyperv->guest_os_id = data;
 		trace_begin("guest_os_id");
 		trace_num("vp", cpu);
 		trace_hex("id", data);
 		trace_end();
 		break;
 	case MSR_HYPERCALL:
-		if (data & MSR_PAGE_ENABLE)
+		/* KVM enables no page for a guest that has not said who it is */
+		if (data & MSR_PAGE_ENABLE && vm->hyperv->guest_os_id)
 			write_hypercall_page(vm, data & ~0xfffull);
 		break;
 	case MSR_EOM:

@@ -40,8 +40,7 @@ int mem_add(struct mem *mem, u64 gpa, u64 size, u8 *host)
  * @gpa:	First byte
  * @len:	Bytes, may be 0
  *
- * The guest can change what is there at any time: copy before checking, or
- * read each field once with READ_ONCE().
+ * The guest can change what is there at any time: copy before checking.
  *
  * Return: pointer good for @len bytes, or NULL if not all of them are RAM of
  * one region.

@@ -35,8 +35,4 @@ struct guid {
 	u8 b[16];
 };
 
-/* Read memory that the guest may change at any time, once. */
-#define READ_ONCE(x)	(*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
-
 #endif
