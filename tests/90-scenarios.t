@@ -3,6 +3,7 @@
 # Every scenario, on every path, with every kernel that it asks for: guests of
 # hvhost, judged by its trace and by what they say. And that scenario files
 # which are wrong are refused.
+# shellcheck disable=SC2016 # what is in quotes is for sed and for the guest
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=nest/scenario.sh
@@ -158,7 +159,6 @@ for ((i = 0; i < 100; i++)); do
 	! grep -q '/ # ' "$T/shell" || break
 	sleep 1
 done
-# shellcheck disable=SC2016 # for the guest to work out
 printf 'echo $((6 * 7))\nexit\n' >&4
 rc=0
 wait "$shell" || rc=$?
