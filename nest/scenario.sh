@@ -48,6 +48,14 @@ is_ranges() {
 	done
 }
 
+# are_as_found RANGE...: the same, but a kernel may have taken inverted ones.
+are_as_found() {
+	local r
+	for r; do
+		[[ $r =~ ^[0-9a-f]{1,16}-[0-9a-f]{1,16}$ ]] || return 1
+	done
+}
+
 # good_value KEY VALUE: VALUE can be one.
 good_value() {
 	local size='^[1-9][0-9]{0,5}[MG]$' range='^[0-9a-f]{1,16}-[0-9a-f]{1,16}$'
@@ -64,7 +72,7 @@ good_value() {
 	fb) [[ $2 = none ]] || is_ranges "$2" ;;
 	isolation) [[ $2 =~ ^(none|vbs)$ ]] ;;
 	vmbus-version) [[ $2 =~ ^[0-9]{1,2}\.[0-9]{1,2}$ ]] ;;
-	append) [[ $2 =~ ^[A-Za-z0-9=.,:\ _-]+$ && $2 != *guest.* ]] ;;
+	append) [[ $2 =~ ^[A-Za-z0-9=.,:/\ _-]+$ && $2 != *guest.* ]] ;;
 	guest-fb) [[ $2 = vfb ]] ;;
 	paths) subset "${PATHS[@]}" <<<"$2" ;;
 	efi) [[ $2 =~ ^(yes|no)$ ]] ;;
@@ -83,7 +91,8 @@ good_value() {
 			subset "${PATHS[@]}" <<<"${words[1]//,/ }"; } &&
 			[[ ${words[2]} =~ ^(first|second|both)$ ]] &&
 			[[ ${words[3]} =~ ^(efi|lfb-base|reserve|windows)$ ]] &&
-			good_value "${words[3]}" "${words[*]:4}" ;;
+			{ good_value "${words[3]}" "${words[*]:4}" ||
+			{ [ "${words[3]}" = windows ] && are_as_found "${words[@]:4}"; }; } ;;
 	esac
 }
 

@@ -49,6 +49,8 @@ wrong "except cannot be '7.3 boot first efi maybe'" "an exception of no value" \
 	'1a except = 7.3 boot first efi maybe'
 wrong "except cannot be '7.3 boot third efi no'" "a third kernel" \
 	'1a except = 7.3 boot third efi no'
+wrong "except cannot be '7.3 boot first windows f8000000'" "half a window to find" \
+	'1a except = 7.3 boot first windows f8000000'
 run_fails "no such scenario: 'gen3'" "a scenario that there is not" nest/scenario run gen3
 run_fails "no such path: 'walk'" "a path that there is not, to run" \
 	nest/scenario run gen2-default walk
@@ -143,6 +145,23 @@ spoilt reserve layout.json 's/"told_reserve": "0xf8/"told_reserve": "0xf9/'
 spoilt selftest console '/^guest: kernel second/,$s/^ok 3/not ok 3/'
 spoilt selftest console '/^guest: kernel second/,$s/^guest: end selftest.*//'
 spoilt vmcore console 's/^OSRELEASE=.*/OSRELEASE=6.1/'
+
+# A triple fault: once may be the emulation's fault, twice is the kernel's.
+mkdir "$T/scenarios"
+sed '/^also/d; /^except/d; s/^paths.*/paths = boot/' scenarios/gen2-default.conf \
+	>"$T/scenarios/triple.conf"
+echo 'append = rdinit=/none panic=1 reboot=triple' >>"$T/scenarios/triple.conf"
+rc=0
+SCENARIOS=$T/scenarios MATRIX=$T/matrix nest/matrix >"$T/triple" 2>&1 || rc=$?
+is "$rc" 1 "a kernel that always ends in a triple fault fails"
+like "$(cat "$T/triple")" 'triple, boot, 7.3-series: fail ends: triple_fault' "and how is said"
+if [ "$(nest/probe 2>/dev/null)" = tcg ]; then
+	like "$(cat "$T/triple")" 'again, after a triple fault: 7.3-series.triple.boot' \
+		"after a second chance"
+else
+	skip "after a second chance" "hardware KVM gives none"
+fi
+diag "again after a triple fault: $(find "$BUILD/matrix/jobs" -name again | wc -l)"
 
 # One at a time, and by hand.
 rc=0
