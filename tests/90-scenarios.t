@@ -56,6 +56,10 @@ run_fails "no such path: 'walk'" "a path that there is not, to run" \
 	nest/scenario run gen2-default walk
 run_fails "KERNEL is .*, not '2.6'" "a kernel that there is not" \
 	env KERNEL=2.6 nest/scenario run gen2-default
+run_fails "not a version of a Debian kernel: 'newest'" "a Debian kernel of no version" \
+	kernel/debian newest
+run_fails "has linux-image-cloud-amd64 5.0; there is: 6" \
+	"a Debian kernel that there is not, with those that there are" kernel/debian 5.0
 run_fails "nothing matches: gen3" "nothing to run" nest/matrix gen3
 
 # All of it.
