@@ -121,11 +121,13 @@ done
 scenario_load gen2-default
 # spoilt GROUP FILE SED
 spoilt() {
+	# Not to be read as a directive of TAP's
+	local what=${3//#/}
 	rm -rf "$T/job"
 	cp -r "$BUILD/matrix/jobs/7.3-series.gen2-default.kdump-s" "$T/job"
 	[ -z "$2" ] || sed -i "$3" "$T/job/$2"
 	is "$(judge "$T/job" | sed -n 's/^fail \([^:]*\):.*/\1/p' | paste -sd,)" "$1" \
-		"judged by ${1:-nothing} when ${2:-nothing} is ${3:-changed}"
+		"judged by ${1:-nothing} when ${2:-nothing} is ${what:-changed}"
 }
 spoilt "" "" ""
 spoilt ends console '/^guest: finished/d'
