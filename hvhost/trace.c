@@ -214,7 +214,7 @@ static bool fits(size_t len)
 		return true;
 	if (!trace.full && trace.len + len > FILE_MAX_LEN - LINE_MAX_LEN) {
 		trace.full = true;
-		fprintf(stderr, "hvhost: trace%s%s: it has 16 MiB; only how the run ends is still to come\n",
+		fprintf(stderr, "hvhost: trace%s%s: it has 16 MiB; only the end still comes\n",
 			trace.path ? " " : "", trace.path ? : "");
 	}
 	return !trace.full;
