@@ -5,7 +5,7 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-need gcc libc6-dev make acpica-tools libcmocka-dev clang binutils perl jq
+need gcc libc6-dev make acpica-tools libcmocka-dev clang libclang-rt-dev binutils perl jq
 FUZZ_TIME=${FUZZ_TIME:-60}
 O=$BUILD/hvhost
 HVHOST=$O/hvhost
