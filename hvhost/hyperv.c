@@ -26,6 +26,7 @@
 #define HV_CPUID_VERSION	0x40000002u
 #define HV_CPUID_FEATURES	0x40000003u
 #define HV_CPUID_LIMITS		0x40000005u
+#define HV_CPUID_HARDWARE	0x40000006u
 #define HV_CPUID_ISOLATION	0x4000000cu
 /* Where a guest looks for the paravisor's properties */
 #define HV_CPUID_STACK_FIRST	0x40000080u
@@ -136,14 +137,6 @@ struct hyperv {
 
 static_assert(sizeof(struct hv_message) == 256, "a message slot");
 
-static int fail(const char *what)
-{
-	int err = errno;
-
-	fprintf(stderr, "hvhost: %s: %s\n", what, strerror(err));
-	return -err;
-}
-
 /**
  * hyperv_shared_bit() - Where shared memory is seen by an isolated VM.
  * @vm:	The VM
@@ -179,7 +172,7 @@ static struct kvm_cpuid2 *get_cpuid(int fd, unsigned long request)
 		return NULL;
 	cpuid->nent = MAX_CPUID;
 	if (ioctl(fd, request, cpuid) < 0) {
-		fail("KVM does not tell the CPUID it supports");
+		vm_fail("KVM does not tell the CPUID it supports");
 		free(cpuid);
 		return NULL;
 	}
@@ -227,7 +220,7 @@ int hyperv_init(struct vm *vm)
 
 	vm->hyperv = calloc(1, sizeof(*vm->hyperv));
 	if (!vm->hyperv)
-		return fail("no memory");
+		return vm_fail("no memory");
 	for (i = 0; i < VM_MAX_CPUS; i++)
 		vm->hyperv->synic[i].last = &vm->hyperv->synic[i].first;
 	if (vm->opt->isolation_vbs) {
@@ -239,7 +232,7 @@ int hyperv_init(struct vm *vm)
 	}
 	if (ioctl(vm->vm_fd, KVM_ENABLE_CAP, &cap) < 0 ||
 	    ioctl(vm->vm_fd, KVM_X86_SET_MSR_FILTER, &filter) < 0)
-		return fail("KVM does not let us see MSRs (5.10 or later can)");
+		return vm_fail("KVM does not let us see MSRs (5.10 or later can)");
 	return 0;
 }
 
@@ -302,6 +295,12 @@ static void processor_leaf(struct kvm_cpuid_entry2 *e, u32 cpu, u32 cpus)
 	}
 }
 
+/* The last of the hypervisor's leaves; the one on isolation is beyond most. */
+static u32 last_leaf(const struct vm *vm)
+{
+	return vm->hyperv->shared_bit ? HV_CPUID_LAST : HV_CPUID_HARDWARE;
+}
+
 /* Leaf @e is one of the hypervisor's, as KVM would have it. */
 static void hypervisor_leaf(const struct vm *vm, struct kvm_cpuid_entry2 *e)
 {
@@ -309,7 +308,7 @@ static void hypervisor_leaf(const struct vm *vm, struct kvm_cpuid_entry2 *e)
 
 	switch (e->function) {
 	case HV_CPUID_FIRST:
-		e->eax = shared ? HV_CPUID_LAST : 0x40000006;
+		e->eax = last_leaf(vm);
 		memcpy(&e->ebx, "Micr", 4);
 		memcpy(&e->ecx, "osof", 4);
 		memcpy(&e->edx, "t Hv", 4);
@@ -371,7 +370,7 @@ static int set_cpuid(struct vm *vm, u32 cpu)
 		processor_leaf(e, cpu, vm->opt->cpus);
 		host->entries[n++] = *e;
 	}
-	last = vm->hyperv->shared_bit ? HV_CPUID_LAST : 0x40000006;
+	last = last_leaf(vm);
 	for (function = HV_CPUID_FIRST; function <= HV_CPUID_STACK_LAST;
 	     function++) {
 		if (function > last && function < HV_CPUID_STACK_FIRST)
@@ -391,7 +390,7 @@ static int set_cpuid(struct vm *vm, u32 cpu)
 	host->nent = n;
 	ret = 0;
 	if (ioctl(vm->cpu_fd[cpu], KVM_SET_CPUID2, host) < 0)
-		ret = fail("KVM does not take the CPUID");
+		ret = vm_fail("KVM does not take the CPUID");
 out:
 	free(host);
 	free(hv);
@@ -414,7 +413,7 @@ int hyperv_init_cpu(struct vm *vm, u32 cpu)
 	if (err)
 		return err;
 	if (ioctl(fd, KVM_ENABLE_CAP, &cap) < 0)
-		return fail("KVM has no Hyper-V SynIC");
+		return vm_fail("KVM has no Hyper-V SynIC");
 	/* As firmware leaves them; neither is worth to fail for. */
 	set_msr(fd, MSR_MISC_ENABLE, MISC_ENABLE_FAST_STRING);
 	set_msr(fd, MSR_MTRR_DEF_TYPE, MTRR_ENABLE_WB);
@@ -464,7 +463,7 @@ int hyperv_route_sints(struct vm *vm)
 	}
 	routes.head.nr = e - routes.entry;
 	if (ioctl(vm->vm_fd, KVM_SET_GSI_ROUTING, &routes) < 0)
-		return fail("KVM does not route SINTs");
+		return vm_fail("KVM does not route SINTs");
 	return 0;
 }
 

@@ -59,14 +59,6 @@ static struct {
 	.end_fd = -1,
 };
 
-static int fail(const char *what)
-{
-	int err = errno;
-
-	fprintf(stderr, "hvhost: %s: %s\n", what, strerror(err));
-	return -err;
-}
-
 /**
  * vm_end() - End the run.
  * @vm:		The VM
@@ -238,7 +230,7 @@ static int fail_range(const char *what, const struct range *r)
 
 	snprintf(text, sizeof(text), "%s at 0x%llx-0x%llx", what, r->start,
 		 r->end);
-	return fail(text);
+	return vm_fail(text);
 }
 
 /*
@@ -335,7 +327,7 @@ static int init_cpu(struct vm *vm, u32 index, int run_size)
 	fd = ioctl(vm->vm_fd, KVM_CREATE_VCPU, (unsigned long)index);
 	if (fd < 0) {
 		snprintf(text, sizeof(text), "KVM makes no vCPU %u", index);
-		return fail(text);
+		return vm_fail(text);
 	}
 	vm->cpu_fd[index] = fd;
 	cpu->run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
@@ -343,7 +335,7 @@ static int init_cpu(struct vm *vm, u32 index, int run_size)
 	if (cpu->run == MAP_FAILED) {
 		snprintf(text, sizeof(text), "cannot map the state of vCPU %u",
 			 index);
-		return fail(text);
+		return vm_fail(text);
 	}
 	return hyperv_init_cpu(vm, index);
 }
@@ -366,11 +358,11 @@ int vm_init(struct vm *vm)
 	pthread_mutex_init(&vm->lock, &attr);
 	state.end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (state.end_fd < 0)
-		return fail("eventfd");
+		return vm_fail("eventfd");
 
 	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->kvm_fd < 0)
-		return fail("cannot open /dev/kvm");
+		return vm_fail("cannot open /dev/kvm");
 	version = ioctl(vm->kvm_fd, KVM_GET_API_VERSION, 0);
 	if (version != KVM_API_VERSION) {
 		fprintf(stderr, "hvhost: /dev/kvm has API version %d, not %d\n",
@@ -379,12 +371,12 @@ int vm_init(struct vm *vm)
 	}
 	vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0ul);
 	if (vm->vm_fd < 0)
-		return fail("KVM makes no VM");
+		return vm_fail("KVM makes no VM");
 	/* Before the vCPUs; AMD needs neither. */
 	ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, TSS_GPA);
 	ioctl(vm->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity);
 	if (ioctl(vm->vm_fd, KVM_CREATE_IRQCHIP, 0ul) < 0)
-		return fail("KVM makes no interrupt controllers");
+		return vm_fail("KVM makes no interrupt controllers");
 	err = hyperv_init(vm);
 	if (err)
 		return err;
@@ -393,7 +385,7 @@ int vm_init(struct vm *vm)
 		return err;
 	run_size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (run_size < 0)
-		return fail("KVM does not tell the size of a vCPU's state");
+		return vm_fail("KVM does not tell the size of a vCPU's state");
 	if (run_size < (int)sizeof(struct kvm_run)) {
 		fprintf(stderr, "hvhost: KVM's state of a vCPU has %d bytes, less than %zu\n",
 			run_size, sizeof(struct kvm_run));
@@ -541,7 +533,7 @@ int vm_start(struct vm *vm)
 				     &state.cpu[i]);
 		if (err) {
 			errno = err;
-			return fail("no thread for a vCPU");
+			return vm_fail("no thread for a vCPU");
 		}
 	}
 	return 0;

@@ -3,7 +3,10 @@
 #ifndef HVHOST_VM_H
 #define HVHOST_VM_H
 
+#include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "layout.h"
 #include "mem.h"
@@ -51,6 +54,15 @@ struct vm {
 	struct hyperv *hyperv;
 	struct vmbus *bus;
 };
+
+/* Say what failed, and errno's reason. Return: -errno. */
+static inline int vm_fail(const char *what)
+{
+	int err = errno;
+
+	fprintf(stderr, "hvhost: %s: %s\n", what, strerror(err));
+	return -err;
+}
 
 int vm_init(struct vm *vm);
 int vm_start(struct vm *vm);

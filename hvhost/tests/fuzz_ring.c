@@ -7,26 +7,10 @@
  */
 #include <errno.h>
 
+#include "fuzz.h"
 #include "guest.h"
 
 #define MAX_PAGES	5
-
-struct input {
-	const u8 *data;
-	size_t len;
-};
-
-static u64 take(struct input *in, size_t bytes)
-{
-	u64 value = 0;
-
-	if (bytes > in->len)
-		bytes = in->len;
-	memcpy(&value, in->data, bytes);
-	in->data += bytes;
-	in->len -= bytes;
-	return value;
-}
 
 static void check(bool ok)
 {

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "../ics.h"
+#include "fuzz.h"
 #include "guest.h"
 
 #define CHANNELS	4	/* relids that steps speak of: 1 to 4 */
@@ -16,11 +17,6 @@
 /* Pages that steps use: few, to be cleared quickly before each input */
 #define USED_START	0xd0000u
 #define USED_SIZE	0x30000u
-
-struct input {
-	const u8 *data;
-	size_t len;
-};
 
 struct world {
 	struct guest g;
@@ -35,18 +31,6 @@ struct world {
 
 /* Each relid has ring pages of its own, six, in a strange order */
 static u64 pfn[CHANNELS][6];
-
-static u64 take(struct input *in, size_t bytes)
-{
-	u64 value = 0;
-
-	if (bytes > in->len)
-		bytes = in->len;
-	memcpy(&value, in->data, bytes);
-	in->data += bytes;
-	in->len -= bytes;
-	return value;
-}
 
 static struct guest_ring ring(u32 relid, bool down)
 {

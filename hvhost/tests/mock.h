@@ -130,4 +130,19 @@ static inline void mock_ram_free(void)
 	mock_ram = NULL;
 }
 
+/* For cmocka_unit_test_setup_teardown() */
+static inline int mock_setup(void **state)
+{
+	(void)state;
+	mock_ram_new();
+	return 0;
+}
+
+static inline int mock_teardown(void **state)
+{
+	(void)state;
+	mock_ram_free();
+	return 0;
+}
+
 #endif

@@ -12,20 +12,6 @@
 
 #define PFN(n)	(MOCK_LOW_GPA / HV_PAGE_SIZE + (n))
 
-static int setup(void **state)
-{
-	(void)state;
-	mock_ram_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	mock_ram_free();
-	return 0;
-}
-
 static u64 range_head(u32 count, u32 offset)
 {
 	return (u64)offset << 32 | count;
@@ -246,5 +232,5 @@ int main(void)
 		cmocka_unit_test(test_overlong),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, mock_setup, mock_teardown);
 }

@@ -51,20 +51,6 @@ static u32 get(u32 offset)
 	return *guest_field(&guest, offset);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	mock_ram_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	mock_ram_free();
-	return 0;
-}
-
 static void pattern(u8 *p, u32 len, u32 seed)
 {
 	u32 i;
@@ -548,5 +534,5 @@ int main(void)
 		cmocka_unit_test(test_race),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, mock_setup, mock_teardown);
 }
