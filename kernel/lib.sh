@@ -43,3 +43,14 @@ need() {
 		--no-install-recommends "${missing[@]}" >>"$BUILD/apt.log" 2>&1 ||
 		die "apt-get install ${missing[*]} failed; see $BUILD/apt.log"
 }
+
+# cloud_kernel VERSION: the package of Debian's newest cloud kernel of that
+# version; its name holds the ABI number, which only the metapackage knows.
+cloud_kernel() {
+	local meta name
+	meta=$("$TOP/kernel/getdeb" linux-image-cloud-amd64 "$1") || return
+	name=$(dpkg-deb -f "$meta" Depends |
+		grep -o 'linux-image-[0-9][^ ,]*-cloud-amd64' | head -n 1)
+	[ -n "$name" ] || die "${meta##*/} names no kernel package"
+	"$TOP/kernel/getdeb" "$name"
+}
