@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Who owns which range of the guest's MMIO space: the framebuffer, each
+ * config window, each BAR. One map a VM, and the only place that tells what is
+ * in whose way. Pure but for the trace.
+ */
+#ifndef HVHOST_MMIO_H
+#define HVHOST_MMIO_H
+
+#include "layout.h"
+#include "types.h"
+
+enum mmio_kind { MMIO_FRAMEBUFFER, MMIO_CONFIG, MMIO_BAR };
+
+/* A range and its owner; embedded in whatever owns it. */
+struct mmio_claim {
+	struct mmio_claim *next;
+	enum mmio_kind kind;
+	const char *owner;		/* "framebuffer", or the device's name */
+	int bar;			/* MMIO_BAR: which one, else -1 */
+	struct range range;
+	bool in_map;
+};
+
+/* What is in the way of a claim, the worst first. */
+enum mmio_verdict {
+	MMIO_FREE,
+	MMIO_ON_FRAMEBUFFER,		/* or, for that, on another's */
+	MMIO_ON_DEVICE,			/* another's config window or BAR */
+	MMIO_OUTSIDE,			/* not within what _CRS granted */
+};
+
+struct mmio_map {
+	const struct layout *layout;	/* usable[]: what _CRS granted */
+	struct mmio_claim *claims;
+};
+
+void mmio_init(struct mmio_map *map, const struct layout *layout);
+
+/*
+ * Judge @claim, which is not in the map, against all that is. Each thing in
+ * the way is traced as a "conflict" with @action, what the host does about it
+ * ("refused" or "ignored").
+ */
+enum mmio_verdict mmio_judge(const struct mmio_map *map,
+			     const struct mmio_claim *claim,
+			     const char *action);
+void mmio_add(struct mmio_map *map, struct mmio_claim *claim);
+void mmio_remove(struct mmio_map *map, struct mmio_claim *claim);
+const char *mmio_verdict_name(enum mmio_verdict verdict);
+
+#endif
