@@ -4,10 +4,11 @@
  * "guest: end NAME STATUS UPTIME". In C, since a shell would start a hundred
  * programs for it, and in a guest of an emulated machine each takes long.
  *
- *	messages	what the kernel says of its hypervisor and of VMBus
+ *	messages	what the kernel says of its hypervisor, VMBus, and the devices
  *	screen		the framebuffer that firmware or kexec told it of
  *	mmio		what VMBus truly has, whatever the kernel prints
  *	iomem		/proc/iomem
+ *	pci		PCI devices: identity, class, driver, where the BARs are
  *	vmcore		in a crash kernel: whose memory /proc/vmcore is
  */
 #include <elf.h>
@@ -39,7 +40,8 @@ static int messages(void)
 {
 	static const char * const wanted[] = {
 		"Hypervisor detected", "Hyper-V", "hv_vmbus", "hv_utils",
-		"hyperv_drm", "hv_pci",
+		"hyperv_drm", "hyperv_fb", "hv_pci", "PCI Pass-through VSP",
+		"nvme",
 	};
 	static char log[4 << 20];
 	char *line, *save;
@@ -213,6 +215,80 @@ static int iomem(void)
 	return 0;
 }
 
+/* The first line of the file @name in @dir; empty if there is none. */
+static void line_of(const char *dir, const char *name, char *line, size_t len)
+{
+	char path[512];
+	FILE *f;
+
+	line[0] = 0;
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "r");
+	if (!f)
+		return;
+	if (!fgets(line, (int)len, f))
+		line[0] = 0;
+	line[strcspn(line, "\n")] = 0;
+	fclose(f);
+}
+
+/* Such as 0x1414, without the 0x. */
+static void print_hex_of(const char *dir, const char *name, char before)
+{
+	char line[32];
+
+	line_of(dir, name, line, sizeof(line));
+	printf("%c%s", before, strncmp(line, "0x", 2) ? "?" : line + 2);
+}
+
+static void bars(const char *dir)
+{
+	unsigned long long start, end, flags;
+	char path[512], line[128];
+	FILE *f;
+	int i;
+
+	snprintf(path, sizeof(path), "%s/resource", dir);
+	f = fopen(path, "r");
+	for (i = 0; f && i < 6 && fgets(line, sizeof(line), f); i++) {
+		if (sscanf(line, "%llx %llx %llx", &start, &end, &flags) != 3 ||
+		    !flags)
+			continue;
+		if (flags & 0x20000000 /* IORESOURCE_UNSET */)
+			printf(" bar%d unset", i);
+		else
+			printf(" bar%d 0x%llx-0x%llx", i, start, end);
+	}
+	if (f)
+		fclose(f);
+}
+
+static int pci(void)
+{
+	char path[512], driver[256];
+	ssize_t len;
+	glob_t dirs;
+	size_t i;
+
+	if (glob("/sys/bus/pci/devices/*", 0, NULL, &dirs))
+		return 0;
+	for (i = 0; i < dirs.gl_pathc; i++) {
+		const char *dir = dirs.gl_pathv[i];
+
+		fputs(strrchr(dir, '/') + 1, stdout);
+		print_hex_of(dir, "vendor", ' ');
+		print_hex_of(dir, "device", ':');
+		print_hex_of(dir, "class", ' ');
+		snprintf(path, sizeof(path), "%s/driver", dir);
+		len = readlink(path, driver, sizeof(driver) - 1);
+		driver[len < 0 ? 0 : len] = 0;
+		printf(" %s", len < 0 ? "-" : strrchr(driver, '/') + 1);
+		bars(dir);
+		putchar('\n');
+	}
+	return 0;
+}
+
 /* The kernel that crashed left notes; one says its release. */
 static int vmcore_note(int fd, const Elf64_Phdr *note)
 {
@@ -271,6 +347,7 @@ static const struct {
 	{ "screen", screen },
 	{ "mmio", mmio },
 	{ "iomem", iomem },
+	{ "pci", pci },
 	{ "vmcore", vmcore },
 };
 
