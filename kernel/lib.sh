@@ -44,13 +44,15 @@ need() {
 		die "apt-get install ${missing[*]} failed; see $BUILD/apt.log"
 }
 
-# cloud_kernel VERSION: the package of Debian's newest cloud kernel of that
-# version; its name holds the ABI number, which only the metapackage knows.
-cloud_kernel() {
-	local meta name
-	meta=$("$TOP/kernel/getdeb" linux-image-cloud-amd64 "$1") || return
+# debian_kernel VERSION: the package of Debian's newest kernel of that version,
+# VERSION-amd64, or without that end its cloud kernel; its name holds the ABI
+# number, which only the metapackage knows.
+debian_kernel() {
+	local flavour=cloud-amd64 meta name
+	[[ $1 != *-amd64 ]] || flavour=amd64
+	meta=$("$TOP/kernel/getdeb" "linux-image-$flavour" "${1%-amd64}") || return
 	name=$(dpkg-deb -f "$meta" Depends |
-		grep -o 'linux-image-[0-9][^ ,]*-cloud-amd64' | head -n 1)
+		grep -o "linux-image-[0-9][^ ,]*-$flavour" | head -n 1)
 	[ -n "$name" ] || die "${meta##*/} names no kernel package"
 	"$TOP/kernel/getdeb" "$name"
 }
