@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who owns which range of the guest's MMIO space. A claim is in the way of
+ * another if they share a byte, whoever the two belong to: a device's BAR over
+ * its own config window is as wrong as over its neighbour's.
+ */
+#include "mmio.h"
+#include "trace.h"
+
+/**
+ * mmio_init() - Begin with nothing claimed.
+ * @map:	To be filled in
+ * @layout:	The VM's; its usable[] is what _CRS granted
+ */
+void mmio_init(struct mmio_map *map, const struct layout *layout)
+{
+	*map = (struct mmio_map) { .layout = layout };
+}
+
+static const char *kind_name(enum mmio_kind kind)
+{
+	static const char *const names[] = {
+		[MMIO_FRAMEBUFFER] = "framebuffer",
+		[MMIO_CONFIG] = "config",
+		[MMIO_BAR] = "bar",
+	};
+
+	return names[kind];
+}
+
+/* @other: whose range is in the way, NULL: it is no MMIO space at all */
+static void trace_conflict(const struct mmio_claim *claim,
+			   const struct mmio_claim *other, const char *action)
+{
+	trace_begin("conflict");
+	trace_str("what", kind_name(claim->kind));
+	trace_str("device", claim->owner);
+	if (claim->kind == MMIO_BAR)
+		trace_num("bar", claim->bar);
+	trace_range("range", &claim->range);
+	if (!other) {
+		trace_str("with", "outside");
+	} else {
+		trace_str("with", other->kind == MMIO_FRAMEBUFFER ?
+			  "framebuffer" : other->owner);
+		trace_range("with_range", &other->range);
+	}
+	trace_str("action", action);
+	trace_end();
+}
+
+static bool overlap(const struct range *a, const struct range *b)
+{
+	return a->start <= b->end && b->start <= a->end;
+}
+
+/* Two windows side by side are two: nothing that guests allocate spans them */
+static bool inside(const struct layout *layout, const struct range *range)
+{
+	int i;
+
+	for (i = 0; i < layout->usable_count; i++)
+		if (range->start >= layout->usable[i].start &&
+		    range->end <= layout->usable[i].end)
+			return range->start <= range->end;
+	return false;
+}
+
+/**
+ * mmio_judge() - What is in a claim's way?
+ * @map:	The map
+ * @claim:	Not in it; its range does not wrap
+ * @action:	What the host does if anything is: "refused" or "ignored"
+ *
+ * All that is in the way is traced, a "conflict" each.
+ *
+ * Return: the worst of it, or MMIO_FREE.
+ */
+enum mmio_verdict mmio_judge(const struct mmio_map *map,
+			     const struct mmio_claim *claim,
+			     const char *action)
+{
+	enum mmio_verdict worst = MMIO_FREE, verdict;
+	const struct mmio_claim *c;
+
+	for (c = map->claims; c; c = c->next) {
+		if (c == claim || !overlap(&c->range, &claim->range))
+			continue;
+		trace_conflict(claim, c, action);
+		verdict = c->kind == MMIO_FRAMEBUFFER ? MMIO_ON_FRAMEBUFFER :
+							MMIO_ON_DEVICE;
+		if (worst == MMIO_FREE || verdict < worst)
+			worst = verdict;
+	}
+	if (inside(map->layout, &claim->range))
+		return worst;
+	trace_conflict(claim, NULL, action);
+	return worst == MMIO_FREE ? MMIO_OUTSIDE : worst;
+}
+
+/**
+ * mmio_add() - Put a claim on the map, whatever is in its way.
+ * @map:	The map
+ * @claim:	Stays where it is and as it is until mmio_remove()
+ */
+void mmio_add(struct mmio_map *map, struct mmio_claim *claim)
+{
+	if (claim->in_map)
+		return;
+	claim->next = map->claims;
+	claim->in_map = true;
+	map->claims = claim;
+}
+
+/**
+ * mmio_remove() - Take a claim off the map.
+ * @map:	The map
+ * @claim:	It; one that is not there is left alone
+ */
+void mmio_remove(struct mmio_map *map, struct mmio_claim *claim)
+{
+	struct mmio_claim **link = &map->claims;
+
+	if (!claim->in_map)
+		return;
+	while (*link != claim)
+		link = &(*link)->next;
+	*link = claim->next;
+	claim->next = NULL;
+	claim->in_map = false;
+}
+
+/**
+ * mmio_verdict_name() - A verdict in a word, as traces say it.
+ * @verdict:	It
+ *
+ * Return: "ok", "framebuffer", "overlap" or "outside".
+ */
+const char *mmio_verdict_name(enum mmio_verdict verdict)
+{
+	static const char *const names[] = {
+		[MMIO_FREE] = "ok",
+		[MMIO_ON_FRAMEBUFFER] = "framebuffer",
+		[MMIO_ON_DEVICE] = "overlap",
+		[MMIO_OUTSIDE] = "outside",
+	};
+
+	return names[verdict];
+}

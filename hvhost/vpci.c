@@ -1,0 +1,1347 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Virtual PCI, the host's end. A bus is powered by D0 entry, which says where
+ * its config window is to be, and lies idle before and after. What a kernel
+ * that is gone did not give back stays held, power and resources: the next
+ * one's first D0 entry fails, until it has released them and left D0. What
+ * the held bus decoded is gone with that kernel, though, and so are its
+ * interrupts and its DMA: the next one may use any address for anything.
+ *
+ * With a conflict: a config window on the framebuffer is what real hosts
+ * refuse with STATUS_ON_FRAMEBUFFER. What they answer to one that is on
+ * another device or outside of MMIO space, and what they do about BARs, is not
+ * known; both are ours.
+ */
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hyperv.h"
+#include "ring.h"
+#include "trace.h"
+#include "vpci.h"
+#include "vpci_proto.h"
+
+#define CONFIG_SIZE	PCI_CFG_SPACE_SIZE
+#define MSIX_CAP	0x40		/* the only capability, if there is one */
+#define MAX_VECTORS	(PCI_MSIX_FLAGS_QSIZE + 1)
+
+/* Answers that may wait for a guest to read; Linux asks for 64 at most */
+#define MAX_QUEUED	64
+#define MAX_PAYLOAD	40
+
+/* Where messages are to be written: the local APICs, as on real machines */
+#define MESSAGE_ADDRESS	0xfee00000u
+#define FIRST_VECTOR	16u
+
+/* APIC delivery modes */
+#define MODE_FIXED	0
+#define MODE_LOWEST	1
+
+#define STATUS_OK			0
+#define STATUS_INVALID			0xc000000du
+#define STATUS_NO_SUCH_DEVICE		0xc000000eu
+#define STATUS_CONFLICTING_ADDRESSES	0xc0000018u
+#define STATUS_REVISION_MISMATCH	0xc0000059u
+#define STATUS_NO_RESOURCES		0xc000009au
+#define STATUS_NOT_SUPPORTED		0xc00000bbu
+#define STATUS_INVALID_DEVICE_STATE	0xc0000184u
+/* Seen on real hosts (linux-hyperv list, 2026-01-21); has no public name */
+#define STATUS_ON_FRAMEBUFFER		0xc0370048u
+
+struct bar {
+	struct vpci_bus *bus;
+	struct mmio_claim claim;
+	bool decodes;
+};
+
+/* What CREATE_INTERRUPT made, under a message of ours */
+struct interrupt {
+	bool used;
+	u8 vector;
+	u32 vp;
+};
+
+struct queued {
+	u16 type;
+	u16 len;
+	u64 transaction;
+	u8 data[MAX_PAYLOAD];
+};
+
+struct vpci_bus {
+	struct vpci_bus *next;
+	struct vpci *vpci;
+	struct vpci_device *dev;
+	u16 number;			/* and domain, from 1 on */
+
+	struct vmbus_device vmbus_dev;
+	/* One opened channel */
+	struct vmbus_channel *chan;	/* NULL: closed */
+	u32 version;			/* agreed on, 0: not yet */
+	bool told;			/* the guest knows the function */
+	bool ejecting, ejected;
+	struct queued queue[MAX_QUEUED];
+	u32 queue_head, queue_len;
+
+	/* What the host holds for the guest, be that a kernel that is gone */
+	bool powered, assigned;
+	/* Powered in this channel's time, with a window that works */
+	bool live;
+	struct mmio_claim window;
+	u32 slot;			/* of the function that it shows */
+
+	u8 config[CONFIG_SIZE], writable[CONFIG_SIZE];
+	struct bar bar[VPCI_BARS];
+	u8 *table;			/* MSI-X, as the guest reads it */
+	u8 *pending;			/* the PBA */
+	struct interrupt *interrupts;	/* as many as there are vectors */
+};
+
+struct vpci {
+	struct vpci_config config;
+	struct vmbus *vmbus;
+	struct mem *mem;
+	struct mmio_map *map;
+	const struct vpci_ops *ops;
+	void *opaque;
+	struct vpci_bus *buses;		/* by number */
+};
+
+/* A completion */
+struct answer {
+	union {
+		u32 status;
+		struct vpci_reply_requirements requirements;
+		struct vpci_reply_interrupt interrupt;
+	};
+	size_t len;
+};
+
+static void put(u8 *p, u64 value, size_t size)
+{
+	memcpy(p, &value, size);
+}
+
+static u64 get(const u8 *p, size_t size)
+{
+	u64 value = 0;
+
+	memcpy(&value, p, size);
+	return value;
+}
+
+static void bad(const struct vpci_bus *bus, const char *what, u64 value)
+{
+	trace_bad(bus->dev->name, what, value);
+}
+
+/* Send, or keep for later; a guest that does not read loses answers. */
+static void send(struct vpci_bus *bus, u16 type, u64 transaction,
+		 const void *payload, size_t len)
+{
+	struct queued *q;
+	int ret;
+
+	if (!bus->queue_len) {
+		ret = vmbus_send(bus->chan, type, 0, transaction, payload, len);
+		if (ret == -EMSGSIZE)
+			bad(bus, "ring too small for a message of bytes", len);
+		if (ret != -EAGAIN)
+			return;
+	}
+	if (bus->queue_len == MAX_QUEUED) {
+		bad(bus, "messages that the guest does not read", MAX_QUEUED);
+		return;
+	}
+	q = &bus->queue[(bus->queue_head + bus->queue_len++) % MAX_QUEUED];
+	q->type = type;
+	q->len = (u16)len;
+	q->transaction = transaction;
+	memcpy(q->data, payload, len);
+}
+
+static void room(struct vmbus_device *vmbus_dev)
+{
+	struct vpci_bus *bus = vmbus_dev->opaque;
+	struct queued *q;
+
+	while (bus->queue_len) {
+		q = &bus->queue[bus->queue_head];
+		if (vmbus_send(bus->chan, q->type, 0, q->transaction, q->data,
+			       q->len) == -EAGAIN)
+			return;
+		/* A guest that lies has its channel closed, the queue with it */
+		if (!bus->queue_len)
+			return;
+		bus->queue_head = (bus->queue_head + 1) % MAX_QUEUED;
+		bus->queue_len--;
+	}
+}
+
+static u32 command(const struct vpci_bus *bus)
+{
+	return (u32)get(bus->config + PCI_COMMAND, 2);
+}
+
+static u32 msix_flags(const struct vpci_bus *bus)
+{
+	return bus->dev->vectors ?
+		(u32)get(bus->config + MSIX_CAP + PCI_MSIX_FLAGS, 2) : 0;
+}
+
+static bool bus_master(const struct vpci_bus *bus)
+{
+	return bus->live && command(bus) & PCI_COMMAND_MASTER;
+}
+
+static u8 *bar_register(u8 *space, int bar)
+{
+	return space + PCI_BASE_ADDRESS_0 + 4 * bar;
+}
+
+static size_t bar_bytes(const struct vpci_device *dev, int bar)
+{
+	return dev->bar[bar].is_64 ? 8 : 4;
+}
+
+/* The bits that can be written: all above the size */
+static u64 bar_mask(const struct vpci_device *dev, int bar)
+{
+	u64 mask = -dev->bar[bar].size;
+
+	if (!dev->bar[bar].size)
+		return 0;
+	return dev->bar[bar].is_64 ? mask : (u32)mask;
+}
+
+static u32 bar_type(const struct vpci_device *dev, int bar)
+{
+	return (dev->bar[bar].is_64 ? PCI_BASE_ADDRESS_MEM_TYPE_64 : 0) |
+	       (dev->bar[bar].prefetch ? PCI_BASE_ADDRESS_MEM_PREFETCH : 0);
+}
+
+/* The message that a guest is to write for the interrupt with that index */
+static u32 message_data(const struct vpci_bus *bus, u32 index)
+{
+	return (u32)bus->number << 16 | (index + 1);
+}
+
+static struct interrupt *find_interrupt(const struct vpci_bus *bus,
+					u64 address, u32 data)
+{
+	u32 index = (data & 0xffff) - 1;
+
+	if (address != MESSAGE_ADDRESS || index >= bus->dev->vectors ||
+	    data != message_data(bus, index) || !bus->interrupts[index].used)
+		return NULL;
+	return &bus->interrupts[index];
+}
+
+static void deliver(struct vpci_bus *bus, u32 vector)
+{
+	const u8 *entry = bus->table + vector * PCI_MSIX_ENTRY_SIZE;
+	u32 data = (u32)get(entry + PCI_MSIX_ENTRY_DATA, 4);
+	u64 address = get(entry + PCI_MSIX_ENTRY_LOWER_ADDR, 8);
+	const struct interrupt *i = find_interrupt(bus, address, data);
+	struct vpci *vpci = bus->vpci;
+
+	if (!i)
+		bad(bus, "message of a vector", data);
+	else if (vpci->ops->interrupt(vpci->opaque, i->vp, i->vector))
+		bad(bus, "interrupt that could not be delivered", i->vector);
+}
+
+static bool masked(const struct vpci_bus *bus, u32 vector)
+{
+	return msix_flags(bus) & PCI_MSIX_FLAGS_MASKALL ||
+	       bus->table[vector * PCI_MSIX_ENTRY_SIZE +
+			  PCI_MSIX_ENTRY_VECTOR_CTRL] &
+	       PCI_MSIX_ENTRY_CTRL_MASKBIT;
+}
+
+/* Deliver what pends and may be by now. */
+static void unpend(struct vpci_bus *bus, u32 vector)
+{
+	u8 bit = (u8)(1 << vector % 8);
+
+	if (!(bus->pending[vector / 8] & bit) || !bus_master(bus) ||
+	    !(msix_flags(bus) & PCI_MSIX_FLAGS_ENABLE) || masked(bus, vector))
+		return;
+	bus->pending[vector / 8] &= (u8)~bit;
+	deliver(bus, vector);
+}
+
+static void unpend_all(struct vpci_bus *bus)
+{
+	u32 i;
+
+	for (i = 0; i < bus->dev->vectors; i++)
+		unpend(bus, i);
+}
+
+/**
+ * vpci_interrupt() - A device interrupts, by MSI-X.
+ * @dev:	The device
+ * @vector:	Index in its MSI-X table
+ *
+ * While the vector, or the function, is masked, it pends. It is lost while
+ * the function is not powered, no bus master, or has MSI-X off.
+ */
+void vpci_interrupt(struct vpci_device *dev, u32 vector)
+{
+	struct vpci_bus *bus = dev->bus;
+
+	if (!bus || vector >= dev->vectors || !bus_master(bus) ||
+	    !(msix_flags(bus) & PCI_MSIX_FLAGS_ENABLE))
+		return;
+	bus->pending[vector / 8] |= (u8)(1 << vector % 8);
+	unpend(bus, vector);
+}
+
+/**
+ * vpci_dma() - Guest RAM for a device.
+ * @dev:	The device
+ * @gpa:	First byte, as the guest told the device
+ * @len:	Bytes
+ *
+ * Return: as mem_at(); NULL too while the function is no bus master.
+ */
+void *vpci_dma(struct vpci_device *dev, u64 gpa, u64 len)
+{
+	struct vpci_bus *bus = dev->bus;
+
+	if (!bus || !bus_master(bus))
+		return NULL;
+	return mem_at(bus->vpci->mem, gpa & ~bus->vpci->config.shared_bit, len);
+}
+
+/**
+ * vpci_bar_gpa() - Where a BAR is, decoding or not.
+ * @dev:	The device
+ * @bar:	Which one
+ *
+ * Return: the address in it; 0 if the device is on no bus.
+ */
+u64 vpci_bar_gpa(const struct vpci_device *dev, int bar)
+{
+	if (!dev->bus)
+		return 0;
+	return get(bar_register(dev->bus->config, bar), bar_bytes(dev, bar)) &
+	       bar_mask(dev, bar);
+}
+
+/* The part of an MSI-X table or PBA that an access at @at meets; @at can be
+ * before it.
+ */
+static void msix_bytes(u8 *bytes, u64 len, u64 at, bool write, u64 *value,
+		       unsigned int size)
+{
+	unsigned int i;
+
+	for (i = 0; i < size; i++, at++) {
+		if (at >= len)
+			continue;
+		if (write)
+			bytes[at] = (u8)(*value >> 8 * i);
+		else
+			*value |= (u64)bytes[at] << 8 * i;
+	}
+}
+
+static void msix_write(struct vpci_bus *bus, u64 at, u64 value,
+		       unsigned int size)
+{
+	u64 len = bus->dev->vectors * (u64)PCI_MSIX_ENTRY_SIZE, i;
+	u32 vector;
+	u8 *control;
+
+	msix_bytes(bus->table, len, at, true, &value, size);
+	for (i = at; i != at + size; i++) {
+		if (i >= len || (i != at && i % PCI_MSIX_ENTRY_SIZE))
+			continue;
+		vector = (u32)(i / PCI_MSIX_ENTRY_SIZE);
+		control = bus->table + vector * PCI_MSIX_ENTRY_SIZE +
+			  PCI_MSIX_ENTRY_VECTOR_CTRL;
+		put(control, *control & PCI_MSIX_ENTRY_CTRL_MASKBIT, 4);
+		unpend(bus, vector);
+	}
+}
+
+static u64 pba_size(const struct vpci_device *dev)
+{
+	return (dev->vectors + 63) / 64 * 8;
+}
+
+/* Return: true if the access is to the MSI-X table or the PBA. */
+static bool msix_access(struct vpci_bus *bus, int bar, u64 offset, bool write,
+			u64 *value, unsigned int size)
+{
+	const struct vpci_device *dev = bus->dev;
+	u64 table = offset - dev->msix_table, pba = offset - dev->msix_pba;
+	u64 table_len = dev->vectors * (u64)PCI_MSIX_ENTRY_SIZE;
+	bool in_table = table + size - 1 < table_len + size - 1;
+	bool in_pba = pba + size - 1 < pba_size(dev) + size - 1;
+
+	if (!dev->vectors || bar != dev->msix_bar || (!in_table && !in_pba))
+		return false;
+	if (!write) {
+		*value = 0;
+		msix_bytes(bus->table, table_len, table, false, value, size);
+		msix_bytes(bus->pending, pba_size(dev), pba, false, value,
+			   size);
+	} else if (in_table) {
+		msix_write(bus, table, *value, size);
+	}
+	return true;
+}
+
+static void bar_io(void *io, u64 offset, bool write, u64 *value,
+		   unsigned int size)
+{
+	struct bar *bar = io;
+	struct vpci_bus *bus = bar->bus;
+
+	if (msix_access(bus, bar->claim.bar, offset, write, value, size))
+		return;
+	bus->dev->access(bus->dev, bar->claim.bar, offset, write, value, size);
+}
+
+static void trace_bar(const struct bar *bar)
+{
+	trace_begin("bar");
+	trace_str("device", bar->claim.owner);
+	trace_num("bar", bar->claim.bar);
+	trace_range("range", &bar->claim.range);
+	trace_bool("decodes", bar->decodes);
+	trace_end();
+}
+
+/* Memory decoding comes on: have what has an address answer there. */
+static void decode(struct bar *bar)
+{
+	struct vpci_bus *bus = bar->bus;
+	struct vpci *vpci = bus->vpci;
+	bool ignore = vpci->config.ignore_bar_conflicts;
+	int index = bar->claim.bar;
+	u64 size = bus->dev->bar[index].size;
+	u64 gpa = vpci_bar_gpa(bus->dev, index);
+
+	/* Nowhere yet, or it is just being sized */
+	if (!size || !gpa || gpa == bar_mask(bus->dev, index))
+		return;
+	bar->claim.range = (struct range) { gpa, gpa + size - 1 };
+	if (mmio_judge(vpci->map, &bar->claim,
+		       ignore ? "ignored" : "refused") == MMIO_FREE || ignore) {
+		if (vpci->ops->map(vpci->opaque, gpa, size, bar_io, bar)) {
+			bad(bus, "BAR that cannot be mapped", gpa);
+		} else {
+			bar->decodes = true;
+			mmio_add(vpci->map, &bar->claim);
+		}
+	}
+	trace_bar(bar);
+}
+
+static void undecode(struct bar *bar)
+{
+	struct vpci *vpci = bar->bus->vpci;
+
+	if (!bar->decodes)
+		return;
+	vpci->ops->unmap(vpci->opaque, bar->claim.range.start);
+	mmio_remove(vpci->map, &bar->claim);
+	bar->decodes = false;
+	trace_bar(bar);
+}
+
+/*
+ * A refused BAR is judged again when the guest turns memory decoding on the
+ * next time, not before.
+ */
+static void config_write(struct vpci_bus *bus, u64 offset, u64 value,
+			 unsigned int size)
+{
+	u32 old = command(bus), changed;
+	unsigned int i;
+	u64 at;
+
+	for (i = 0; i < size; i++) {
+		at = offset + i;
+		if (at >= CONFIG_SIZE)
+			break;
+		/* Real hosts do not move a BAR that decodes; says pci-hyperv */
+		if (old & PCI_COMMAND_MEMORY && at >= PCI_BASE_ADDRESS_0 &&
+		    at < PCI_BASE_ADDRESS_0 + 4 * VPCI_BARS)
+			continue;
+		bus->config[at] &= (u8)~bus->writable[at];
+		bus->config[at] |= (u8)(value >> 8 * i) & bus->writable[at];
+	}
+	changed = old ^ command(bus);
+	if (changed & PCI_COMMAND_MEMORY) {
+		for (i = 0; i < VPCI_BARS; i++) {
+			if (old & PCI_COMMAND_MEMORY)
+				undecode(&bus->bar[i]);
+			else
+				decode(&bus->bar[i]);
+		}
+	}
+	unpend_all(bus);
+}
+
+static u64 config_read(const struct vpci_bus *bus, u64 offset,
+		       unsigned int size)
+{
+	u64 value = ~0ull;
+
+	/* Extended config space is of PCI Express, and this is not */
+	if (offset < CONFIG_SIZE)
+		memcpy(&value, bus->config + offset,
+		       size < CONFIG_SIZE - offset ? size :
+						     CONFIG_SIZE - offset);
+	return value;
+}
+
+static void window_io(void *io, u64 offset, bool write, u64 *value,
+		      unsigned int size)
+{
+	struct vpci_bus *bus = io;
+	bool ours = !bus->slot;
+
+	if (offset < VPCI_CONFIG_PAGE) {
+		if (offset)
+			*value = 0;
+		else if (write)
+			bus->slot = (u32)*value;
+		else
+			*value = bus->slot;
+	} else if (!write) {
+		*value = ours ? config_read(bus, offset - VPCI_CONFIG_PAGE,
+					    size) : ~0ull;
+	} else if (ours) {
+		config_write(bus, offset - VPCI_CONFIG_PAGE, *value, size);
+	}
+}
+
+static void setup_config(struct vpci_bus *bus)
+{
+	const struct vpci_device *dev = bus->dev;
+	u8 *c = bus->config, *w = bus->writable, *cap = c + MSIX_CAP;
+	int i;
+
+	memset(c, 0, CONFIG_SIZE);
+	memset(w, 0, CONFIG_SIZE);
+	put(c + PCI_VENDOR_ID, dev->vendor, 2);
+	put(c + PCI_DEVICE_ID, dev->device, 2);
+	put(c + PCI_CLASS_REVISION, dev->class << 8 | dev->revision, 4);
+	put(c + PCI_SUBSYSTEM_VENDOR_ID, dev->subsystem_vendor, 2);
+	put(c + PCI_SUBSYSTEM_ID, dev->subsystem, 2);
+	put(w + PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER |
+	    PCI_COMMAND_PARITY | PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE,
+	    2);
+	w[PCI_CACHE_LINE_SIZE] = 0xff;
+	w[PCI_LATENCY_TIMER] = 0xff;
+	w[PCI_INTERRUPT_LINE] = 0xff;
+	for (i = 0; i < VPCI_BARS; i++) {
+		if (!dev->bar[i].size)
+			continue;
+		put(bar_register(c, i), bar_type(dev, i), 4);
+		put(bar_register(w, i), bar_mask(dev, i), bar_bytes(dev, i));
+	}
+	if (!dev->vectors)
+		return;
+	put(c + PCI_STATUS, PCI_STATUS_CAP_LIST, 2);
+	c[PCI_CAPABILITY_LIST] = MSIX_CAP;
+	cap[PCI_CAP_LIST_ID] = PCI_CAP_ID_MSIX;
+	put(cap + PCI_MSIX_FLAGS, dev->vectors - 1, 2);
+	put(cap + PCI_MSIX_TABLE, dev->msix_table | dev->msix_bar, 4);
+	put(cap + PCI_MSIX_PBA, dev->msix_pba | dev->msix_bar, 4);
+	put(w + MSIX_CAP + PCI_MSIX_FLAGS,
+	    PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL, 2);
+}
+
+/* Back to how a function powers on: no BARs, DMA or interrupts any more */
+static void reset(struct vpci_bus *bus)
+{
+	struct vpci_device *dev = bus->dev;
+	u32 i;
+
+	for (i = 0; i < VPCI_BARS; i++)
+		undecode(&bus->bar[i]);
+	setup_config(bus);
+	for (i = 0; i < dev->vectors; i++) {
+		u8 *entry = bus->table + i * PCI_MSIX_ENTRY_SIZE;
+
+		memset(entry, 0, PCI_MSIX_ENTRY_SIZE);
+		entry[PCI_MSIX_ENTRY_VECTOR_CTRL] = PCI_MSIX_ENTRY_CTRL_MASKBIT;
+		bus->interrupts[i].used = false;
+	}
+	if (dev->vectors)
+		memset(bus->pending, 0, pba_size(dev));
+	if (dev->reset)
+		dev->reset(dev);
+}
+
+/* The window stops to answer; who holds what is not changed. */
+static void quiesce(struct vpci_bus *bus)
+{
+	struct vpci *vpci = bus->vpci;
+
+	if (!bus->live)
+		return;
+	reset(bus);
+	vpci->ops->unmap(vpci->opaque, bus->window.range.start);
+	mmio_remove(vpci->map, &bus->window);
+	bus->live = false;
+}
+
+static u32 on_version(struct vpci_bus *bus, const void *msg, struct answer *a)
+{
+	const struct vpci_msg_version *m = msg;
+	u32 max = bus->vpci->config.max_version;
+	bool known = m->version >= VPCI_VERSION(1, 1) && m->version <= max;
+
+	(void)a;
+	trace_begin("vpci_version");
+	trace_str("device", bus->dev->name);
+	trace_num("major", m->version >> 16);
+	trace_num("minor", m->version & 0xffff);
+	trace_bool("accepted", known);
+	trace_end();
+	if (!known)
+		return STATUS_REVISION_MISMATCH;
+	bus->version = m->version;
+	return STATUS_OK;
+}
+
+static void send_relations(struct vpci_bus *bus, u32 count)
+{
+	const struct vpci_device *dev = bus->dev;
+	bool v2 = bus->version >= VPCI_VERSION(1, 3);
+	struct vpci_msg_relations2 msg = {
+		.type = v2 ? VPCI_BUS_RELATIONS2 : VPCI_BUS_RELATIONS,
+		.count = count,
+		.func = {
+			.vendor = dev->vendor, .device = dev->device,
+			.revision = dev->revision, .prog_if = (u8)dev->class,
+			.subclass = (u8)(dev->class >> 8),
+			.base_class = (u8)(dev->class >> 16),
+			.subsystem_vendor = dev->subsystem_vendor,
+			.subsystem = dev->subsystem, .serial = bus->number,
+		},
+	};
+	size_t len = v2 ? sizeof(msg) : sizeof(struct vpci_msg_relations);
+
+	send(bus, RING_PKT_INBAND, 0, &msg,
+	     count ? len : offsetof(struct vpci_msg_relations, func));
+}
+
+static u32 on_query_relations(struct vpci_bus *bus, const void *msg,
+			      struct answer *a)
+{
+	(void)msg;
+	(void)a;
+	bus->told = true;
+	send_relations(bus, 1);
+	return STATUS_OK;
+}
+
+static u32 on_requirements(struct vpci_bus *bus, const void *msg,
+			   struct answer *a)
+{
+	const struct vpci_device *dev = bus->dev;
+	u64 probed;
+	int i;
+
+	(void)msg;
+	a->len = sizeof(a->requirements);
+	for (i = 0; i < VPCI_BARS; i++) {
+		if (!dev->bar[i].size)
+			continue;
+		probed = bar_mask(dev, i) | bar_type(dev, i);
+		a->requirements.probed[i] = (u32)probed;
+		if (dev->bar[i].is_64)
+			a->requirements.probed[i + 1] = (u32)(probed >> 32);
+	}
+	return STATUS_OK;
+}
+
+/* D0 entry but for its trace. Return: the status; *reason is in a word. */
+static u32 enter_d0(struct vpci_bus *bus, u64 gpa, const char **reason)
+{
+	static const u32 status[] = {
+		[MMIO_FREE] = STATUS_OK,
+		[MMIO_ON_FRAMEBUFFER] = STATUS_ON_FRAMEBUFFER,
+		[MMIO_ON_DEVICE] = STATUS_CONFLICTING_ADDRESSES,
+		[MMIO_OUTSIDE] = STATUS_CONFLICTING_ADDRESSES,
+	};
+	struct vpci *vpci = bus->vpci;
+	enum mmio_verdict verdict;
+
+	if (gpa % HV_PAGE_SIZE || gpa > -(u64)VPCI_CONFIG_WINDOW) {
+		*reason = "misaligned";
+		return STATUS_INVALID;
+	}
+	if (bus->live) {
+		*reason = "state";
+		return STATUS_INVALID_DEVICE_STATE;
+	}
+	if (bus->powered || bus->assigned) {
+		*reason = "held";
+		return STATUS_INVALID_DEVICE_STATE;
+	}
+	bus->window.range = (struct range) {
+		gpa, gpa + VPCI_CONFIG_WINDOW - 1
+	};
+	verdict = mmio_judge(vpci->map, &bus->window, "refused");
+	*reason = mmio_verdict_name(verdict);
+	if (verdict != MMIO_FREE)
+		return status[verdict];
+	if (vpci->ops->map(vpci->opaque, gpa, VPCI_CONFIG_WINDOW, window_io,
+			   bus)) {
+		*reason = "host";
+		return STATUS_NO_RESOURCES;
+	}
+	mmio_add(vpci->map, &bus->window);
+	bus->slot = 0;
+	bus->live = true;
+	bus->powered = true;
+	return STATUS_OK;
+}
+
+static u32 on_d0_entry(struct vpci_bus *bus, const void *msg, struct answer *a)
+{
+	const struct vpci_msg_d0_entry *m = msg;
+	struct range window = {
+		m->window, m->window + VPCI_CONFIG_WINDOW - 1
+	};
+	const char *reason;
+	u32 status;
+
+	(void)a;
+	status = enter_d0(bus, m->window, &reason);
+	trace_begin("d0_entry");
+	trace_str("device", bus->dev->name);
+	trace_range("window", &window);
+	trace_hex("status", status);
+	trace_str("reason", reason);
+	trace_end();
+	return status;
+}
+
+/* No complaint when it is off: Linux leaves a D0 that was refused. */
+static u32 on_d0_exit(struct vpci_bus *bus, const void *msg, struct answer *a)
+{
+	(void)msg;
+	(void)a;
+	quiesce(bus);
+	bus->powered = false;
+	trace_begin("d0_exit");
+	trace_str("device", bus->dev->name);
+	trace_end();
+	return STATUS_OK;
+}
+
+static u32 on_assigned(struct vpci_bus *bus, const void *msg, struct answer *a)
+{
+	(void)msg;
+	(void)a;
+	if (!bus->live) {
+		bad(bus, "resources assigned outside of D0", bus->powered);
+		return STATUS_INVALID_DEVICE_STATE;
+	}
+	bus->assigned = true;
+	return STATUS_OK;
+}
+
+static u32 on_released(struct vpci_bus *bus, const void *msg, struct answer *a)
+{
+	(void)msg;
+	(void)a;
+	bus->assigned = false;
+	if (bus->live)
+		reset(bus);
+	return STATUS_OK;
+}
+
+static u32 create(struct vpci_bus *bus, struct answer *a, u32 vector, u8 mode,
+		  u32 count, u64 vp)
+{
+	struct vpci_message *message = &a->interrupt.message;
+	struct interrupt *i;
+	u32 index = 0;
+
+	a->len = sizeof(a->interrupt);
+	if (!bus->live) {
+		bad(bus, "interrupt outside of D0", vector);
+		return STATUS_INVALID_DEVICE_STATE;
+	}
+	if (vector < FIRST_VECTOR || vector > 0xff) {
+		bad(bus, "interrupt vector", vector);
+		return STATUS_INVALID;
+	}
+	if (mode != MODE_FIXED && mode != MODE_LOWEST) {
+		bad(bus, "delivery mode", mode);
+		return STATUS_INVALID;
+	}
+	/* More are for MSI, which we do not have */
+	if (count != 1) {
+		bad(bus, "vectors of an interrupt", count);
+		return STATUS_INVALID;
+	}
+	if (vp >= bus->vpci->config.cpus) {
+		bad(bus, "vp of an interrupt", vp);
+		return STATUS_INVALID;
+	}
+	while (index < bus->dev->vectors && bus->interrupts[index].used)
+		index++;
+	if (index == bus->dev->vectors) {
+		bad(bus, "interrupts", index + 1);
+		return STATUS_NO_RESOURCES;
+	}
+	i = &bus->interrupts[index];
+	*i = (struct interrupt) {
+		.used = true, .vector = (u8)vector, .vp = (u32)vp,
+	};
+	message->count = 1;
+	message->data = message_data(bus, index);
+	message->address = MESSAGE_ADDRESS;
+	trace_begin("interrupt_created");
+	trace_str("device", bus->dev->name);
+	trace_hex("message", message->data);
+	trace_num("vp", i->vp);
+	trace_num("vector", i->vector);
+	trace_end();
+	return STATUS_OK;
+}
+
+/* The lowest of a mask, which may well name vCPUs that there are not */
+static u64 lowest(u64 mask)
+{
+	return mask ? (u64)__builtin_ctzll(mask) : ~0ull;
+}
+
+/* The lowest in a list */
+static u64 lowest_of(const u8 *vps, u32 count)
+{
+	u64 vp, least = ~0ull;
+	u32 i;
+
+	if (count > ARRAY_SIZE(((struct vpci_msg_create2 *)NULL)->vp))
+		return ~0ull;
+	for (i = 0; i < count; i++) {
+		vp = get(vps + 2 * i, 2);
+		if (vp < least)
+			least = vp;
+	}
+	return least;
+}
+
+static u32 on_create(struct vpci_bus *bus, const void *msg, struct answer *a)
+{
+	const struct vpci_msg_create *m = msg;
+
+	return create(bus, a, m->vector, m->mode, m->count, lowest(m->mask));
+}
+
+static u32 on_create2(struct vpci_bus *bus, const void *msg, struct answer *a)
+{
+	const struct vpci_msg_create2 *m = msg;
+
+	return create(bus, a, m->vector, m->mode, m->count,
+		      lowest_of((const u8 *)m->vp, m->vps));
+}
+
+static u32 on_create3(struct vpci_bus *bus, const void *msg, struct answer *a)
+{
+	const struct vpci_msg_create3 *m = msg;
+
+	return create(bus, a, m->vector, m->mode, m->count,
+		      lowest_of((const u8 *)m->vp, m->vps));
+}
+
+static u32 on_delete(struct vpci_bus *bus, const void *msg, struct answer *a)
+{
+	const struct vpci_msg_delete *m = msg;
+	struct interrupt *i = find_interrupt(bus, m->message.address,
+					     m->message.data);
+
+	(void)a;
+	if (!i) {
+		bad(bus, "deletion of interrupt", m->message.data);
+		return STATUS_INVALID;
+	}
+	i->used = false;
+	trace_begin("interrupt_deleted");
+	trace_str("device", bus->dev->name);
+	trace_hex("message", m->message.data);
+	trace_end();
+	return STATUS_OK;
+}
+
+static void trace_eject(const struct vpci_bus *bus, const char *how)
+{
+	trace_begin("eject");
+	trace_str("device", bus->dev->name);
+	trace_str("how", how);
+	trace_end();
+}
+
+static u32 on_ejected(struct vpci_bus *bus, const void *msg, struct answer *a)
+{
+	(void)msg;
+	(void)a;
+	if (!bus->ejecting) {
+		bad(bus, "ejection that nobody asked for", bus->number);
+		return STATUS_INVALID_DEVICE_STATE;
+	}
+	bus->ejected = true;
+	trace_eject(bus, "done");
+	return STATUS_OK;
+}
+
+static const struct handler {
+	u32 type;
+	u32 version;			/* from this one on; 0: before any */
+	size_t len;			/* at least */
+	u32 (*fn)(struct vpci_bus *bus, const void *msg, struct answer *a);
+} handlers[] = {
+	{ VPCI_QUERY_PROTOCOL_VERSION, 0,
+	  sizeof(struct vpci_msg_version), on_version },
+	{ VPCI_QUERY_BUS_RELATIONS, VPCI_VERSION(1, 1),
+	  sizeof(struct vpci_msg), on_query_relations },
+	{ VPCI_QUERY_RESOURCE_REQUIREMENTS, VPCI_VERSION(1, 1),
+	  sizeof(struct vpci_msg_slot), on_requirements },
+	{ VPCI_D0_ENTRY, VPCI_VERSION(1, 1),
+	  sizeof(struct vpci_msg_d0_entry), on_d0_entry },
+	{ VPCI_D0_EXIT, VPCI_VERSION(1, 1),
+	  sizeof(struct vpci_msg), on_d0_exit },
+	{ VPCI_RESOURCES_ASSIGNED, VPCI_VERSION(1, 1),
+	  sizeof(struct vpci_msg_assigned), on_assigned },
+	{ VPCI_RESOURCES_ASSIGNED2, VPCI_VERSION(1, 2),
+	  sizeof(struct vpci_msg_assigned2), on_assigned },
+	/* Linux never sends it: the length is not known */
+	{ VPCI_RESOURCES_ASSIGNED3, VPCI_VERSION(1, 4),
+	  sizeof(struct vpci_msg_slot), on_assigned },
+	{ VPCI_RESOURCES_RELEASED, VPCI_VERSION(1, 1),
+	  sizeof(struct vpci_msg_slot), on_released },
+	{ VPCI_CREATE_INTERRUPT, VPCI_VERSION(1, 1),
+	  sizeof(struct vpci_msg_create), on_create },
+	{ VPCI_CREATE_INTERRUPT2, VPCI_VERSION(1, 2),
+	  sizeof(struct vpci_msg_create2), on_create2 },
+	{ VPCI_CREATE_INTERRUPT3, VPCI_VERSION(1, 4),
+	  sizeof(struct vpci_msg_create3), on_create3 },
+	{ VPCI_DELETE_INTERRUPT, VPCI_VERSION(1, 1),
+	  sizeof(struct vpci_msg_delete), on_delete },
+	{ VPCI_EJECTION_COMPLETE, VPCI_VERSION(1, 1),
+	  sizeof(struct vpci_msg_slot), on_ejected },
+};
+
+static const struct handler *find_handler(u32 type)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(handlers); i++)
+		if (handlers[i].type == type)
+			return &handlers[i];
+	return NULL;
+}
+
+/* The status of a message's completion, should it want one */
+static u32 handle(struct vpci_bus *bus, const u8 *msg, size_t len,
+		  struct answer *a)
+{
+	const struct handler *h;
+	u32 type;
+
+	if (len < sizeof(struct vpci_msg)) {
+		bad(bus, "bytes of a message", len);
+		return STATUS_INVALID;
+	}
+	type = (u32)get(msg, 4);
+	h = find_handler(type);
+	if (!h) {
+		bad(bus, "unsupported message", type);
+		return STATUS_NOT_SUPPORTED;
+	}
+	if (len < h->len) {
+		bad(bus, "short message of type", type);
+		return STATUS_INVALID;
+	}
+	/* Version 0 is none yet, which only on_version() minds not */
+	if (bus->version < h->version) {
+		bad(bus, "message too new for the version", type);
+		return STATUS_INVALID_DEVICE_STATE;
+	}
+	return h->fn(bus, msg, a);
+}
+
+/* Forget a bus; it may be the one whose packet is being handled. */
+static void take_away(struct vpci_bus *bus)
+{
+	struct vpci_bus **link = &bus->vpci->buses;
+
+	vmbus_rescind(bus->vpci->vmbus, &bus->vmbus_dev);
+	while (*link != bus)
+		link = &(*link)->next;
+	*link = bus->next;
+	bus->dev->bus = NULL;
+	free(bus->table);
+	free(bus->pending);
+	free(bus->interrupts);
+	free(bus);
+}
+
+static void received(struct vmbus_device *vmbus_dev, u16 type, u16 flags,
+		     u64 transaction, const u8 *payload, size_t len)
+{
+	struct vpci_bus *bus = vmbus_dev->opaque;
+	struct answer a = { .len = sizeof(a.status) };
+	u32 status;
+
+	if (type != RING_PKT_INBAND) {
+		bad(bus, "packet of type", type);
+		return;
+	}
+	status = handle(bus, payload, len, &a);
+	a.status = status;
+	if (flags & RING_COMPLETION_REQUESTED && bus->chan)
+		send(bus, RING_PKT_COMPLETION, transaction, &a, a.len);
+	if (bus->ejected)
+		take_away(bus);
+}
+
+static void opened(struct vmbus_device *vmbus_dev, struct vmbus_channel *chan)
+{
+	struct vpci_bus *bus = vmbus_dev->opaque;
+
+	bus->chan = chan;
+	bus->version = 0;
+	bus->told = false;
+	bus->ejecting = false;
+	bus->queue_len = 0;
+}
+
+/* Be it that the guest is done, or crashed: what it held stays held. */
+static void closed(struct vmbus_device *vmbus_dev)
+{
+	struct vpci_bus *bus = vmbus_dev->opaque;
+
+	bus->chan = NULL;
+	bus->queue_len = 0;
+	quiesce(bus);
+}
+
+static struct vpci_bus *find_bus(const struct vpci *vpci, const char *name)
+{
+	struct vpci_bus *bus = vpci->buses;
+
+	while (bus && strcmp(bus->dev->name, name))
+		bus = bus->next;
+	return bus;
+}
+
+/**
+ * vpci_eject() - Ask the guest to let go of a device.
+ * @vpci:	Virtual PCI
+ * @name:	The device's name
+ *
+ * The channel is rescinded when the guest has; at once if the guest does not
+ * know the device, so that there is nobody to ask.
+ *
+ * Return: 0, -ENOENT if there is no such device, -EALREADY if it is asked.
+ */
+int vpci_eject(struct vpci *vpci, const char *name)
+{
+	struct vpci_bus *bus = find_bus(vpci, name);
+	struct vpci_msg_slot msg = { .type = VPCI_EJECT };
+
+	if (!bus)
+		return -ENOENT;
+	if (bus->ejecting)
+		return -EALREADY;
+	trace_eject(bus, bus->told ? "asked" : "unseen");
+	if (!bus->chan || !bus->told) {
+		take_away(bus);
+		return 0;
+	}
+	bus->ejecting = true;
+	send(bus, RING_PKT_INBAND, 0, &msg, sizeof(msg));
+	return 0;
+}
+
+/**
+ * vpci_surprise() - Take a device away without asking.
+ * @vpci:	Virtual PCI
+ * @name:	The device's name
+ *
+ * The guest is told that the bus is empty, and its channel is rescinded.
+ *
+ * Return: 0, -ENOENT if there is no such device.
+ */
+int vpci_surprise(struct vpci *vpci, const char *name)
+{
+	struct vpci_bus *bus = find_bus(vpci, name);
+
+	if (!bus)
+		return -ENOENT;
+	trace_eject(bus, "surprise");
+	if (bus->chan && bus->told)
+		send_relations(bus, 0);
+	take_away(bus);
+	return 0;
+}
+
+/* The lowest vCPU that an interrupt is to go to from now on; ~0: none */
+static u64 retarget_vp(const struct vpci_retarget *in, size_t len)
+{
+	u64 i, n = 0, bank;
+
+	if (!(in->flags & VPCI_TARGET_SET))
+		return lowest(in->vps);
+	for (i = 0; i < 64; i++) {
+		if (!(in->banks >> i & 1))
+			continue;
+		if (len < sizeof(*in) + (n + 1) * sizeof(bank))
+			break;
+		bank = get((const u8 *)in + sizeof(*in) + n * sizeof(bank),
+			   sizeof(bank));
+		if (bank)
+			return i * 64 + lowest(bank);
+		n++;
+	}
+	return ~0ull;
+}
+
+/* What HvRetargetDeviceInterrupt knows a bus's function by: its GUID */
+static u64 device_id(const struct vpci_bus *bus)
+{
+	const u8 *b = bus->vmbus_dev.instance.b;
+
+	return (u64)b[5] << 24 | (u64)b[4] << 16 | (u64)b[7] << 8 |
+	       (b[6] & 0xf8);
+}
+
+/**
+ * vpci_retarget() - The guest called HvRetargetDeviceInterrupt.
+ * @vpci:	Virtual PCI
+ * @input:	Its input, in our memory
+ * @len:	Bytes of it
+ *
+ * Return: HV_STATUS_*.
+ */
+u16 vpci_retarget(struct vpci *vpci, const void *input, size_t len)
+{
+	const struct vpci_retarget *in = input;
+	struct vpci_bus *bus = vpci->buses;
+	struct interrupt *i;
+	u64 vp;
+
+	if (len < offsetof(struct vpci_retarget, banks) ||
+	    (in->flags & VPCI_TARGET_SET && len < sizeof(*in))) {
+		trace_bad("vpci", "bytes of a retarget", len);
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
+	}
+	if (in->partition != VPCI_PARTITION_SELF ||
+	    in->source != VPCI_SOURCE_MSI ||
+	    in->flags & ~(VPCI_TARGET_MULTICAST | VPCI_TARGET_SET) ||
+	    (in->flags & VPCI_TARGET_SET && in->vps != VPCI_SET_SPARSE)) {
+		trace_bad("vpci", "flags of a retarget", in->flags);
+		return HV_STATUS_INVALID_PARAMETER;
+	}
+	while (bus && device_id(bus) != in->device)
+		bus = bus->next;
+	i = bus ? find_interrupt(bus, in->address, in->data) : NULL;
+	if (!i) {
+		trace_bad("vpci", bus ? "retarget of message" :
+			  "retarget for device",
+			  bus ? in->data : in->device);
+		return HV_STATUS_INVALID_PARAMETER;
+	}
+	if (in->vector < FIRST_VECTOR || in->vector > 0xff) {
+		bad(bus, "vector of a retarget", in->vector);
+		return HV_STATUS_INVALID_PARAMETER;
+	}
+	vp = retarget_vp(in, len);
+	if (vp >= vpci->config.cpus) {
+		bad(bus, "vp of a retarget", vp);
+		return HV_STATUS_INVALID_PARAMETER;
+	}
+	if (i->vp == vp && i->vector == in->vector)
+		return HV_STATUS_SUCCESS;
+	i->vp = (u32)vp;
+	i->vector = (u8)in->vector;
+	trace_begin("retarget");
+	trace_str("device", bus->dev->name);
+	trace_hex("message", in->data);
+	trace_num("vp", i->vp);
+	trace_num("vector", i->vector);
+	trace_end();
+	return HV_STATUS_SUCCESS;
+}
+
+static bool fits(const struct vpci_device *dev, u32 offset, u64 len)
+{
+	return !(offset % 8) && offset <= dev->bar[dev->msix_bar].size &&
+	       len <= dev->bar[dev->msix_bar].size - offset;
+}
+
+static bool device_ok(const struct vpci_device *dev)
+{
+	int i;
+
+	for (i = 0; i < VPCI_BARS; i++) {
+		u64 size = dev->bar[i].size;
+
+		if (!size)
+			continue;
+		if (size < 16 || size & (size - 1) ||
+		    (!dev->bar[i].is_64 && size > 2 * GIB))
+			return false;
+		if (dev->bar[i].is_64 &&
+		    (i + 1 == VPCI_BARS || dev->bar[i + 1].size))
+			return false;
+	}
+	return !dev->vectors ||
+	       (dev->vectors <= MAX_VECTORS && dev->msix_bar < VPCI_BARS &&
+		fits(dev, dev->msix_table,
+		     dev->vectors * (u64)PCI_MSIX_ENTRY_SIZE) &&
+		fits(dev, dev->msix_pba, pba_size(dev)));
+}
+
+/* All of a bus but what only VMBus knows */
+static struct vpci_bus *new_bus(struct vpci *vpci, struct vpci_device *dev,
+				u16 number)
+{
+	struct vpci_bus *bus = calloc(1, sizeof(*bus));
+	int i;
+
+	if (!bus)
+		return NULL;
+	*bus = (struct vpci_bus) {
+		.vpci = vpci, .dev = dev, .number = number,
+		.window = {
+			.kind = MMIO_CONFIG, .owner = dev->name, .bar = -1,
+		},
+		.vmbus_dev = {
+			.name = dev->name,
+			/* 44c4f61d-4444-4400-9d52-802e27ede19f */
+			.type = { {
+				0x1d, 0xf6, 0xc4, 0x44, 0x44, 0x44, 0x00, 0x44,
+				0x9d, 0x52, 0x80, 0x2e, 0x27, 0xed, 0xe1, 0x9f,
+			} },
+			/* 69637076-XXXX-4000-8000-687668737400; Linux takes
+			 * the domain from XXXX
+			 */
+			.instance = { {
+				0x76, 0x70, 0x63, 0x69, (u8)number,
+				(u8)(number >> 8), 0x00, 0x40, 0x80, 0x00,
+				0x68, 0x76, 0x68, 0x73, 0x74, 0x00,
+			} },
+			.in_isolated = true,
+			.opened = opened,
+			.closed = closed,
+			.packet = received,
+			.room = room,
+			.opaque = bus,
+		},
+	};
+	for (i = 0; i < VPCI_BARS; i++)
+		bus->bar[i] = (struct bar) {
+			.bus = bus,
+			.claim = {
+				.kind = MMIO_BAR, .owner = dev->name, .bar = i,
+			},
+		};
+	if (!dev->vectors)
+		return bus;
+	bus->table = calloc(dev->vectors, PCI_MSIX_ENTRY_SIZE);
+	bus->pending = calloc(1, pba_size(dev));
+	bus->interrupts = calloc(dev->vectors, sizeof(*bus->interrupts));
+	if (bus->table && bus->pending && bus->interrupts)
+		return bus;
+	free(bus->table);
+	free(bus->pending);
+	free(bus->interrupts);
+	free(bus);
+	return NULL;
+}
+
+/**
+ * vpci_add() - Put a device on a bus of its own, and offer that.
+ * @vpci:	Virtual PCI
+ * @dev:	The device; must live until it is ejected or @vpci is freed
+ *
+ * Return: 0, -EINVAL if it cannot be, -EEXIST if it, or one of its name, is
+ * there already, -ENOSPC, -ENOMEM.
+ */
+int vpci_add(struct vpci *vpci, struct vpci_device *dev)
+{
+	struct vpci_bus **link = &vpci->buses, *bus;
+	u32 number = 1;
+	int ret;
+
+	if (!device_ok(dev))
+		return -EINVAL;
+	if (dev->bus || find_bus(vpci, dev->name))
+		return -EEXIST;
+	for (; *link && (*link)->number == number; link = &(*link)->next)
+		number++;
+	if (number > 0xffff)
+		return -ENOSPC;
+	bus = new_bus(vpci, dev, (u16)number);
+	if (!bus)
+		return -ENOMEM;
+	bus->next = *link;
+	*link = bus;
+	dev->bus = bus;
+	reset(bus);
+	ret = vmbus_add_device(vpci->vmbus, &bus->vmbus_dev);
+	if (ret)
+		take_away(bus);
+	return ret;
+}
+
+/**
+ * vpci_new() - Make a virtual PCI without buses.
+ * @config:	Copied
+ * @vmbus:	Where buses are offered
+ * @mem:	The guest's RAM
+ * @map:	Who owns which addresses
+ * @ops:	The VM below
+ * @opaque:	For @ops
+ *
+ * Return: it, or NULL without memory.
+ */
+struct vpci *vpci_new(const struct vpci_config *config, struct vmbus *vmbus,
+		      struct mem *mem, struct mmio_map *map,
+		      const struct vpci_ops *ops, void *opaque)
+{
+	struct vpci *vpci = calloc(1, sizeof(*vpci));
+
+	if (!vpci)
+		return NULL;
+	vpci->config = *config;
+	if (!vpci->config.max_version)
+		vpci->config.max_version = VPCI_VERSION(1, 4);
+	vpci->vmbus = vmbus;
+	vpci->mem = mem;
+	vpci->map = map;
+	vpci->ops = ops;
+	vpci->opaque = opaque;
+	return vpci;
+}
+
+/**
+ * vpci_free() - End it; every device is taken away.
+ * @vpci:	Virtual PCI, or NULL; its VMBus must still be there
+ */
+void vpci_free(struct vpci *vpci)
+{
+	if (!vpci)
+		return;
+	while (vpci->buses)
+		take_away(vpci->buses);
+	free(vpci);
+}
