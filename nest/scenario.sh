@@ -9,14 +9,19 @@ PATHS=(boot kexec-s kexec-c kdump-s kdump-c shutdown)
 # MiB that a crash kernel needs: ours, or one of Debian's, which are larger
 # and come with larger initramfs.
 CRASH_OURS=160 CRASH_DEBIAN=256
-# Modules that Debian's kernels need for what ours have built in.
-DEBIAN_MODULES=hv_vmbus,hv_utils,pci-hyperv
+# Modules that Debian's kernels need for what ours have built in: always, and
+# for the disk, where those with -amd64 at the end have no driver built in.
+DEBIAN_MODULES=hv_vmbus,hv_utils
+DEBIAN_DISK_MODULES=nvme,ext4
+# MiB of the NVMe disk: room for a dump without what makedumpfile leaves out,
+# and for one of everything.
+DISK_SMALL=192 DISK_FULL=1024
 
 # A scenario, once scenario_load has read it:
-#	C		its values by key
-#	CRS ALSO EXCEPT	what may be given more than once
+#	C			its values by key
+#	CRS PCI ALSO EXCEPT	what may be given more than once
 declare -A C
-CRS=() ALSO=() EXCEPT=()
+CRS=() PCI=() ALSO=() EXCEPT=()
 
 # scenario_names: those that there are.
 scenario_names() {
@@ -67,7 +72,14 @@ good_value() {
 	memory | low-mmio) [[ $2 =~ $size ]] ;;
 	high-mmio) [[ $2 = none || $2 =~ $size ]] ;;
 	video) [[ $2 =~ ^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$ ]] ;;
-	not-windows) [[ $2 =~ ^(yes|no)$ ]] ;;
+	not-windows | synthvid | paint) [[ $2 =~ ^(yes|no)$ ]] ;;
+	pci) [[ $2 =~ ^([1-9][0-9]?\ *x\ *)?(nvme|test(,bar(32|64)=[1-9][0-9]{0,3}[KMG])+)$ ]] ;;
+	bar-conflicts) [[ $2 =~ ^(refuse|ignore)$ ]] ;;
+	drivers | second-drivers) [[ $2 = none || $2 =~ ^-?[a-z_-]+(\ -?[a-z_-]+)*$ ]] ;;
+	rebind) [[ $2 =~ ^[a-z_]+:[1-9](\ [a-z_]+:[1-9])*$ ]] ;;
+	save) [[ $2 =~ ^(small|full)$ ]] ;;
+	vram) [[ $2 =~ ^(none|[1-9a-f][0-9a-f]{0,15})$ ]] ;;
+	nvme) [[ $2 = works || $2 =~ ^(refused|dead|ignored):\ [^:]+$ ]] ;;
 	crs) [[ $2 =~ $range ]] ;;
 	fb) [[ $2 = none ]] || is_ranges "$2" ;;
 	isolation) [[ $2 =~ ^(none|vbs)$ ]] ;;
@@ -81,7 +93,7 @@ good_value() {
 	windows) [[ $2 = none ]] || is_ranges "${words[@]}" ;;
 	also)
 		[ ${#words[@]} -ge 2 ] &&
-			[[ ${words[0]} =~ ^(debian-)?[0-9]+\.[0-9][a-z0-9.+~-]*$ ]] &&
+			[[ ${words[0]} =~ ^(debian-)?[0-9]+\.[0-9][a-z0-9.+~-]*(\.\.(debian-)?[0-9]+\.[0-9][a-z0-9.+~-]*)?$ ]] &&
 			{ [ "${words[*]:1}" = '*' ] ||
 			subset "${PATHS[@]}" <<<"${words[*]:1}"; } ;;
 	except)
@@ -90,7 +102,7 @@ good_value() {
 			{ [ "${words[1]}" = '*' ] ||
 			subset "${PATHS[@]}" <<<"${words[1]//,/ }"; } &&
 			[[ ${words[2]} =~ ^(first|second|both)$ ]] &&
-			[[ ${words[3]} =~ ^(efi|lfb-base|reserve|windows)$ ]] &&
+			[[ ${words[3]} =~ ^(efi|lfb-base|reserve|windows|vram|nvme)$ ]] &&
 			{ good_value "${words[3]}" "${words[*]:4}" ||
 			{ [ "${words[3]}" = windows ] && are_as_found "${words[@]:4}"; }; } ;;
 	esac
@@ -99,14 +111,14 @@ good_value() {
 # scenario_load NAME|FILE: sets C, CRS, ALSO and EXCEPT, or says what is wrong
 # where and ends.
 scenario_load() {
-	local file=$1 line n=0 key value
+	local file=$1 line n=0 key value i
 	if [[ $1 != */* ]]; then
 		file=$SCENARIOS/$1.conf
 		[[ $1 =~ ^[a-z0-9][a-z0-9.-]*$ && -e $file ]] ||
 			die "no such scenario: '$1' (there is: $(scenario_names | paste -sd' '))"
 	fi
 	[ -r "$file" ] || die "no such scenario: $file"
-	C=() CRS=() ALSO=() EXCEPT=()
+	C=() CRS=() PCI=() ALSO=() EXCEPT=()
 	while IFS= read -r line || [ -n "$line" ]; do
 		n=$((n + 1))
 		[[ ! $line =~ ^[[:space:]]*(#.*)?$ ]] || continue
@@ -116,10 +128,12 @@ scenario_load() {
 		case $key in
 		generation | memory | cpus | low-mmio | high-mmio | video | \
 			not-windows | fb | isolation | vmbus-version | append | \
-			guest-fb | paths | efi | lfb-base | windows | reserve)
+			synthvid | bar-conflicts | drivers | second-drivers | rebind | \
+			paint | save | vram | guest-fb | paths | efi | lfb-base | \
+			windows | reserve)
 			[ -z "${C[$key]:-}" ] ||
 				die "$file:$n: $key a second time: '$value'" ;;
-		crs | also | except) ;;
+		crs | pci | also | except) ;;
 		*) die "$file:$n: no such key: '$key'" ;;
 		esac
 		set -f
@@ -128,6 +142,11 @@ scenario_load() {
 		set +f
 		case $key in
 		crs) CRS+=("$value") ;;
+		pci)
+			[[ $value = *x* ]] || value="1 x $value"
+			for ((i = 0; i < ${value%%x*}; i++)); do
+				PCI+=("$(tr -d ' ' <<<"${value#*x}")")
+			done ;;
 		also) ALSO+=("$value") ;;
 		except) EXCEPT+=("$value") ;;
 		*) C[$key]=$value ;;
@@ -137,7 +156,10 @@ scenario_load() {
 		[ -n "${C[$key]:-}" ] || die "$file: there is no $key"
 	done
 	C[name]=$(basename "$file" .conf)
-	: "${C[memory]:=768M}" "${C[cpus]:=1}"
+	: "${C[memory]:=768M}" "${C[cpus]:=1}" "${C[drivers]:=none}"
+	: "${C[second-drivers]:=${C[drivers]}}" "${C[save]:=small}" "${C[nvme]:=works}"
+	[ "$(printf '%s\n' "${PCI[@]}" | grep -cx nvme)" -le 1 ] ||
+		die "$file: more than one nvme, and no way to tell which has the dump"
 }
 
 # scenario_options: hvhost's options for the loaded scenario, one a line.
@@ -148,6 +170,12 @@ scenario_options() {
 		[ -z "${C[$key]:-}" ] || printf '%s\n' "--$key" "${C[$key]}"
 	done
 	[ "${C[not-windows]:-no}" = no ] || echo --not-windows
+	[ "${C[synthvid]:-yes}" = yes ] || echo --no-synthvid
+	[ -z "${C[bar-conflicts]:-}" ] || printf '%s\n' --bar-conflicts "${C[bar-conflicts]}"
+	[ -z "${C[paint]:-}" ] || printf '%s\n' --screen out/screen.png
+	for r in "${PCI[@]}"; do
+		printf '%s\n' --pci "${r/#nvme/nvme,disk=disk}"
+	done
 	for r in "${CRS[@]}"; do
 		printf '%s\n' --crs "$r"
 	done
@@ -158,7 +186,9 @@ scenario_layout_options() {
 	local skip=
 	while read -r o; do
 		case $o in
-		--cpus | --isolation | --vmbus-version) skip=1 ;;
+		--cpus | --isolation | --vmbus-version | --pci | --screen | --bar-conflicts)
+			skip=1 ;;
+		--no-synthvid) ;;
 		*)
 			[ -n "$skip" ] || echo "$o"
 			skip= ;;
@@ -166,21 +196,49 @@ scenario_layout_options() {
 	done < <(scenario_options)
 }
 
-# expected KEY KERNEL PATH first|second: what the scenario says of it.
+# kernel_of KERNEL first|second: that one of a mix, else the kernel itself.
+kernel_of() {
+	case $1 in
+	*/*) echo "$1" ;;
+	*..*) [ "$2" = first ] && echo "${1%..*}" || echo "${1#*..}" ;;
+	*) echo "$1" ;;
+	esac
+}
+
+# expected KEY KERNEL PATH first|second: what the scenario says of it. In a
+# mix what is said of a kernel holds where it runs, and of the mix, after that.
 expected() {
-	local value=${C[$1]} e kernels path which key v k names
-	for e in "${EXCEPT[@]}"; do
-		read -r kernels path which key v <<<"$e"
-		[ "$key" = "$1" ] || continue
-		[[ $which = "$4" || $which = both ]] || continue
-		[[ $path = '*' || ,$path, = *",$3,"* ]] || continue
-		IFS=, read -ra names <<<"$kernels"
-		for k in "${names[@]}"; do
-			# shellcheck disable=SC2053 # a pattern
-			[[ $2 != $k ]] || value=$v
+	local value=${C[$1]:-} e kernels path which key v k names name own
+	own=$(kernel_of "$2" "$4")
+	for name in "$own" "$2"; do
+		for e in "${EXCEPT[@]}"; do
+			read -r kernels path which key v <<<"$e"
+			[ "$key" = "$1" ] || continue
+			[[ $which = "$4" || $which = both ]] || continue
+			[[ $path = '*' || ,$path, = *",$3,"* ]] || continue
+			IFS=, read -ra names <<<"$kernels"
+			for k in "${names[@]}"; do
+				# shellcheck disable=SC2053 # a pattern
+				[[ $name != $k ]] || value=$v
+			done
 		done
+		[ "$own" != "$2" ] || break
 	done
 	echo "$value"
+}
+
+# bug KERNEL PATH: the reason why that run must fail, if it must.
+bug() {
+	local which value
+	for which in first second; do
+		value=$(expected nvme "$1" "$2" "$which")
+		[[ $which = first || $2 = k* ]] || return 0
+		case $value in
+		refused:* | dead:*)
+			echo "${value#*: }"
+			return ;;
+		esac
+	done
 }
 
 # scenario_runs: "PATH KERNEL" of all that is to be run of it.
@@ -198,10 +256,11 @@ scenario_runs() {
 	done
 }
 
-# hvhost_build: the host, built.
+# hvhost_build: the host, built, with SANITIZE=1 with sanitizers; sets HVHOST.
 hvhost_build() {
 	need gcc libc6-dev make acpica-tools
-	make -s -C "$TOP/hvhost" >"$BUILD/hvhost.log" 2>&1 ||
+	HVHOST=$BUILD/hvhost/${SANITIZE:+asan/}hvhost
+	make -s -C "$TOP/hvhost" O="$BUILD/hvhost" "$HVHOST" >"$BUILD/hvhost.log" 2>&1 ||
 		die "hvhost does not build; see $BUILD/hvhost.log"
 }
 
@@ -214,13 +273,26 @@ kernel_folder() {
 	esac
 }
 
+# guest_parts KERNEL: sets PARTS, what of it goes into its initramfs.
+guest_parts() {
+	local d
+	d=$(kernel_folder "$1")
+	PARTS=()
+	[ ! -d "$d/modules" ] || PARTS+=("lib/modules=$d/modules/lib/modules")
+	[ ! -e "$d/selftest" ] || PARTS+=("selftest=$d/selftest/hyperv_mmio")
+}
+
 # guest_files FOLDER KERNEL...: make FOLDER/KERNEL with all that a guest with
-# that kernel needs: bzImage, release, initrd, and for those that start
-# another, initrd-second.
+# that kernel needs: bzImage, release (of the first and of the second), initrd,
+# and for those that start another, initrd-second. FIRST..SECOND is a mix.
 guest_files() {
-	local folder=$1 k ours=() d to add
+	local folder=$1 k all=() ours=() d to first second
 	shift
-	for k; do
+	mapfile -t all < <(for k; do
+		kernel_of "$k" first
+		kernel_of "$k" second
+	done | sort -u)
+	for k in "${all[@]}"; do
 		case $k in
 		debian-*) "$TOP/kernel/debian" "${k#debian-}" >/dev/null || exit ;;
 		*/*) ;;
@@ -228,8 +300,8 @@ guest_files() {
 		esac
 	done
 	[ ${#ours[@]} = 0 ] || "$TOP/kernel/build" "${ours[@]}" >&2
-	for k; do
-		d=$(kernel_folder "$k") to=$folder/${k//\//_} add=()
+	for k in "${all[@]}"; do
+		d=$(kernel_folder "$k") to=$folder/${k//\//_}
 		mkdir -p "$to"
 		if [ -f "$d" ]; then
 			# Any bzImage: what it is we do not know.
@@ -238,25 +310,102 @@ guest_files() {
 		else
 			[ -e "$d/bzImage" ] || die "$d has no bzImage"
 			cp "$d/bzImage" "$d/release" "$to/"
-			[ ! -d "$d/modules" ] || add+=("lib/modules=$d/modules/lib/modules")
-			[ ! -e "$d/selftest" ] || add+=("selftest=$d/selftest/hyperv_mmio")
 		fi
-		"$TOP/guest/mkinitrd" "$to/initrd" "${add[@]}"
-		"$TOP/guest/mkinitrd" --second "$to/bzImage" "$to/initrd-second" "${add[@]}"
+		guest_parts "$k"
+		"$TOP/guest/mkinitrd" "$to/initrd" "${PARTS[@]}"
+	done
+	for k; do
+		first=$(kernel_of "$k" first) second=$(kernel_of "$k" second)
+		d=$folder/${first//\//_} to=$folder/${k//\//_}
+		if [ "$first" != "$second" ]; then
+			mkdir -p "$to"
+			ln "$d/bzImage" "$d/initrd" "$to/"
+			cat "$d/release" "$folder/${second//\//_}/release" >"$to/release"
+		fi
+		guest_parts "$first"
+		second=$folder/${second//\//_}
+		"$TOP/guest/mkinitrd" --second "$second/bzImage" \
+			--second-initrd "$second/initrd" --dump \
+			"$to/initrd-second" "${PARTS[@]}"
+	done
+}
+
+# modules KERNEL first|second: what that kernel is to load, with commas.
+modules() {
+	local key=drivers kernel all=() d
+	[ "$2" = first ] || key="second-drivers"
+	kernel=$(kernel_of "$1" "$2")
+	[[ $kernel != debian-* ]] || all+=("$DEBIAN_MODULES")
+	[[ $kernel != debian-*-amd64 || -z $(pci_has nvme) ]] || all+=("$DEBIAN_DISK_MODULES")
+	for d in ${C[$key]/#none/}; do
+		# Their cloud kernels have the driver that was there before.
+		[[ $kernel != debian-* || $kernel = *-amd64 ]] || d=${d/hyperv_drm/hyperv_fb}
+		all+=("$d")
+	done
+	(IFS=, && echo "${all[*]}")
+}
+
+# pci_has nvme|test: "yes" if such a device is there.
+pci_has() {
+	local p
+	for p in "${PCI[@]}"; do
+		[[ $p != $1* ]] || { echo yes; return; }
 	done
 }
 
 # command_line KERNEL PATH [MORE]: what the guest's kernel is given.
 command_line() {
-	local line="console=ttyS0 panic=-1 ${C[append]:-} guest.path=$2 ${3:-}" mib
-	[[ $1 != debian-* ]] || line+=" guest.modules=$DEBIAN_MODULES"
+	local line="console=ttyS0 panic=-1 ${C[append]:-} guest.path=$2 ${3:-}" mib m m2
+	m=$(modules "$1" first) m2=$(modules "$1" second)
+	[ -z "$m$m2" ] || line+=" guest.modules=$m guest.modules2=$m2"
 	[ -z "${C[guest-fb]:-}" ] || line+=" guest.fb=${C[guest-fb]}"
+	[ -z "$(pci_has test)" ] || line+=" guest.echo=yes"
+	[ "${C[paint]:-no}" = no ] || line+=" guest.paint=yes"
+	[ -z "${C[rebind]:-}" ] || line+=" guest.rebind=${C[rebind]// /,}"
+	if [ -n "$(pci_has nvme)" ]; then
+		line+=" guest.disk=yes"
+		[[ $2 != kdump-* ]] || line+=" guest.dump=${C[save]}"
+	fi
 	if [[ $2 = kdump-* ]]; then
 		mib=$CRASH_OURS
-		[[ $1 != debian-* ]] || mib=$CRASH_DEBIAN
+		[[ $1 != *debian-* ]] || mib=$CRASH_DEBIAN
 		line+=" crashkernel=${mib}M"
 	fi
 	echo "$line"
+}
+
+# make_disk: lines of a job that make the file "disk", with an empty ext4.
+make_disk() {
+	local mib=$DISK_SMALL
+	[ "${C[save]}" = small ] || mib=$DISK_FULL
+	cat <<-DISK
+		truncate -s ${mib}M disk && mke2fs -q -F -t ext4 -m 0 disk || {
+			echo "job: cannot make the NVMe disk"
+			exit 1
+		}
+	DISK
+}
+
+# look_at_disk: lines of a job that leave in out/disk what the host finds on
+# that disk when the guest has gone, for judge: lines "KEY VALUE".
+look_at_disk() {
+	cat <<-'DISK'
+		{
+			e2fsck -fn disk >out/fsck 2>&1
+			echo "fsck $?"
+			debugfs -R 'dump /file file' disk >/dev/null 2>&1
+			[ ! -s file ] || echo "file $(sha256sum <file | cut -d' ' -f1)"
+			debugfs -R 'dump /dump dump' disk >/dev/null 2>&1
+			if [ -s dump ]; then
+				echo "size $(wc -c <dump)"
+				readelf -hlW dump >out/dump 2>&1
+				echo "elf $(sed -n 's/^ *Type: *//p' out/dump), $(grep -c '^ *LOAD' out/dump) segments"
+				# The note with what the kernel tells of itself is at the start
+				echo "osrelease $(head -c 65536 dump | strings | sed -n 's/^OSRELEASE=//p' | head -n 1)"
+			fi
+			rm -f disk file dump
+		} >out/disk
+	DISK
 }
 
 # job_make FOLDER FILES KERNEL PATH SECONDS [MORE]: the loaded scenario as a job
@@ -272,6 +421,7 @@ job_make() {
 	mapfile -t options < <(scenario_options)
 	{
 		echo "#!/bin/sh"
+		[ -z "$(pci_has nvme)" ] || make_disk
 		printf './hvhost run --kernel bzImage --initrd %s' "$initrd"
 		printf " %s" "${options[@]}"
 		printf " --trace out/trace --append '%s'" \
@@ -282,13 +432,15 @@ job_make() {
 			printf " --timeout %s -v --shutdown-on 'guest: waits for shutdown' 2>out/host" "$5" ;;
 		*) printf " --timeout %s -v 2>out/host" "$5" ;;
 		esac
-		echo
+		printf '\nrc=$%s\n' '?'
+		[ -z "$(pci_has nvme)" ] || look_at_disk
+		printf 'exit "$%s"\n' rc
 	} >"$d/job"
 	chmod 755 "$d/job"
 	# A little more for a guest that hvhost does not end.
 	[ "$4" = shell ] || echo $(($5 + 10)) >"$d/deadline"
 	mapfile -t options < <(scenario_layout_options)
-	"$BUILD/hvhost/hvhost" layout "${options[@]}" >"$d/layout.json" ||
+	"$HVHOST" layout "${options[@]}" >"$d/layout.json" ||
 		die "${C[name]}: hvhost does not take this layout"
 	echo "${C[name]} $4 $3" >"$d/scenario"
 	cp "$files/release" "$d/"
@@ -333,7 +485,12 @@ heard() {
 		/^guest: end / { block = ""; next }
 		/^guest: finished$/ { finished++ }
 		/^guest: (failed|cannot)/ && !noted++ { note(substr($0, 8)) }
-		/^guest: (release|efi) / { keep($2, $3) }
+		/^guest: (release|efi|disk|file|painted|rebound) / { v[which, $2] = substr($0, 9 + length($2)) }
+		/^guest: dump / { keep("dump", $3 == "saved" ? $3 : substr($0, 13)) }
+		/failed D0 Entry with status / { t = $0; sub(/.*with status /, "", t); keep("refused", t) }
+		/^guest: end echo/ { keep("echo", $4 == 0 && echoes && !strange ? "pass" : "exit " $4 ", " echoes + 0 " ok" strange) ; echoes = strange = "" }
+		block == "echo" && /^ok / { echoes++ }
+		block == "echo" && /^not ok / { strange = strange ", " $0 }
 		/Hypervisor detected: / { t = $0; sub(/.*Hypervisor detected: /, "", t); keep("hypervisor", t) }
 		/Vmbus version:/ { keep("vmbus", "said") }
 		/hv_mmio=.* fb=/ { t = $0; sub(/.* fb=/, "", t); v[which, "printed"] = plain(t) }
@@ -364,12 +521,30 @@ seen() {
 		"vmbus \([.[] | select(.event == "unload" or .event == "shutdown_request" or
 			.event == "shutdown_ack" or (.event == "contact" and .accepted))
 			| .event] | join(" "))",
-		"opens \(map(select(.event == "open")) | length)",
+		"opens \(map(select(.event == "open" and
+			(.device == "heartbeat" or .device == "shutdown"))) | length)",
 		"os \([.[] | select(.event == "guest_os_id") | .id | if . == "0x0" then "off"
 			elif startswith("0x81") then "linux" else . end] | join(" "))",
 		"traced \($said.windows | plain)",
 		"layout \($layout[0].windows | plain)",
-		"layout-reserve \([$layout[0].told_reserve // empty] | plain)"' "$1"
+		"layout-reserve \([$layout[0].told_reserve // empty] | plain)",
+		# By kernel: each makes contact.
+		[foreach .[] as $e (0; if $e.event == "contact" and $e.accepted
+			then . + 1 else . end; {n: ., e: $e})] as $all |
+		(["first", 1], ["second", 2]) as [$which, $n] |
+		[$all[] | select(.n == $n) | .e] as $own |
+		"d0.\($which) \([$own[] | select(.event == "d0_entry")] | group_by(.device) |
+			map(last.status | if . == "0x0" then "ok" else ltrimstr("0x") end) |
+			if . == [] then "none" else unique | join(",") end)",
+		"buses.\($which) \([$own[] | select(.event == "d0_entry") | .device] | unique | length)",
+		"held.\($which) \([$own[] | select(.event == "d0_entry" and .reason == "held") |
+			.device] | unique | length)",
+		"conflicts.\($which) \([$own[] | select(.event == "conflict") | .what + "/" +
+			if .with == "framebuffer" or .with == "outside" then .with
+			else "device" end] | if . == [] then "none" else unique | join(",") end)",
+		"vram.\($which) \([$all[] | select(.n <= $n and .e.event == "vram_location" and
+			.e.accepted) | .e.fb] | last // $said.fb // "none" | split("-")[0] |
+			ltrimstr("0x"))"' "$1"
 }
 
 # verdict GROUP WANT GOT: a line "pass GROUP" or "fail GROUP: why".
@@ -384,10 +559,11 @@ verdict() {
 # judge JOB: the verdicts over what came back of a job, one a line; the loaded
 # scenario is that job's. The host's trace first, then the guest's console.
 judge() {
-	local d=$1 path kernel release key value which want got kernels=(first)
-	local -A host=() guest=()
+	local d=$1 path kernel key value which want got kernels=(first) n
+	local -A host=() guest=() disk=() release=()
 	read -r _ path kernel <"$d/scenario"
-	read -r release <"$d/release" || true
+	release[first]=$(sed -n 1p "$d/release")
+	release[second]=$(sed -n '$p' "$d/release")
 	[[ $path != k* ]] || kernels+=(second)
 	while read -r key value; do
 		host[$key]=$value
@@ -395,6 +571,9 @@ judge() {
 	while read -r key value; do
 		guest[$key]=$value
 	done < <(heard "$d/console" 2>/dev/null)
+	while read -r key value; do
+		disk[$key]=$value
+	done < <(cat "$d/out/disk" 2>/dev/null)
 
 	# It ran to its end.
 	got="${host[end]:-no trace}, ${guest[ends]:-no console}"
@@ -410,8 +589,8 @@ judge() {
 	[ ${#kernels[@]} = 1 ] || want="linux off linux"
 	got=${got% off}
 	for which in "${kernels[@]}"; do
-		want+=", Microsoft Hyper-V $release"
-		got+=", ${guest[hypervisor.$which]:-} ${release:+${guest[release.$which]:-}}"
+		want+=", Microsoft Hyper-V ${release[$which]}"
+		got+=", ${guest[hypervisor.$which]:-} ${release[$which]:+${guest[release.$which]:-}}"
 	done
 	verdict detection "$want" "$got"
 
@@ -454,14 +633,86 @@ judge() {
 		verdict "$key" "${want%; }" "${got%; }"
 	done
 
-	if [[ $kernel = *-series ]]; then
-		want='' got=''
-		for which in "${kernels[@]}"; do
-			want+="pass " got+="${guest[selftest.$which]:-missing} "
-		done
-		verdict selftest "$want" "$got"
-	fi
+	want='' got=''
+	for which in "${kernels[@]}"; do
+		[[ $(kernel_of "$kernel" "$which") = *-series ]] || continue
+		want+="pass " got+="${guest[selftest.$which]:-missing} "
+	done
+	[ -z "$want" ] || verdict selftest "$want" "$got"
 	[[ $path != kdump-* ]] ||
-		verdict vmcore "elf core, OSRELEASE=$release, large" \
+		verdict vmcore "elf core, OSRELEASE=${release[first]}, large" \
 			"${guest[elf.second]:-}, ${guest[osrelease.second]:-}, ${guest[large.second]:-}"
+	judge_devices
+}
+
+# judge_devices: judge's part on the framebuffer and PCI devices, with its
+# variables.
+judge_devices() {
+	local nvme want_d0='' got_d0='' want_c='' got_c='' want_disk='' got_disk=''
+	local want_echo='' got_echo='' want_vram='' got_vram='' drivers
+
+	for which in "${kernels[@]}"; do
+		nvme=$(expected nvme "$kernel" "$path" "$which")
+		drivers=$(modules "$kernel" "$which")
+
+		# Where the host has the framebuffer when that kernel is done.
+		value=$(expected vram "$kernel" "$path" "$which")
+		[ -n "$value" ] || value=$(jq -r '.fb // "none" | split("-")[0] | ltrimstr("0x")' \
+			"$d/layout.json")
+		want_vram+="$value " got_vram+="${host[vram.$which]:-nothing} "
+
+		# Which buses came to D0, in a second kernel only after the host
+		# was asked to let go of what the first had; and what the guest
+		# says of a refusal.
+		value=none n=0
+		if [[ ,$drivers, = *,pci-hyperv,* && ${#PCI[@]} != 0 ]]; then
+			value=ok n=${#PCI[@]}
+			[[ $nvme != refused* ]] || value=c0370048
+		fi
+		want_d0+="$value $n buses "
+		got_d0+="${host[d0.$which]:-nothing} ${host[buses.$which]:-0} buses "
+		if [ "$which" = second ]; then
+			[ "$(modules "$kernel" first | grep -c pci-hyperv)" = 1 ] || n=0
+			want_d0+="$n held " got_d0+="${host[held.second]:-0} held "
+		fi
+		[ "$value" != c0370048 ] || want_d0+="said c0370048 "
+		[ -z "${guest[refused.$which]:-}" ] || got_d0+="said ${guest[refused.$which]} "
+
+		case $nvme in
+		refused*) want_c+="config/framebuffer " ;;
+		dead* | ignored*) want_c+="bar/framebuffer " ;;
+		*) want_c+="none " ;;
+		esac
+		got_c+="${host[conflicts.$which]:-nothing} "
+
+		value=found
+		[[ $nvme != refused* && $nvme != dead* ]] || value=missing
+		want_disk+="$value " got_disk+="${guest[disk.$which]:-silent} "
+		# What the first kernel wrote is there for it, for the second,
+		# and for the host.
+		if [ "$value" = found ]; then
+			want_disk+="${disk[file]:-file} " got_disk+="${guest[file.$which]:-none} "
+		fi
+		want_echo+="pass " got_echo+="${guest[echo.$which]:-missing} "
+	done
+	verdict vram "$want_vram" "$got_vram"
+	verdict d0 "$want_d0" "$got_d0"
+	verdict conflicts "$want_c" "$got_c"
+	[ -z "$(pci_has test)" ] || verdict echo "$want_echo" "$got_echo"
+	[ -n "$(pci_has nvme)" ] || return 0
+	verdict disk "${want_disk}fsck 0" "${got_disk}fsck ${disk[fsck]:-not run}"
+	[[ $path = kdump-* ]] || return 0
+	# The dump, as the host finds it when all is over.
+	want="saved, CORE (Core file), some segments, ${release[first]}"
+	got="${guest[dump.second]:-silent}, none"
+	case $(expected nvme "$kernel" "$path" second) in
+	refused* | dead*) want="no disk, none" ;;
+	esac
+	if [ -n "${disk[elf]:-}" ]; then
+		got="${guest[dump.second]:-silent}, ${disk[elf]}, ${disk[osrelease]:-}"
+		got=$(sed -E 's/, [1-9][0-9]* segments/, some segments/' <<<"$got")
+	fi
+	verdict dump "$want" "$got"
+	[ "${C[save]}" = small ] || verdict "full dump" yes \
+		"$([ "${disk[size]:-0}" -gt $(((${C[memory]%M} - CRASH_OURS) * 900000)) ] && echo yes || echo "${disk[size]:-0} bytes")"
 }

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # hvhost without KVM: it builds, its unit tests and fuzzers pass, it says what
-# it is and what it will not do. FUZZ_TIME=60 seconds for each fuzzer.
+# it is and what it will not do. FUZZ_TIME=30 seconds for each fuzzer.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-need gcc libc6-dev make acpica-tools libcmocka-dev clang libclang-rt-dev binutils perl jq
-FUZZ_TIME=${FUZZ_TIME:-60}
+need gcc libc6-dev libpng-dev zlib1g-dev make acpica-tools libcmocka-dev clang libclang-rt-dev binutils perl jq
+FUZZ_TIME=${FUZZ_TIME:-30}
 O=$BUILD/hvhost
 HVHOST=$O/hvhost
 tmpdir

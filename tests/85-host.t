@@ -20,7 +20,7 @@ job() {
 	local d=$T/jobs/$1
 	mkdir -p "$d"
 	ln "$T/files/7.3-series/bzImage" "$T/files/7.3-series/initrd" "$d/"
-	cp "$BUILD/hvhost/hvhost" "$d/"
+	cp "$HVHOST" "$d/hvhost"
 	echo 140 >"$d/deadline"
 	cat >"$d/job" <<-JOB
 		#!/bin/sh

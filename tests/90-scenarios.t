@@ -14,11 +14,15 @@ tmpdir
 cd "$TOP"
 
 run_ok "every scenario can be read" nest/scenario check
+# Where layouts differ, each way to start a second kernel is tried; where only
+# devices and drivers do, some are.
+layouts=0
 for name in $(scenario_names); do
 	scenario_load "$name"
-	like " ${C[paths]} " ' boot kexec-s kexec-c kdump-s kdump-c ' \
-		"$name: has every path"
+	[[ " ${C[paths]} " != *" kexec-s kexec-c kdump-s kdump-c "* ]] || layouts=$((layouts + 1))
+	like " ${C[paths]} " ' kdump-[sc] ' "$name: has a crash dump to save"
 done
+run_ok "fourteen layouts have every path" test "$layouts" -ge 14
 
 # wrong EREGEX DESC SED: gen2-default, so edited, is refused.
 wrong() {
@@ -44,6 +48,16 @@ wrong "paths cannot be 'boot walk'" "a path that there is not" 's/^paths.*/paths
 wrong "paths cannot be 'boot boot'" "a path twice" 's/^paths.*/paths = boot boot/'
 wrong "append cannot be .*guest.path" "the guest's own arguments" '1a append = guest.path=boot'
 wrong 'append cannot be ' "a command line with a quote" "1a append = a'b"
+wrong "pci cannot be 'nvme,disk=/dev/sda'" "a disk of the scenario's own" '1a pci = nvme,disk=/dev/sda'
+wrong "pci cannot be 'test'" "a test device without BARs" '1a pci = test'
+wrong "more than one nvme" "two disks" '1a pci = nvme'
+wrong "bar-conflicts cannot be 'maybe'" "a host that does not know" '1a bar-conflicts = maybe'
+wrong "drivers cannot be 'pci-hyperv; rm'" "a driver that is none" 's/^drivers.*/drivers = pci-hyperv; rm/'
+wrong "rebind cannot be 'hv_pci'" "cycles without a number" '1a rebind = hv_pci'
+wrong "save cannot be 'half'" "half a dump" '1a save = half'
+wrong "except cannot be '7.3 boot first nvme refused'" "a known failure without a reason" \
+	'1a except = 7.3 boot first nvme refused'
+wrong "also cannot be '7.3[.][.] boot'" "half a mix" '1a also = 7.3.. boot'
 wrong "also cannot be '7.3'" "a kernel without paths" '1a also = 7.3'
 wrong "except cannot be '7.3 boot first efi maybe'" "an exception of no value" \
 	'1a except = 7.3 boot first efi maybe'
@@ -84,7 +98,7 @@ for name in $(scenario_names); do
 			"pass "*) ok "$what: ${verdict#pass }" ;;
 			*) not_ok "$what: ${verdict#fail }" </dev/null ;;
 			esac
-		done < <(cut -f5- <<<"$row" | tr '\t' '\n')
+		done < <(cut -f6- <<<"$row" | tr '\t' '\n')
 	done < <(scenario_runs)
 done
 is "$(wc -l <"$result")" "$count" "and nothing else ran"
@@ -98,6 +112,53 @@ said() {
 			block "$5" | sed -n "s/^$6 //p"
 		fi
 }
+# lost SCENARIO PATH KERNEL CONFLICT: it lost its disk, and why, by all three:
+# the guest's console, the host's trace, the disk.
+lost() {
+	local d=$BUILD/matrix/jobs/$3.$1.$2
+	if [ "$4" = config ]; then
+		like "$(tr -d '\r' <"$d/console" | half second)" \
+			'PCI Pass-through VSP failed D0 Entry with status c0370048' \
+			"$*: the guest says that D0 entry was refused"
+		is "$(jq -r 'select(.event == "d0_entry" and .reason == "framebuffer") |
+			"\(.device) \(.status)"' "$d/out/trace" | sort -u)" "nvme0 0xc0370048" \
+			"$*: the host did so"
+	fi
+	is "$(jq -r 'select(.event == "conflict" and .device == "nvme0") |
+		"\(.what) \(.with) \(.action)"' "$d/out/trace" | sort -u)" \
+		"$4 framebuffer refused" "$*: the host knows the conflict"
+	is "$(sed -n 's/^\(size\|elf\) .*/dump/p' "$d/out/disk")" "" "$*: there is no dump"
+}
+# saved SCENARIO PATH KERNEL: the disk has a dump of the first kernel, and no conflict.
+saved() {
+	local d=$BUILD/matrix/jobs/$3.$1.$2
+	is "$(jq -r 'select(.event == "conflict")' "$d/out/trace")" "" "$*: no conflict"
+	[[ $2 != kdump-* ]] ||
+		is "$(sed -n 's/^osrelease //p' "$d/out/disk")" "$(sed -n 1p "$d/release")" \
+			"$*: the dump names the kernel that crashed"
+}
+for kernel in 7.3-nofix debian-6.1.176-amd64; do
+	lost gen2-default kdump-c "$kernel" config
+	like "$(jq -r 'select(.event == "vram_location" and .accepted) | .fb' \
+		"$BUILD/matrix/jobs/$kernel.gen2-default.kdump-c/out/trace" | head -n 1)" \
+		'^0xf8000000-' "$kernel: hyperv_drm was at work in the first kernel"
+	is "$(said gen2-default kdump-c "$kernel" second screen lfb_base)" 0x0 \
+		"$kernel: the second kernel is told of no framebuffer"
+done
+lost gen2-efi-noruntime kexec-s 7.3 config
+saved gen2-efi-noruntime kexec-s 7.3-series
+for kernel in 7.3 7.3-series; do
+	lost gen1-8k-low-1g kdump-c "$kernel" config
+	lost gen1-8k kdump-c "$kernel" bar
+done
+gen2=0
+while IFS=$'\t' read -r name path kernel _; do
+	[[ $name = gen2-* && $path = kdump-* && $kernel = 7.3-series ]] || continue
+	gen2=$((gen2 + 1))
+	saved "$name" "$path" "$kernel"
+done <"$result"
+run_ok "the series saved $gen2 dumps on Generation 2" test "$gen2" -ge 20
+
 for path in kexec-c kdump-c; do
 	s="gen2-foreign-fb $path 7.3-series"
 	# shellcheck disable=SC2086 # three words
@@ -152,6 +213,51 @@ spoilt selftest console '/^guest: kernel second/,$s/^ok 3/not ok 3/'
 spoilt selftest console '/^guest: kernel second/,$s/^guest: end selftest.*//'
 spoilt selftest console '/^guest: kernel second/,$s/^\(ok 2 .*_exists\).*/\1 # SKIP why/'
 spoilt vmcore console 's/^OSRELEASE=.*/OSRELEASE=6.1/'
+spoilt vram out/trace '0,/"vram_location"/s/0xf8000000-/0xf9000000-/'
+spoilt d0 out/trace '/"d0_entry"/s/"status":"0x0"/"status":"0xc0370048"/'
+spoilt d0 out/trace '/"d0_entry"/s/"held"/"state"/'
+spoilt d0 console '/^guest: kernel second/a hv_pci: PCI Pass-through VSP failed D0 Entry with status c0370048'
+spoilt conflicts out/trace '/"d0_entry"/i {"t":1,"event":"conflict","what":"bar","device":"nvme0","with":"framebuffer"}'
+spoilt disk console '/^guest: kernel second/,$s/^guest: disk found/guest: disk missing/'
+spoilt disk console '/^guest: kernel second/,$s/^guest: file .*/guest: file 0/'
+spoilt disk out/disk 's/^file ./file x/'
+spoilt disk out/disk 's/^fsck 0/fsck 4/'
+spoilt dump out/disk '/^\(elf\|size\|osrelease\)/d'
+spoilt dump out/disk 's/^osrelease 7/osrelease 6/'
+spoilt dump console 's/^guest: dump saved.*/guest: dump lost no disk/'
+# ... and neither by what is lost, if that is saved.
+while IFS=$'\t' read -r name path kernel _ reason _; do
+	[[ -n $reason && $path = kdump-* ]] || continue
+	scenario_load "$name"
+	EXCEPT+=("* * second nvme works")
+	like "$(judge "$BUILD/matrix/jobs/$kernel.$name.$path" | paste -sd' ')" \
+		'fail conflicts.* fail disk.* fail dump' \
+		"$name, $path, $kernel: a loss is no success"
+done <"$result"
+scenario_load gen2-default
+EXCEPT+=("* * second nvme refused: nothing")
+like "$(judge "$BUILD/matrix/jobs/7.3-series.gen2-default.kdump-c" | paste -sd' ')" \
+	'fail d0.* fail conflicts.* fail disk.* fail dump' "a success is no expected loss"
+scenario_load gen2-default
+
+# What is on the screen is what was drawn, where guest and host think it is:
+# rows of cells in the console's colours (0xaa a channel).
+need netpbm
+# pixel FILE X Y: its colour, in hexadecimal.
+pixel() {
+	pngtopnm "$1" 2>/dev/null | pnmcut -left "$2" -top "$3" -width 1 -height 1 |
+		pnmtoplainpnm | sed 1,3d | xargs printf '%02x%02x%02x'
+}
+for run in 7.3-series.gen1-8k.boot 7.3-series.gen2-pci-first.boot \
+	7.3-series.gen2-pci-first.kdump-c; do
+	png=$BUILD/matrix/jobs/$run/out/screen.png
+	got=
+	for ((i = 0; i < 8; i++)); do
+		got+="$(pixel "$png" $((i * 64 + 32)) 56) "
+	done
+	is "$got" "000000 aa0000 00aa00 aa5500 0000aa aa00aa 00aaaa aaaaaa " \
+		"$run: the picture that the guest drew is on the screen"
+done
 
 # A triple fault: once may be the emulation's fault, twice is the kernel's.
 mkdir "$T/scenarios"
