@@ -10,7 +10,7 @@ export V JOBS ACCEL LINUX SIGNOFF KERNEL TIMES
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
 
-demo: ## from nothing: build three kernels, boot them on Hyper-V's interface, compare
+demo: ## from nothing: a crash dump lost without the fix, saved with it, side by side
 	@nest/demo
 
 check: ## every test; the last line counts them (T="20-tree 40-lint" for some)
