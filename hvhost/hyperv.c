@@ -18,6 +18,7 @@
 #include "hyperv.h"
 #include "trace.h"
 #include "vmbus.h"
+#include "vpci.h"
 
 /* Hypervisor Top Level Functional Specification, 2.4 and on */
 #define HV_CPUID_FIRST		0x40000000u
@@ -85,7 +86,10 @@
 #define HVCALL_RETARGET_IRQ	0x007e
 #define HVCALL_GPA_VISIBILITY	0x00db
 #define HVCALL_FAST		BIT(16)
+#define HVCALL_VAR_WORDS(input)	((input) >> 17 & 0x3ff)
 #define HVCALL_REPS(input)	((input) >> 32 & 0xfff)
+/* HvRetargetDeviceInterrupt's input, without its variable part */
+#define RETARGET_INPUT		56
 
 /* The port by which our hypercall page calls us; nothing else lives there. */
 #define HYPERCALL_PORT		0xf6
@@ -672,15 +676,36 @@ static u16 signal_event(struct vm *vm, u64 input, u64 param)
 	return vmbus_hv_signal(vm->bus, event.connection, event.flag);
 }
 
-/* A hypercall that KVM does not know, by our port. Return: what RAX gets. */
-static u64 other_hypercall(u64 input)
+static u16 retarget_interrupt(struct vm *vm, u64 input, u64 gpa)
+{
+	u64 len = RETARGET_INPUT + HVCALL_VAR_WORDS(input) * 8;
+	u8 params[HV_PAGE_SIZE];
+
+	if (input & HVCALL_FAST)
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
+	if (gpa & 7)
+		return HV_STATUS_INVALID_ALIGNMENT;
+	gpa &= ~vm->hyperv->shared_bit;
+	/* An input lies in one page */
+	if (len > HV_PAGE_SIZE - gpa % HV_PAGE_SIZE ||
+	    mem_read(&vm->mem, gpa, params, len)) {
+		trace_bad("hypercall", "retarget GPA", gpa);
+		return HV_STATUS_INVALID_PARAMETER;
+	}
+	return vpci_retarget(vm->vpci, params, len);
+}
+
+/*
+ * A hypercall that KVM does not know, by our port; @gpa is where its input is.
+ * Return: what RAX gets.
+ */
+static u64 other_hypercall(struct vm *vm, u64 input, u64 gpa)
 {
 	u64 result = HV_STATUS_INVALID_HYPERCALL_CODE;
 
 	switch (input & 0xffff) {
 	case HVCALL_RETARGET_IRQ:
-		/* No device of ours interrupts yet. */
-		result = HV_STATUS_SUCCESS;
+		result = retarget_interrupt(vm, input, gpa);
 		break;
 	case HVCALL_GPA_VISIBILITY:
 		/* Both views are of the same RAM; every page of the list. */
@@ -701,7 +726,7 @@ static void hypercall_port(struct vm *vm, u32 cpu)
 
 	if (ioctl(vm->cpu_fd[cpu], KVM_GET_REGS, &regs) < 0)
 		return;
-	regs.rax = other_hypercall(regs.rcx);
+	regs.rax = other_hypercall(vm, regs.rcx, regs.rdx);
 	ioctl(vm->cpu_fd[cpu], KVM_SET_REGS, &regs);
 }
 

@@ -39,6 +39,7 @@ struct layout {
 	 */
 	struct range crs[LAYOUT_MAX_RANGES];
 	int crs_count;
+	u32 width, height;		/* the largest resolution */
 	u64 max_fb;			/* bytes that the framebuffer may need */
 	u32 mmio_megabytes;		/* max_fb as the synthvid offer says it */
 	struct range fb;		/* where the host keeps it, max_fb long */

@@ -10,12 +10,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "echo.h"
 #include "hyperv.h"
 #include "ics.h"
+#include "nvme.h"
 #include "options.h"
+#include "screen.h"
+#include "synthvid.h"
 #include "trace.h"
 #include "vm.h"
 #include "vmbus.h"
+#include "vpci.h"
 
 /* As often as a Windows host asks for one. */
 #define HEARTBEAT_SECONDS	2
@@ -38,19 +43,78 @@ static const char *const end_name[] = {
 
 static struct heartbeat heartbeat;
 static struct shutdown shutdown_ic;
+static struct synthvid video;
+static struct vpci_device *pci[VM_MAX_PCI];
+static bool screen_written;
 
-/**
- * host_request_shutdown() - Ask the guest to shut down, by its shutdown IC.
- * @vm:	The VM; its lock is held
- */
-void host_request_shutdown(struct vm *vm)
+static void request_shutdown(void)
 {
 	int err = shutdown_request(&shutdown_ic, false);
 
-	(void)vm;
 	if (err)
 		fprintf(stderr, "hvhost: the guest cannot be asked to shut down: %s\n",
 			strerror(-err));
+}
+
+/* What is on the screen, as the guest last told, or as firmware set it. */
+static int write_screen(struct vm *vm)
+{
+	const char *path = vm->opt->screen;
+	struct screen screen = SCREEN_FIRMWARE;
+	u64 offset = video.fb.range.start % HV_PAGE_SIZE;
+	char why[160] = "there is no framebuffer";
+	int err = -ENODEV;
+
+	if (video.width)
+		screen = (struct screen) {
+			.width = video.width, .height = video.height,
+			.pitch = video.pitch, .depth = video.depth,
+		};
+	if (video.fb.in_map)
+		err = screen_write(path, &screen, vm->vram.host + offset,
+				   vm->vram.size - offset, why, sizeof(why));
+	if (err) {
+		fprintf(stderr, "hvhost: --screen '%s': %s\n", path, why);
+		return err;
+	}
+	screen_written = true;
+	trace_begin("screen");
+	trace_str("file", path);
+	trace_num("width", screen.width);
+	trace_num("height", screen.height);
+	trace_num("depth", screen.depth);
+	trace_range("fb", &video.fb.range);
+	trace_num("dirt", (s64)video.dirt);
+	trace_end();
+	return 0;
+}
+
+/**
+ * host_console_said() - Do what the options want to be done then.
+ * @vm:		The VM; its lock is held
+ * @watch:	Which text it was, and what is to be done
+ */
+void host_console_said(struct vm *vm, const struct option_watch *watch)
+{
+	int err = 0;
+
+	switch (watch->action) {
+	case WATCH_SHUTDOWN:
+		request_shutdown();
+		return;
+	case WATCH_SCREEN:
+		write_screen(vm);
+		return;
+	case WATCH_EJECT:
+		err = vpci_eject(vm->vpci, watch->device);
+		break;
+	case WATCH_REMOVE:
+		err = vpci_surprise(vm->vpci, watch->device);
+		break;
+	}
+	if (err)
+		fprintf(stderr, "hvhost: %s cannot be taken away: %s\n",
+			watch->device, strerror(-err));
 }
 
 static void trace_layout(const struct layout *l)
@@ -120,7 +184,7 @@ static void watch(struct vm *vm, int signal_fd)
 		if ((!ask && now < beat) || !vm_lock(vm, LOCK_MS))
 			continue;
 		if (ask)
-			host_request_shutdown(vm);
+			request_shutdown();
 		ask = false;
 		if (now >= beat) {
 			beat = now + HEARTBEAT_SECONDS * 1000;
@@ -131,7 +195,66 @@ static void watch(struct vm *vm, int signal_fd)
 	}
 }
 
-static int start(struct vm *vm)
+static int map_mmio(void *opaque, u64 gpa, u64 size, vm_io_fn fn, void *io)
+{
+	return vm_add_mmio(opaque, gpa, size, fn, io);
+}
+
+static void unmap_mmio(void *opaque, u64 gpa)
+{
+	vm_del_mmio(opaque, gpa);
+}
+
+static int interrupt(void *opaque, u32 vp, u8 vector)
+{
+	return vm_interrupt(opaque, vp, vector);
+}
+
+/* Before there is a VM: what is wrong with them is bad use. */
+static int make_pci(const struct options *opt)
+{
+	char why[160] = "no memory";
+	int i;
+
+	for (i = 0; i < opt->pcis; i++) {
+		const struct option_pci *p = &opt->pci[i];
+
+		pci[i] = p->disk ?
+			nvme_new(p->name, p->disk, why, sizeof(why)) :
+			echo_new(p->name, p->bar, p->bars, why, sizeof(why));
+		if (!pci[i]) {
+			fprintf(stderr, "hvhost: --pci, %s: %s\n", p->name,
+				why);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int add_pci(struct vm *vm)
+{
+	static const struct vpci_ops ops = {
+		.map = map_mmio,
+		.unmap = unmap_mmio,
+		.interrupt = interrupt,
+	};
+	struct vpci_config config = {
+		.cpus = vm->opt->cpus,
+		.shared_bit = hyperv_shared_bit(vm),
+		.ignore_bar_conflicts = vm->opt->ignore_bar_conflicts,
+	};
+	int i, err = 0;
+
+	vm->vpci = vpci_new(&config, vm->bus, &vm->mem, &vm->map, &ops, vm);
+	if (!vm->vpci)
+		return -ENOMEM;
+	for (i = 0; i < vm->opt->pcis && !err; i++)
+		err = vpci_add(vm->vpci, pci[i]);
+	return err;
+}
+
+/* What the guest finds on VMBus */
+static int add_devices(struct vm *vm)
 {
 	static const struct vmbus_ops ops = {
 		.post = hyperv_post,
@@ -141,22 +264,34 @@ static int start(struct vm *vm)
 		.max_version = vm->opt->vmbus_version,
 		.cpus = vm->opt->cpus,
 		.isolated = vm->opt->isolation_vbs,
+		.shared_bit = hyperv_shared_bit(vm),
 	};
 	int err;
 
-	err = vm_init(vm);
-	if (err)
-		return err;
-	config.shared_bit = hyperv_shared_bit(vm);
+	mmio_init(&vm->map, &vm->layout);
+	synthvid_init(&video, &vm->layout, &vm->map, vm_move_fb, vm);
 	vm->bus = vmbus_new(&config, &vm->mem, &ops, vm);
 	err = vm->bus ? heartbeat_add(&heartbeat, vm->bus) : -ENOMEM;
 	if (!err)
 		err = shutdown_add(&shutdown_ic, vm->bus);
-	if (err) {
+	if (!err && !vm->opt->no_synthvid)
+		err = synthvid_add(&video, vm->bus);
+	if (!err)
+		err = add_pci(vm);
+	if (err)
 		fprintf(stderr, "hvhost: VMBus: %s\n", strerror(-err));
-		return err;
-	}
-	err = serial_init(vm);
+	return err;
+}
+
+static int start(struct vm *vm)
+{
+	int err;
+
+	err = vm_init(vm);
+	if (!err)
+		err = add_devices(vm);
+	if (!err)
+		err = serial_init(vm);
 	if (!err)
 		err = rtc_init(vm);
 	if (!err && vm->layout.generation == 1)
@@ -198,6 +333,8 @@ static enum vm_end run(const struct options *opt)
 		fprintf(stderr, "hvhost: %s\n", text);
 		return VM_USAGE;
 	}
+	if (make_pci(opt))
+		return VM_USAGE;
 	if (trace_open(opt->trace, opt->verbose))
 		return VM_HOST_ERROR;
 	trace_layout(&vm.layout);
@@ -223,10 +360,16 @@ static enum vm_end run(const struct options *opt)
 	 * trace, so then that has to do without its end.
 	 */
 	how = vm_ended(&why);
-	if (vm_lock(&vm, FINISH_MS))
+	if (vm_lock(&vm, FINISH_MS)) {
+		if (opt->screen && !screen_written && write_screen(&vm) &&
+		    how == VM_POWEROFF) {
+			how = VM_HOST_ERROR;
+			why = "the screen could not be written";
+		}
 		trace_ending(how, why);
-	else
+	} else {
 		fprintf(stderr, "hvhost: a vCPU is stuck: the trace has no end\n");
+	}
 	if (how != VM_POWEROFF)
 		fprintf(stderr, "hvhost: %s: %s\n", end_name[how], why);
 	return how;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "options.h"
+#include "serial.h"
 
 static const char usage[] =
 "hvhost: a Hyper-V host on KVM\n"
@@ -26,6 +27,15 @@ static const char usage[] =
 "  --isolation none|vbs  what kind of isolated VM it is told to be; none\n"
 "  --vmbus-version M.N   the highest that is accepted; 6.0\n"
 "\n"
+"Its devices (run):\n"
+"  --pci nvme,disk=FILE  an NVMe controller with that disk; its name is nvme0,\n"
+"                        the next one's nvme1; up to 128 times --pci in all\n"
+"  --pci test,bar32=SIZE,bar64=SIZE,...\n"
+"                        a device of nothing but BARs, 4K to 1G; test0, test1\n"
+"  --bar-conflicts refuse|ignore\n"
+"                        whether a BAR in another's way decodes; refuse\n"
+"  --no-synthvid         no synthetic video; isolated VMs never have it\n"
+"\n"
 "Its address space (run, layout):\n"
 "  --generation 1|2      2\n"
 "  --memory SIZE         512M; sizes are bytes, or end in K, M or G\n"
@@ -41,6 +51,12 @@ static const char usage[] =
 "The run:\n"
 "  --timeout SECONDS     end it after that long\n"
 "  --shutdown-on TEXT    when the console says so, ask the guest to shut down\n"
+"  --eject-on DEVICE=TEXT\n"
+"                        ... ask it to let go of that PCI device\n"
+"  --remove-on DEVICE=TEXT\n"
+"                        ... take that PCI device away without asking\n"
+"  --screen FILE         what is on the screen when the run ends, as PNG\n"
+"  --screen-on TEXT      ... not then, but each time the console says so\n"
 "  --trace FILE          what the host did and saw, in JSON lines\n"
 "  -v, --verbose         the same on stderr, for people\n"
 "\n"
@@ -48,17 +64,20 @@ static const char usage[] =
 "4: triple fault, 124: timeout.\n";
 
 enum {
-	OPT_APPEND = 256, OPT_ARCH, OPT_CPUS, OPT_CRS, OPT_FB, OPT_GENERATION,
-	OPT_HIGH_MMIO, OPT_INITRD, OPT_ISOLATION, OPT_KERNEL, OPT_LOW_MMIO,
-	OPT_MEMORY, OPT_NOT_WINDOWS, OPT_SHUTDOWN_ON, OPT_TIMEOUT, OPT_TRACE,
-	OPT_VIDEO, OPT_VMBUS_VERSION,
+	OPT_APPEND = 256, OPT_ARCH, OPT_BAR_CONFLICTS, OPT_CPUS, OPT_CRS,
+	OPT_EJECT_ON, OPT_FB, OPT_GENERATION, OPT_HIGH_MMIO, OPT_INITRD,
+	OPT_ISOLATION, OPT_KERNEL, OPT_LOW_MMIO, OPT_MEMORY, OPT_NO_SYNTHVID,
+	OPT_NOT_WINDOWS, OPT_PCI, OPT_REMOVE_ON, OPT_SCREEN, OPT_SCREEN_ON,
+	OPT_SHUTDOWN_ON, OPT_TIMEOUT, OPT_TRACE, OPT_VIDEO, OPT_VMBUS_VERSION,
 };
 
 static const struct option long_options[] = {
 	{ "append", required_argument, NULL, OPT_APPEND },
 	{ "arch", required_argument, NULL, OPT_ARCH },
+	{ "bar-conflicts", required_argument, NULL, OPT_BAR_CONFLICTS },
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "crs", required_argument, NULL, OPT_CRS },
+	{ "eject-on", required_argument, NULL, OPT_EJECT_ON },
 	{ "fb", required_argument, NULL, OPT_FB },
 	{ "generation", required_argument, NULL, OPT_GENERATION },
 	{ "help", no_argument, NULL, 'h' },
@@ -68,7 +87,12 @@ static const struct option long_options[] = {
 	{ "kernel", required_argument, NULL, OPT_KERNEL },
 	{ "low-mmio", required_argument, NULL, OPT_LOW_MMIO },
 	{ "memory", required_argument, NULL, OPT_MEMORY },
+	{ "no-synthvid", no_argument, NULL, OPT_NO_SYNTHVID },
 	{ "not-windows", no_argument, NULL, OPT_NOT_WINDOWS },
+	{ "pci", required_argument, NULL, OPT_PCI },
+	{ "remove-on", required_argument, NULL, OPT_REMOVE_ON },
+	{ "screen", required_argument, NULL, OPT_SCREEN },
+	{ "screen-on", required_argument, NULL, OPT_SCREEN_ON },
 	{ "shutdown-on", required_argument, NULL, OPT_SHUTDOWN_ON },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "trace", required_argument, NULL, OPT_TRACE },
@@ -215,6 +239,103 @@ static bool parse_version(const char *s, struct options *opt)
 	return opt->vmbus_version >= VMBUS_VERSION_MIN;
 }
 
+static bool parse_conflicts(const char *s, struct options *opt)
+{
+	opt->ignore_bar_conflicts = !strcmp(s, "ignore");
+	return opt->ignore_bar_conflicts || !strcmp(s, "refuse");
+}
+
+/* What follows @prefix, or NULL */
+static const char *after(const char *s, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return strncmp(s, prefix, len) ? NULL : s + len;
+}
+
+/* bar32=16M,bar64=1G,...: whether there can be such BARs is echo.c's to say. */
+static const char *parse_bars(const char *s, struct option_pci *pci)
+{
+	char text[32];
+	const char *size;
+	size_t len;
+
+	for (;; s += len + 1) {
+		struct echo_bar *bar = &pci->bar[pci->bars];
+
+		if (pci->bars == VPCI_BARS)
+			return "test with at most 6 BARs";
+		len = strcspn(s, ",");
+		if (len >= sizeof(text))
+			return "test with bar32=SIZE and bar64=SIZE";
+		memcpy(text, s, len);
+		text[len] = 0;
+		size = after(text, "bar64=");
+		bar->is_64 = size;
+		if (!size)
+			size = after(text, "bar32=");
+		if (!size || !parse_size(size, &bar->size))
+			return "test with bar32=SIZE and bar64=SIZE";
+		pci->bars++;
+		if (!s[len])
+			return NULL;
+	}
+}
+
+/* Its name is its kind, and how many of that there were before. */
+static const char *parse_pci(const char *s, struct options *opt)
+{
+	struct option_pci *pci = &opt->pci[opt->pcis];
+	const char *want, *kind, *rest;
+	int i, n = 0;
+
+	if (opt->pcis == VM_MAX_PCI)
+		return "one of the first 128";
+	*pci = (struct option_pci) { .disk = after(s, "nvme,disk=") };
+	if (pci->disk) {
+		if (!*pci->disk)
+			return "nvme with a disk";
+		kind = "nvme";
+	} else {
+		rest = after(s, "test,");
+		if (!rest)
+			return "nvme,disk=FILE or test,bar32=SIZE,bar64=SIZE,...";
+		want = parse_bars(rest, pci);
+		if (want)
+			return want;
+		kind = "test";
+	}
+	for (i = 0; i < opt->pcis; i++)
+		n += !opt->pci[i].disk == !pci->disk;
+	snprintf(pci->name, sizeof(pci->name), "%s%d", kind, n);
+	opt->pcis++;
+	return NULL;
+}
+
+/* TEXT, or DEVICE=TEXT; @s stays as it is unless all is well */
+static const char *parse_watch(char *s, enum watch_action action,
+			       struct options *opt)
+{
+	struct option_watch watch = { .action = action, .text = s };
+	char *equals = NULL;
+
+	if (action == WATCH_EJECT || action == WATCH_REMOVE) {
+		equals = strchr(s, '=');
+		if (!equals || equals == s)
+			return "DEVICE=TEXT";
+		watch.device = s;
+		watch.text = equals + 1;
+	}
+	if (!*watch.text || strlen(watch.text) > SERIAL_WATCH)
+		return "a text of at most 255 bytes";
+	if (opt->watches == VM_MAX_WATCHES)
+		return "one of the first 64 texts to wait for";
+	if (equals)
+		*equals = 0;
+	opt->watch[opt->watches++] = watch;
+	return NULL;
+}
+
 /*
  * One option. Return: NULL, or what its value should have been.
  */
@@ -236,9 +357,24 @@ static const char *take(int option, char *arg, struct options *opt)
 	case OPT_TRACE:
 		opt->trace = arg;
 		return NULL;
+	case OPT_SCREEN:
+		opt->screen = arg;
+		return *arg ? NULL : "a file";
 	case OPT_SHUTDOWN_ON:
-		opt->shutdown_on = arg;
-		return *arg ? NULL : "a text";
+		return parse_watch(arg, WATCH_SHUTDOWN, opt);
+	case OPT_EJECT_ON:
+		return parse_watch(arg, WATCH_EJECT, opt);
+	case OPT_REMOVE_ON:
+		return parse_watch(arg, WATCH_REMOVE, opt);
+	case OPT_SCREEN_ON:
+		return parse_watch(arg, WATCH_SCREEN, opt);
+	case OPT_PCI:
+		return parse_pci(arg, opt);
+	case OPT_BAR_CONFLICTS:
+		return parse_conflicts(arg, opt) ? NULL : "refuse or ignore";
+	case OPT_NO_SYNTHVID:
+		opt->no_synthvid = true;
+		return NULL;
 	case OPT_NOT_WINDOWS:
 		layout->not_windows = true;
 		return NULL;
@@ -312,6 +448,33 @@ static int check_file(const char *option, const char *path)
 			 strerror(err)) : 0;
 }
 
+static bool has_pci(const struct options *opt, const char *name)
+{
+	int i;
+
+	for (i = 0; i < opt->pcis; i++)
+		if (!strcmp(opt->pci[i].name, name))
+			return true;
+	return false;
+}
+
+static int check_watches(const struct options *opt)
+{
+	int i;
+
+	for (i = 0; i < opt->watches; i++) {
+		const struct option_watch *w = &opt->watch[i];
+
+		if (w->device && !has_pci(opt, w->device))
+			return bad("--%s '%s=%s': no --pci makes a '%s'",
+				   w->action == WATCH_EJECT ? "eject-on" :
+				   "remove-on", w->device, w->text, w->device);
+		if (w->action == WATCH_SCREEN && !opt->screen)
+			return bad("--screen-on '%s' needs --screen", w->text);
+	}
+	return 0;
+}
+
 /* What options say together */
 static int check(int command, const struct options *opt)
 {
@@ -324,7 +487,8 @@ static int check(int command, const struct options *opt)
 	if (opt->layout.arch != LAYOUT_X86)
 		return bad("--arch arm64 is for layout only");
 	if (check_file("kernel", opt->kernel) ||
-	    (opt->initrd && check_file("initrd", opt->initrd)))
+	    (opt->initrd && check_file("initrd", opt->initrd)) ||
+	    check_watches(opt))
 		return OPTIONS_BAD;
 	return command;
 }
@@ -335,7 +499,8 @@ static int check(int command, const struct options *opt)
  * @argv:	main()'s; its order may change, and @opt points into it
  * @opt:	Result, unless OPTIONS_BAD
  *
- * An option that comes twice counts as it came last, but each --crs counts.
+ * An option that comes twice counts as it came last, but each --crs, --pci
+ * and text to wait for counts.
  * Whether the address space makes sense is layout_make()'s to say.
  *
  * Return: enum options_command.

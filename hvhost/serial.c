@@ -3,6 +3,7 @@
  * COM1, a 16550A. What the guest sends goes to stdout, what comes on stdin
  * goes to the guest. Bytes leave at once, so the transmitter is always empty.
  */
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/serial_reg.h>
@@ -25,6 +26,8 @@
 /* What a reader gets to read the rest, after the run */
 #define DROP_MS		1000
 #define CTRL_A		1
+
+static_assert(VM_MAX_WATCHES <= SERIAL_WATCHES, "COM1 watches for all");
 
 static struct serial com1;
 static struct termios saved;
@@ -98,16 +101,24 @@ void serial_flush(struct serial *s)
 static void watch(struct serial *s, u8 c)
 {
 	unsigned int len;
+	int i;
 
-	if (!s->watch)
+	if (!s->watches)
 		return;
-	len = strlen(s->watch);
-	if (s->last_len == len)
-		memmove(s->last, s->last + 1, --s->last_len);
+	if (s->last_len == sizeof(s->last)) {
+		s->last_len -= SERIAL_WATCH;
+		memmove(s->last, s->last + SERIAL_WATCH, s->last_len);
+	}
 	s->last[s->last_len++] = c;
-	if (s->last_len == len && !memcmp(s->last, s->watch, len)) {
-		s->watch = NULL;
-		s->seen(s->opaque);
+	for (i = 0; i < s->watches; i++) {
+		struct serial_watch *w = &s->watch[i];
+
+		len = strlen(w->text);
+		if (len > s->last_len || (w->seen && !w->again) ||
+		    memcmp(s->last + s->last_len - len, w->text, len))
+			continue;
+		w->seen = true;
+		s->seen(s->opaque, i);
 	}
 }
 
@@ -414,9 +425,11 @@ static void set_irq(void *opaque, int level)
 	vm_irq_line(opaque, COM1_IRQ, level);
 }
 
-static void seen(void *opaque)
+static void seen(void *opaque, int watch)
 {
-	host_request_shutdown(opaque);
+	struct vm *vm = opaque;
+
+	host_console_said(vm, &vm->opt->watch[watch]);
 }
 
 /*
@@ -454,24 +467,22 @@ static void raw_terminal(void)
  */
 int serial_init(struct vm *vm)
 {
-	const char *text = vm->opt->shutdown_on;
 	pthread_t thread;
-	int rc;
+	int rc, i;
 
 	memset(&com1, 0, sizeof(com1));
 	com1.out_fd = STDOUT_FILENO;
 	com1.irq = set_irq;
 	com1.seen = seen;
 	com1.opaque = vm;
-	if (text && *text) {
-		if (strlen(text) >= SERIAL_WATCH) {
-			fprintf(stderr,
-				"hvhost: the text to shut down on has %zu bytes, more than %d\n",
-				strlen(text), SERIAL_WATCH - 1);
-			return -EINVAL;
-		}
-		com1.watch = text;
+	for (i = 0; i < vm->opt->watches; i++) {
+		const struct option_watch *w = &vm->opt->watch[i];
+
+		com1.watch[i] = (struct serial_watch) {
+			.text = w->text, .again = w->action == WATCH_SCREEN,
+		};
 	}
+	com1.watches = vm->opt->watches;
 	/* A reader that went away is no reason to die */
 	signal(SIGPIPE, SIG_IGN);
 	raw_terminal();

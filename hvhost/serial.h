@@ -8,7 +8,14 @@
 #define SERIAL_FIFO	16
 #define SERIAL_OUT	4096
 #define SERIAL_WAITING	4096
-#define SERIAL_WATCH	256
+#define SERIAL_WATCH	255	/* bytes of a text to wait for */
+#define SERIAL_WATCHES	64
+
+struct serial_watch {
+	const char *text;
+	bool again;		/* not just the first time */
+	bool seen;
+};
 
 struct serial {
 	u8 ier, fcr, lcr, mcr, scr, dll, dlm;
@@ -25,11 +32,12 @@ struct serial {
 	unsigned int out_len;
 	int out_fd;		/* -1: nowhere */
 	s64 drop_at;		/* ms; 0 while the run has not ended */
-	/* Called when the text appears in the output, once */
-	const char *watch;
-	char last[SERIAL_WATCH];
+	/* Called when a text appears in the output */
+	struct serial_watch watch[SERIAL_WATCHES];
+	int watches;
+	char last[2 * SERIAL_WATCH];	/* of the output, as much as is needed */
 	unsigned int last_len;
-	void (*seen)(void *opaque);
+	void (*seen)(void *opaque, int watch);
 	void (*irq)(void *opaque, int level);
 	void *opaque;
 };

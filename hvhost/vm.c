@@ -24,18 +24,20 @@
 #define TSS_GPA		0xfffbd000ul
 #define IDENTITY_GPA	0xfffbc000ul
 
-#define MAX_IO		32
+/* KVM's slots: RAM, a second time for isolated VMs; then the framebuffer's */
+#define VRAM_SLOT	(2 * MEM_MAX_REGIONS)
+
+/* Where a message signalled interrupt is written to, and for whom */
+#define MSI_ADDRESS	0xfee00000u
+#define MSI_VP_SHIFT	12
+
+/* No processor addresses more */
+#define GPA_LIMIT	(1ull << 52)
 
 #define HUGE_PAGE	(2 * MIB)
 
 /* What makes a vCPU thread leave KVM_RUN. */
 #define SIG_KICK	SIGUSR1
-
-struct io_region {
-	u64 start, size;
-	vm_io_fn fn;
-	void *opaque;
-};
 
 struct cpu {
 	struct vm *vm;
@@ -47,8 +49,6 @@ struct cpu {
 /* What only this file needs to know of the VM; there is one a process. */
 static struct {
 	struct cpu cpu[VM_MAX_CPUS];
-	struct io_region port[MAX_IO], mmio[MAX_IO];
-	int ports, mmios;
 	pthread_mutex_t end_lock;
 	bool ended;
 	enum vm_end how;
@@ -134,23 +134,6 @@ bool vm_lock(struct vm *vm, int ms)
 	return !pthread_mutex_clocklock(&vm->lock, CLOCK_MONOTONIC, &until);
 }
 
-static int add_region(struct io_region *table, int *count, u64 start, u64 size,
-		      vm_io_fn fn, void *opaque)
-{
-	int i;
-
-	if (!size || start + size < start)
-		return -EINVAL;
-	for (i = 0; i < *count; i++)
-		if (start < table[i].start + table[i].size &&
-		    table[i].start < start + size)
-			return -EBUSY;
-	if (*count == MAX_IO)
-		return -ENOSPC;
-	table[(*count)++] = (struct io_region) { start, size, fn, opaque };
-	return 0;
-}
-
 /**
  * vm_add_ports() - Handle I/O ports.
  * @vm:		The VM
@@ -159,12 +142,21 @@ static int add_region(struct io_region *table, int *count, u64 start, u64 size,
  * @fn:		Called with the lock held, offsets count from @first
  * @opaque:	For @fn
  *
- * Return: 0, -EBUSY if a port is taken, -ENOSPC, -EINVAL.
+ * Return: 0, -EBUSY if a port is taken, -ENOSPC, -EINVAL, -ENOMEM.
  */
 int vm_add_ports(struct vm *vm, u16 first, u16 count, vm_io_fn fn, void *opaque)
 {
-	(void)vm;
-	return add_region(state.port, &state.ports, first, count, fn, opaque);
+	return io_add(&vm->port,
+		      &(struct io_region) { first, count, fn, opaque });
+}
+
+/* The framebuffer makes room for MMIO. */
+static void cut_fb(struct vm *vm)
+{
+	int err = vram_cut(&vm->vram);
+
+	if (err)
+		trace_bad("framebuffer", "KVM does not map it, error", -err);
 }
 
 /**
@@ -175,38 +167,50 @@ int vm_add_ports(struct vm *vm, u16 first, u16 count, vm_io_fn fn, void *opaque)
  * @fn:		Called with the lock held, offsets count from @gpa
  * @opaque:	For @fn
  *
- * Return: 0, -EBUSY if it overlaps another, -ENOSPC, -EINVAL.
+ * It comes before the framebuffer where it overlaps that. A handler may call
+ * this.
+ *
+ * Return: 0, -EBUSY if it overlaps another, -ENOSPC, -EINVAL, -ENOMEM.
  */
 int vm_add_mmio(struct vm *vm, u64 gpa, u64 size, vm_io_fn fn, void *opaque)
 {
-	(void)vm;
-	return add_region(state.mmio, &state.mmios, gpa, size, fn, opaque);
+	int err = io_add(&vm->mmio,
+			 &(struct io_region) { gpa, size, fn, opaque });
+
+	if (!err)
+		cut_fb(vm);
+	return err;
 }
 
-/* Hand one access on; reads of what nobody handles are all ones. */
-static void dispatch(struct vm *vm, const struct io_region *table, int count,
-		     u64 addr, bool write, void *data, unsigned int size)
+/**
+ * vm_del_mmio() - Handle them no more.
+ * @vm:		The VM
+ * @gpa:	First address, as it was added
+ *
+ * A handler may call this, for itself too.
+ */
+void vm_del_mmio(struct vm *vm, u64 gpa)
 {
-	u64 value = 0;
-	int i;
+	if (!io_del(&vm->mmio, gpa))
+		cut_fb(vm);
+}
 
-	for (i = 0; i < count; i++) {
-		const struct io_region *r = &table[i];
+/**
+ * vm_move_fb() - Have the framebuffer's memory elsewhere.
+ * @opaque:	The VM
+ * @fb:		Where; all pages that it touches
+ *
+ * Return: as vram_move().
+ */
+int vm_move_fb(void *opaque, const struct range *fb)
+{
+	struct vm *vm = opaque;
+	struct range pages = {
+		fb->start & ~(u64)(HV_PAGE_SIZE - 1),
+		fb->end | (HV_PAGE_SIZE - 1),
+	};
 
-		if (addr < r->start || addr - r->start >= r->size ||
-		    size > r->size - (addr - r->start))
-			continue;
-		if (write)
-			memcpy(&value, data, size);
-		pthread_mutex_lock(&vm->lock);
-		r->fn(r->opaque, addr - r->start, write, &value, size);
-		pthread_mutex_unlock(&vm->lock);
-		if (!write)
-			memcpy(data, &value, size);
-		return;
-	}
-	if (!write)
-		memset(data, 0xff, size);
+	return vram_move(&vm->vram, &pages);
 }
 
 /**
@@ -222,6 +226,26 @@ int vm_irq_line(struct vm *vm, u32 gsi, int level)
 	struct kvm_irq_level irq = { .irq = gsi, .level = level };
 
 	return ioctl(vm->vm_fd, KVM_IRQ_LINE, &irq) < 0 ? -errno : 0;
+}
+
+/**
+ * vm_interrupt() - Interrupt a vCPU.
+ * @vm:		The VM
+ * @vp:		Which one
+ * @vector:	By this vector
+ *
+ * Return: 0, -EINVAL for a vCPU there is not, or -errno of KVM.
+ */
+int vm_interrupt(struct vm *vm, u32 vp, u8 vector)
+{
+	struct kvm_msi msi = {
+		.address_lo = MSI_ADDRESS | vp << MSI_VP_SHIFT,
+		.data = vector,
+	};
+
+	if (vp >= (u32)vm->opt->cpus)
+		return -EINVAL;
+	return ioctl(vm->vm_fd, KVM_SIGNAL_MSI, &msi) < 0 ? -errno : 0;
 }
 
 static int fail_range(const char *what, const struct range *r)
@@ -251,69 +275,98 @@ static void *map_memory(u64 gpa, u64 size)
 	return p;
 }
 
-/*
- * Memory of the guest's at @range, in one more slot, and a second time where an
- * isolated VM shares it. Return: the memory, or NULL after having said why not.
- */
-static void *add_slots(struct vm *vm, const struct range *range, u32 *slot,
-		       const char *what)
+static int set_slot(struct vm *vm, u32 slot, u64 gpa, u64 size, u8 *host)
 {
 	struct kvm_userspace_memory_region region = {
-		.slot = (*slot)++,
-		.guest_phys_addr = range->start,
-		.memory_size = range->end - range->start + 1,
+		.slot = slot,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (u64)(unsigned long)host,
 	};
-	u64 shared = hyperv_shared_bit(vm);
-	void *p;
 
-	p = map_memory(range->start, region.memory_size);
-	if (!p) {
-		fail_range(what, range);
-		return NULL;
-	}
-	region.userspace_addr = (u64)(unsigned long)p;
-	if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0) {
-		fail_range(what, range);
-		return NULL;
-	}
-	if (!shared)
-		return p;
-	region.slot = (*slot)++;
-	region.guest_phys_addr |= shared;
-	if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0) {
-		fail_range(what, range);
-		return NULL;
-	}
-	return p;
+	return ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0 ?
+	       -errno : 0;
+}
+
+/*
+ * Have the guest see our memory, in slots 2 * @pair and the next, which is for
+ * where an isolated VM sees it once more. @size 0: no longer.
+ */
+static int set_slots(struct vm *vm, u32 pair, u64 gpa, u64 size, u8 *host)
+{
+	u64 shared = hyperv_shared_bit(vm);
+	int err = set_slot(vm, 2 * pair, gpa, size, host);
+
+	if (err || !shared)
+		return err;
+	err = set_slot(vm, 2 * pair + 1, gpa | shared, size, host);
+	if (err && size)
+		set_slot(vm, 2 * pair, 0, 0, NULL);
+	return err;
 }
 
 static int add_ram(struct vm *vm)
 {
-	struct range fb = vm->layout.fb;
-	u32 slot = 0;
 	int i, err;
 
 	for (i = 0; i < vm->layout.ram_count; i++) {
 		const struct range *r = &vm->layout.ram[i];
-		void *p;
+		u64 size = r->end - r->start + 1;
+		u8 *p = map_memory(r->start, size);
 
-		p = add_slots(vm, r, &slot, "no guest RAM");
 		if (!p)
-			return -ENOMEM;
-		err = mem_add(&vm->mem, r->start, r->end - r->start + 1, p);
+			return fail_range("no guest RAM", r);
+		err = set_slots(vm, i, r->start, size, p);
+		if (err)
+			return fail_range("no guest RAM", r);
+		err = mem_add(&vm->mem, r->start, size, p);
 		if (err)
 			return err;
 	}
+	return 0;
+}
 
-	/*
-	 * The framebuffer is memory, which efifb clears. Nobody looks at it, so
-	 * it is no RAM to the devices.
-	 */
-	if (fb.end <= fb.start)
+static int map_fb(void *opaque, u32 index, const struct range *range, u8 *host)
+{
+	u32 pair = VRAM_SLOT / 2 + index;
+
+	if (!range)
+		return set_slots(opaque, pair, 0, 0, NULL);
+	return set_slots(opaque, pair, range->start,
+			 range->end - range->start + 1, host);
+}
+
+/*
+ * The framebuffer is memory, but no RAM to the devices. As large as the guest
+ * may ask for, or as it was given by hand.
+ */
+static int add_fb(struct vm *vm)
+{
+	const struct range *fb = &vm->layout.fb;
+	struct vram *v = &vm->vram;
+	int err;
+
+	v->size = (fb->end | (HV_PAGE_SIZE - 1)) -
+		  (fb->start & ~(u64)(HV_PAGE_SIZE - 1)) + 1;
+	if (v->size < vm->layout.max_fb)
+		v->size = vm->layout.max_fb;
+	v->mem = &vm->mem;
+	v->mmio = &vm->mmio;
+	v->limit = hyperv_shared_bit(vm) ?: GPA_LIMIT;
+	v->map = map_fb;
+	v->opaque = vm;
+	v->at = (struct range) { 1, 0 };
+	v->host = map_memory(0, v->size);
+	if (!v->host)
+		return fail_range("no framebuffer", fb);
+	if (fb->end <= fb->start)
 		return 0;
-	fb.start &= ~(u64)(HV_PAGE_SIZE - 1);
-	fb.end |= HV_PAGE_SIZE - 1;
-	return add_slots(vm, &fb, &slot, "no framebuffer") ? 0 : -ENOMEM;
+	err = vm_move_fb(vm, fb);
+	if (err) {
+		errno = -err;
+		return fail_range("no framebuffer", fb);
+	}
+	return 0;
 }
 
 static int init_cpu(struct vm *vm, u32 index, int run_size)
@@ -381,6 +434,8 @@ int vm_init(struct vm *vm)
 	if (err)
 		return err;
 	err = add_ram(vm);
+	if (!err)
+		err = add_fb(vm);
 	if (err)
 		return err;
 	run_size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -421,15 +476,34 @@ static void lost(struct vm *vm, u32 index, const struct kvm_run *run)
 	vm_end(vm, VM_HOST_ERROR, why);
 }
 
+/* Reads of what nobody handles are all ones. */
 static void port_exit(struct vm *vm, struct kvm_run *run)
 {
+	bool write = run->io.direction == KVM_EXIT_IO_OUT;
 	u8 *data = (u8 *)run + run->io.data_offset;
 	u32 i;
 
-	for (i = 0; i < run->io.count; i++, data += run->io.size)
-		dispatch(vm, state.port, state.ports, run->io.port,
-			 run->io.direction == KVM_EXIT_IO_OUT, data,
-			 run->io.size);
+	for (i = 0; i < run->io.count; i++, data += run->io.size) {
+		pthread_mutex_lock(&vm->lock);
+		if (!io_access(&vm->port, run->io.port, write, data,
+			       run->io.size) && !write)
+			memset(data, 0xff, run->io.size);
+		pthread_mutex_unlock(&vm->lock);
+	}
+}
+
+static void mmio_exit(struct vm *vm, struct kvm_run *run)
+{
+	u64 gpa = run->mmio.phys_addr & ~hyperv_shared_bit(vm);
+	bool write = run->mmio.is_write;
+	u8 *data = run->mmio.data;
+	u32 len = run->mmio.len;
+
+	pthread_mutex_lock(&vm->lock);
+	if (!io_access(&vm->mmio, gpa, write, data, len) &&
+	    !vram_access(&vm->vram, gpa, write, data, len) && !write)
+		memset(data, 0xff, len);
+	pthread_mutex_unlock(&vm->lock);
 }
 
 static void event_exit(struct vm *vm, const struct kvm_run *run)
@@ -476,9 +550,7 @@ static void handle_exit(struct vm *vm, u32 index, struct kvm_run *run)
 			lost(vm, index, run);
 		break;
 	case KVM_EXIT_MMIO:
-		dispatch(vm, state.mmio, state.mmios,
-			 run->mmio.phys_addr & ~hyperv_shared_bit(vm),
-			 run->mmio.is_write, run->mmio.data, run->mmio.len);
+		mmio_exit(vm, run);
 		break;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_HLT:

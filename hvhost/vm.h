@@ -8,11 +8,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "echo.h"
+#include "io.h"
 #include "layout.h"
 #include "mem.h"
+#include "mmio.h"
 #include "types.h"
+#include "vram.h"
 
 #define VM_MAX_CPUS	8
+#define VM_MAX_PCI	128
+#define VM_MAX_WATCHES	64
 
 /* How a run ended; the process's exit status. */
 enum vm_end {
@@ -24,22 +30,46 @@ enum vm_end {
 	VM_TIMEOUT = 124,
 };
 
+/* One --pci */
+struct option_pci {
+	char name[16];			/* "nvme0" */
+	const char *disk;		/* NULL: it is a test device */
+	struct echo_bar bar[VPCI_BARS];
+	int bars;
+};
+
+/* What to do when the console says a text */
+enum watch_action { WATCH_SHUTDOWN, WATCH_EJECT, WATCH_REMOVE, WATCH_SCREEN };
+
+struct option_watch {
+	enum watch_action action;
+	const char *device;		/* to be ejected or removed */
+	const char *text;
+};
+
 struct options {
 	const char *kernel;
 	const char *initrd;
 	const char *append;
 	const char *trace;
-	const char *shutdown_on;	/* ask for shutdown when the console says so */
+	const char *screen;		/* PNG to write */
 	int cpus;
 	int timeout;			/* seconds, 0: none */
 	bool isolation_vbs;
+	bool no_synthvid;
+	bool ignore_bar_conflicts;
 	bool verbose;
+	struct option_pci pci[VM_MAX_PCI];
+	int pcis;
+	struct option_watch watch[VM_MAX_WATCHES];
+	int watches;
 	u32 vmbus_version;		/* highest accepted, (major << 16) | minor */
 	struct layout_request layout;
 };
 
 struct hyperv;
 struct vmbus;
+struct vpci;
 
 struct vm {
 	const struct options *opt;
@@ -51,8 +81,12 @@ struct vm {
 	 * never runs twice at once. Recursive.
 	 */
 	pthread_mutex_t lock;
+	struct io_table port, mmio;
+	struct vram vram;
+	struct mmio_map map;
 	struct hyperv *hyperv;
 	struct vmbus *bus;
+	struct vpci *vpci;
 };
 
 /* Say what failed, and errno's reason. Return: -errno. */
@@ -70,26 +104,26 @@ int vm_start(struct vm *vm);
 /* Take the lock if that is possible within so many ms. */
 bool vm_lock(struct vm *vm, int ms);
 
-/*
- * Ports and MMIO. A handler gets accesses of 1, 2 or 4 bytes (MMIO: 8 too)
- * with offset + size within what was registered. *value is to be filled in on
- * reads (all bits above the size are dropped). The lock is held.
- */
-typedef void (*vm_io_fn)(void *opaque, u64 offset, bool write, u64 *value,
-			 unsigned int size);
+/* Ports and MMIO; see io.h. Once vCPUs run, the lock is to be held. */
 int vm_add_ports(struct vm *vm, u16 first, u16 count, vm_io_fn fn, void *opaque);
 int vm_add_mmio(struct vm *vm, u64 gpa, u64 size, vm_io_fn fn, void *opaque);
+void vm_del_mmio(struct vm *vm, u64 gpa);
+
+/* Have the framebuffer's memory there; see vram.h. 0 or -errno. */
+int vm_move_fb(void *vm, const struct range *fb);
 
 /* Level of a pin of the in-kernel IOAPIC/PIC; 0 or -errno. */
 int vm_irq_line(struct vm *vm, u32 gsi, int level);
+/* A fixed, edge-triggered interrupt to one vCPU; 0 or -errno. */
+int vm_interrupt(struct vm *vm, u32 vp, u8 vector);
 
 /* End the run; the first one to say so decides. Safe in any thread. */
 void vm_end(struct vm *vm, enum vm_end how, const char *why);
 int vm_end_fd(void);
 enum vm_end vm_ended(const char **why);
 
-/* Ask the guest to shut down; called by the serial port, lock held. */
-void host_request_shutdown(struct vm *vm);
+/* The console said a text of --shutdown-on and the like; lock held. */
+void host_console_said(struct vm *vm, const struct option_watch *watch);
 
 /* Devices and tables, each in a file of its own name. 0 or -errno, said. */
 int serial_init(struct vm *vm);		/* COM1; stdin to stdout */

@@ -363,6 +363,7 @@ static void efi_virtual(void **state)
 	assert_int_equal(v, 2 << 1 | 1);
 	assert_int_equal(systab[11] & ~0xfffull, 0xffff000000005000);
 #undef OUT
+	free(vm.port.region);
 	free(ram);
 }
 

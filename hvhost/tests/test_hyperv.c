@@ -11,6 +11,7 @@
 #include "../hyperv.h"
 #include "../options.h"
 #include "../vmbus.h"
+#include "../vpci.h"
 #include "mock.h"
 
 #define PAGE_A		(MOCK_LOW_GPA + 0x1000)
@@ -33,7 +34,8 @@ static struct vm vm;
 static struct kvm_run run;
 static struct kvm_regs regs;
 static struct hyperv *kept[32];	/* what waits there is never freed */
-static int irqs, posts, signals;
+static int irqs, posts, signals, retargets;
+static size_t retarget_len;
 static u32 last_gsi;
 
 /* In place of libc's: all that hyperv.c asks of KVM after its start */
@@ -84,6 +86,16 @@ u16 vmbus_hv_signal(struct vmbus *bus, u32 connection, u16 flag)
 	return HV_STATUS_SUCCESS;
 }
 
+u16 vpci_retarget(struct vpci *vpci, const void *input, size_t len)
+{
+	(void)vpci;
+	assert_int_equal(*(const u8 *)input, 0x5a);
+	assert_int_equal(((const u8 *)input)[len - 1], 0xa5);
+	retargets++;
+	retarget_len = len;
+	return HV_STATUS_INVALID_PARAMETER + 1;
+}
+
 static int setup(void **state)
 {
 	static unsigned int n;
@@ -94,6 +106,7 @@ static int setup(void **state)
 	irqs = 0;
 	posts = 0;
 	signals = 0;
+	retargets = 0;
 	opt.cpus = 2;
 	vm = (struct vm) { .opt = &opt, .mem = mock_mem };
 	assert_int_equal(hyperv_init(&vm), 0);
@@ -283,6 +296,20 @@ static u32 leads_to(const u8 *page, u16 code)
 	return at;
 }
 
+/* A call by the port of our page. Return: what it is answered. */
+static u64 port_call(u64 input, u64 gpa)
+{
+	run.exit_reason = KVM_EXIT_IO;
+	run.io.port = 0xf6;
+	run.io.direction = KVM_EXIT_IO_OUT;
+	run.io.size = 4;
+	regs.rcx = input;
+	regs.rdx = gpa;
+	regs.rax = ~0ull;
+	assert_true(hyperv_exit(&vm, 1, &run));
+	return regs.rax;
+}
+
 static void hypercall_page(void **state)
 {
 	static const u16 known[] = { 2, 3, 8, 0xb, 0x13, 0x14, 0x15, 0x5c,
@@ -303,13 +330,47 @@ static void hypercall_page(void **state)
 				    sizeof(kvm));
 	assert_memory_equal(page + leads_to(page, 0x7e), "\xe7\xf6\xc3", 3);
 
-	run.exit_reason = KVM_EXIT_IO;
-	run.io.port = 0xf6;
-	run.io.direction = KVM_EXIT_IO_OUT;
-	run.io.size = 4;
-	regs.rcx = 0xdb | 5ull << 32;
-	assert_true(hyperv_exit(&vm, 1, &run));
-	assert_int_equal(regs.rax, 5ull << 32);
+	assert_int_equal(port_call(0xdb | 5ull << 32, 0), 5ull << 32);
+}
+
+/* What the input says of its own length, in one page of RAM */
+static void retarget(void **state)
+{
+	u8 *in = mem_at(&mock_mem, INPUT, HV_PAGE_SIZE);
+
+	(void)state;
+	in[0] = 0x5a;
+	in[55] = 0xa5;
+	assert_int_equal(port_call(0x7e, INPUT),
+			 HV_STATUS_INVALID_PARAMETER + 1);
+	assert_int_equal(retarget_len, 56);
+	in[55] = 0;
+	in[71] = 0xa5;
+	port_call(0x7e | 2 << 17, INPUT);
+	assert_int_equal(retarget_len, 72);
+	in[71] = 0;
+	in[HV_PAGE_SIZE - 1] = 0xa5;
+	port_call(0x7e | 505 << 17, INPUT);
+	assert_int_equal(retarget_len, HV_PAGE_SIZE);
+	assert_int_equal(retargets, 3);
+	assert_int_equal(mock_bad_count, 0);
+
+	assert_int_equal(port_call(0x7e | 506 << 17, INPUT),
+			 HV_STATUS_INVALID_PARAMETER);
+	assert_int_equal(port_call(0x7e | 1023 << 17, INPUT),
+			 HV_STATUS_INVALID_PARAMETER);
+	assert_int_equal(port_call(0x7e, INPUT + HV_PAGE_SIZE - 48),
+			 HV_STATUS_INVALID_PARAMETER);
+	assert_int_equal(port_call(0x7e, 0x1000), HV_STATUS_INVALID_PARAMETER);
+	assert_int_equal(mock_bad_count, 4);
+	assert_int_equal(mock_bad_value, 0x1000);
+	assert_int_equal(port_call(0x7e, INPUT + 4),
+			 HV_STATUS_INVALID_ALIGNMENT);
+	assert_int_equal(port_call(0x7e | FAST, INPUT),
+			 HV_STATUS_INVALID_HYPERCALL_INPUT);
+	assert_int_equal(retargets, 3);
+	assert_int_equal(port_call(0x7f, INPUT),
+			 HV_STATUS_INVALID_HYPERCALL_CODE);
 }
 
 int main(void)
@@ -323,6 +384,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(hypercalls, setup, teardown),
 		cmocka_unit_test_setup_teardown(hypercall_page, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(retarget, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,7 @@
 
 #include "options.h"
 
-#define MAX_ARGS	48
+#define MAX_ARGS	300
 
 static struct options opt;
 static char out[8192], line[4096];
@@ -96,7 +96,11 @@ static void defaults(void **state)
 	assert_null(opt.initrd);
 	assert_null(opt.append);
 	assert_null(opt.trace);
-	assert_null(opt.shutdown_on);
+	assert_null(opt.screen);
+	assert_int_equal(opt.watches, 0);
+	assert_int_equal(opt.pcis, 0);
+	assert_false(opt.no_synthvid);
+	assert_false(opt.ignore_bar_conflicts);
 	assert_int_equal(opt.cpus, 1);
 	assert_int_equal(opt.timeout, 0);
 	assert_false(opt.isolation_vbs);
@@ -123,7 +127,10 @@ static void all(void **state)
 	assert_string_equal(opt.initrd, "/dev/zero");
 	assert_string_equal(opt.append, "a=b");
 	assert_string_equal(opt.trace, "t");
-	assert_string_equal(opt.shutdown_on, "done");
+	assert_int_equal(opt.watches, 1);
+	assert_string_equal(opt.watch[0].text, "done");
+	assert_int_equal(opt.watch[0].action, WATCH_SHUTDOWN);
+	assert_null(opt.watch[0].device);
 	assert_int_equal(opt.cpus, 8);
 	assert_int_equal(opt.timeout, 30);
 	assert_true(opt.isolation_vbs);
@@ -138,6 +145,142 @@ static void all(void **state)
 	accepted("layout --arch arm64 --verbose", OPTIONS_LAYOUT);
 	assert_int_equal(opt.layout.arch, LAYOUT_ARM64);
 	assert_true(opt.verbose);
+}
+
+static void check_pci(int i, const char *name, const char *disk, int bars)
+{
+	assert_string_equal(opt.pci[i].name, name);
+	assert_int_equal(opt.pci[i].bars, bars);
+	if (disk)
+		assert_string_equal(opt.pci[i].disk, disk);
+	else
+		assert_null(opt.pci[i].disk);
+}
+
+/* Names count within a kind; a disk's name may have commas. */
+static void pci(void **state)
+{
+	char args[4096] = "run --kernel /dev/null", want[100];
+	int i;
+
+	(void)state;
+	accepted("run --kernel /dev/null --pci test,bar32=16M --pci nvme,disk=/a,b=c --pci test,bar64=1G,bar32=4K,bar64=64K --pci nvme,disk=d --bar-conflicts ignore --no-synthvid",
+		 OPTIONS_RUN);
+	assert_int_equal(opt.pcis, 4);
+	check_pci(0, "test0", NULL, 1);
+	check_pci(1, "nvme0", "/a,b=c", 0);
+	check_pci(2, "test1", NULL, 3);
+	check_pci(3, "nvme1", "d", 0);
+	assert_int_equal(opt.pci[0].bar[0].size, 16 * MIB);
+	assert_false(opt.pci[0].bar[0].is_64);
+	assert_int_equal(opt.pci[2].bar[0].size, GIB);
+	assert_true(opt.pci[2].bar[0].is_64);
+	assert_int_equal(opt.pci[2].bar[1].size, 4 * KIB);
+	assert_false(opt.pci[2].bar[1].is_64);
+	assert_true(opt.pci[2].bar[2].is_64);
+	assert_true(opt.no_synthvid);
+	assert_true(opt.ignore_bar_conflicts);
+	accepted("run --kernel /dev/null --bar-conflicts ignore --bar-conflicts refuse",
+		 OPTIONS_RUN);
+	assert_false(opt.ignore_bar_conflicts);
+	accepted("run --kernel /dev/null --pci test,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K",
+		 OPTIONS_RUN);
+
+	for (i = 0; i < VM_MAX_PCI; i++)
+		strcat(args, " --pci nvme,disk=a");
+	assert_int_equal(parse(args), OPTIONS_RUN);
+	assert_int_equal(opt.pcis, VM_MAX_PCI);
+	assert_string_equal(opt.pci[127].name, "nvme127");
+	strcat(args, " --pci nvme,disk=b");
+	assert_int_equal(parse(args), OPTIONS_BAD);
+	snprintf(want, sizeof(want),
+		 "hvhost: --pci 'nvme,disk=b' is not one of the first %d;",
+		 VM_MAX_PCI);
+	assert_non_null(strstr(out, want));
+}
+
+static void bad_pci(void **state)
+{
+	static const char *const kinds[] = {
+		"nvme", "nvme,", "nvme,disk", "nvme,file=a", "test", "disk",
+		"nvme0,disk=a", "tests,bar32=4K", ",",
+	};
+	static const char *const bars[] = {
+		"", "bar32", "bar32=", "bar16=4K", "bar32=4K,", "bar32=x",
+		"bar32=0", ",bar32=4K", "bar32=4K,,bar64=4K", "bar32=4K bar64=4K",
+		"bar32=4K,bar640=4K", "disk=a",
+		"bar64=00000000000000000000000000000004K",
+	};
+	char *argv[] = { "hvhost", "run", "--pci", NULL, NULL };
+	char arg[100];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		argv[3] = (char *)kinds[i];
+		assert_int_equal(captured(do_parse, 4, argv), OPTIONS_BAD);
+		snprintf(arg, sizeof(arg), "--pci '%s' is not nvme,disk=FILE or",
+			 kinds[i]);
+		assert_non_null(strstr(out, arg));
+	}
+	for (i = 0; i < ARRAY_SIZE(bars); i++) {
+		snprintf(arg, sizeof(arg), "test,%s", bars[i]);
+		argv[3] = arg;
+		assert_int_equal(captured(do_parse, 4, argv), OPTIONS_BAD);
+		assert_non_null(strstr(out, "' is not test with bar32=SIZE"));
+	}
+	refused("run --pci nvme,disk=", "--pci 'nvme,disk=' is not nvme with a disk");
+	refused("run --pci test,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K",
+		"--pci 'test,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K' is not test with at most 6 BARs");
+	refused("run --bar-conflicts warn", "--bar-conflicts 'warn' is not refuse or ignore");
+}
+
+/* Every text counts, of several options, and of one that comes twice. */
+static void watches(void **state)
+{
+	char args[4096] = "run --kernel /dev/null", text[300];
+	int i;
+
+	(void)state;
+	accepted("run --kernel /dev/null --eject-on nvme0=a=b --shutdown-on c --remove-on test0=d --screen-on e --shutdown-on f --screen s.png --pci nvme,disk=x --pci test,bar32=4K",
+		 OPTIONS_RUN);
+	assert_int_equal(opt.watches, 5);
+	assert_int_equal(opt.watch[0].action, WATCH_EJECT);
+	assert_string_equal(opt.watch[0].device, "nvme0");
+	assert_string_equal(opt.watch[0].text, "a=b");
+	assert_int_equal(opt.watch[1].action, WATCH_SHUTDOWN);
+	assert_string_equal(opt.watch[1].text, "c");
+	assert_int_equal(opt.watch[2].action, WATCH_REMOVE);
+	assert_string_equal(opt.watch[2].device, "test0");
+	assert_int_equal(opt.watch[3].action, WATCH_SCREEN);
+	assert_null(opt.watch[3].device);
+	assert_string_equal(opt.watch[3].text, "e");
+	assert_string_equal(opt.watch[4].text, "f");
+	assert_string_equal(opt.screen, "s.png");
+
+	refused("run --kernel /dev/null --eject-on nvme0", "--eject-on 'nvme0' is not DEVICE=TEXT");
+	refused("run --kernel /dev/null --remove-on =x", "--remove-on '=x' is not DEVICE=TEXT");
+	refused("run --kernel /dev/null --eject-on nvme0=", "--eject-on 'nvme0=' is not a text");
+	refused("run --kernel /dev/null --eject-on nvme0=x", "--eject-on 'nvme0=x': no --pci makes a 'nvme0'");
+	refused("run --kernel /dev/null --pci nvme,disk=a --remove-on nvme1=x",
+		"--remove-on 'nvme1=x': no --pci makes a 'nvme1'");
+	refused("run --kernel /dev/null --screen-on x", "--screen-on 'x' needs --screen");
+	memset(text, 'x', sizeof(text));
+	text[255] = 0;
+	snprintf(args, sizeof(args), "run --kernel /dev/null --shutdown-on %s",
+		 text);
+	accepted(args, OPTIONS_RUN);
+	strcat(args, "x");
+	snprintf(text, sizeof(text), "--shutdown-on 'xxx");
+	refused(args, text);
+	assert_non_null(strstr(out, "' is not a text of at most 255 bytes"));
+	snprintf(args, sizeof(args), "run --kernel /dev/null");
+	for (i = 0; i < VM_MAX_WATCHES; i++)
+		strcat(args, " --shutdown-on x");
+	assert_int_equal(parse(args), OPTIONS_RUN);
+	strcat(args, " --shutdown-on y");
+	assert_int_equal(parse(args), OPTIONS_BAD);
+	assert_non_null(strstr(out, "--shutdown-on 'y' is not one of the first 64"));
 }
 
 /* The last one counts. */
@@ -276,6 +419,9 @@ static void empty_text(void **state)
 	(void)state;
 	assert_int_equal(captured(do_parse, 6, argv), OPTIONS_BAD);
 	assert_non_null(strstr(out, "--shutdown-on '' is not a text"));
+	argv[4] = "--screen";
+	assert_int_equal(captured(do_parse, 6, argv), OPTIONS_BAD);
+	assert_non_null(strstr(out, "--screen '' is not a file"));
 }
 
 static void help(void **state)
@@ -323,6 +469,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(all),
+		cmocka_unit_test(pci),
+		cmocka_unit_test(bad_pci),
+		cmocka_unit_test(watches),
 		cmocka_unit_test(twice),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(ranges),

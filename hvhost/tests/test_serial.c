@@ -28,10 +28,13 @@ static void irq(void *opaque, int to)
 	edges += to;
 }
 
-static void saw(void *opaque)
+static u32 saw_which;		/* a bit each */
+
+static void saw(void *opaque, int watch)
 {
 	(void)opaque;
 	seen++;
+	saw_which |= 1u << watch;
 }
 
 /* In place of vm.c's. */
@@ -75,9 +78,10 @@ int vm_add_ports(struct vm *vm, u16 first, u16 count, vm_io_fn fn, void *opaque)
 }
 
 /* In place of main.c's. */
-void host_request_shutdown(struct vm *vm)
+void host_console_said(struct vm *vm, const struct option_watch *watch)
 {
 	(void)vm;
+	(void)watch;
 	seen++;
 }
 
@@ -91,6 +95,7 @@ static int fresh(void **state)
 	level = 0;
 	edges = 0;
 	seen = 0;
+	saw_which = 0;
 	return 0;
 }
 
@@ -279,12 +284,20 @@ static void output(void **state)
 	close(fd[1]);
 }
 
+static void watch(const char *text, bool again)
+{
+	s.watch[s.watches++] = (struct serial_watch) {
+		.text = text, .again = again,
+	};
+}
+
 static void watching(void **state)
 {
-	char text[SERIAL_WATCH];
+	char text[SERIAL_WATCH + 1];
+	int i;
 
 	(void)state;
-	s.watch = "aab: done";
+	watch("aab: done", false);
 	send("aaab: don");
 	assert_int_equal(seen, 0);
 	send("e");
@@ -295,12 +308,38 @@ static void watching(void **state)
 	fresh(NULL);
 	memset(text, 'q', sizeof(text) - 1);
 	text[sizeof(text) - 1] = 0;
-	s.watch = text;
-	send("qqq-");
-	send(text + 1);
-	assert_int_equal(seen, 0);
+	watch(text, false);
+	/* The longest, wherever what is kept of the output is cut */
+	for (i = 0; i < 3 * SERIAL_WATCH; i++) {
+		send("-");
+		send(text + 1);
+		assert_int_equal(seen, 0);
+	}
 	send("q");
 	assert_int_equal(seen, 1);
+}
+
+/* Several at once, one of them as often as it comes; in lines, across lines */
+static void watching_many(void **state)
+{
+	(void)state;
+	watch("painted", true);
+	watch("one\ntwo", false);
+	watch("ted", false);
+	watch("t", false);
+	send("pain");
+	assert_int_equal(seen, 0);
+	send("t");
+	assert_int_equal(seen, 1);
+	assert_int_equal(saw_which, 8);
+	send("ed\n");
+	assert_int_equal(seen, 3);
+	assert_int_equal(saw_which, 8 | 4 | 1);
+	send("painted one\n");
+	assert_int_equal(seen, 4);
+	send("two, and all of it again: painted, one\ntwo\n");
+	assert_int_equal(seen, 6);
+	assert_int_equal(saw_which, 15);
 }
 
 /* Whatever order, register and size: no byte goes astray (ASan watches). */
@@ -310,7 +349,7 @@ static void anything(void **state)
 	int i;
 
 	(void)state;
-	s.watch = "\x55\x01";
+	watch("\x55\x01", true);
 	for (i = 0; i < 200000; i++) {
 		u64 v;
 
@@ -499,6 +538,7 @@ int main(void)
 		cmocka_unit_test_setup(stalled, fresh),
 		cmocka_unit_test_setup(late, fresh),
 		cmocka_unit_test_setup(watching, fresh),
+		cmocka_unit_test_setup(watching_many, fresh),
 		cmocka_unit_test_setup(anything, fresh),
 		cmocka_unit_test(clock_registers),
 	};
