@@ -258,7 +258,7 @@ scenario_runs() {
 
 # hvhost_build: the host, built, with SANITIZE=1 with sanitizers; sets HVHOST.
 hvhost_build() {
-	need gcc libc6-dev make acpica-tools
+	need gcc libc6-dev libpng-dev zlib1g-dev make acpica-tools
 	HVHOST=$BUILD/hvhost/${SANITIZE:+asan/}hvhost
 	make -s -C "$TOP/hvhost" O="$BUILD/hvhost" "$HVHOST" >"$BUILD/hvhost.log" 2>&1 ||
 		die "hvhost does not build; see $BUILD/hvhost.log"
