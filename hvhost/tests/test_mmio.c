@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The map of MMIO space: what is in whose way. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "../mmio.h"
+#include "mock.h"
+
+static const struct layout layout = {
+	.usable = {
+		{ 0xf8000000, 0xfbffffff },
+		{ 0xfc000000, 0xfed3ffff },
+		{ 0xfe0000000, 0xfffffffff },
+	},
+	.usable_count = 3,
+};
+
+static struct mmio_map map;
+
+static struct mmio_claim fb = {
+	.kind = MMIO_FRAMEBUFFER, .owner = "framebuffer", .bar = -1,
+	.range = { 0xf8000000, 0xf87fffff },
+};
+
+static struct mmio_claim config = {
+	.kind = MMIO_CONFIG, .owner = "nvme0", .bar = -1,
+	.range = { 0xf8800000, 0xf8801fff },
+};
+
+static struct mmio_claim bar = {
+	.kind = MMIO_BAR, .owner = "nvme0", .bar = 4,
+	.range = { 0xf9000000, 0xf9ffffff },
+};
+
+static int setup(void **state)
+{
+	(void)state;
+	mmio_init(&map, &layout);
+	fb.in_map = false;
+	config.in_map = false;
+	bar.in_map = false;
+	mmio_add(&map, &fb);
+	mmio_add(&map, &config);
+	mmio_add(&map, &bar);
+	mock_reset();
+	return 0;
+}
+
+static enum mmio_verdict judge(enum mmio_kind kind, u64 start, u64 end)
+{
+	struct mmio_claim claim = {
+		.kind = kind, .owner = "test0",
+		.bar = kind == MMIO_BAR ? 2 : -1, .range = { start, end },
+	};
+
+	mock_reset();
+	return mmio_judge(&map, &claim, "refused");
+}
+
+static void test_edges(void **state)
+{
+	(void)state;
+	assert_int_equal(judge(MMIO_CONFIG, 0xf8802000, 0xf8803fff), MMIO_FREE);
+	assert_int_equal(judge(MMIO_CONFIG, 0xf87fe000, 0xf87fffff),
+			 MMIO_ON_FRAMEBUFFER);
+	assert_int_equal(judge(MMIO_CONFIG, 0xf87ff000, 0xf8800000),
+			 MMIO_ON_FRAMEBUFFER);
+	assert_int_equal(judge(MMIO_CONFIG, 0xf8801fff, 0xf8803ffe),
+			 MMIO_ON_DEVICE);
+	assert_int_equal(judge(MMIO_CONFIG, 0xf87fffff, 0xf87fffff),
+			 MMIO_ON_FRAMEBUFFER);
+	assert_int_equal(judge(MMIO_CONFIG, 0xf8800000, 0xf8800000),
+			 MMIO_ON_DEVICE);
+	/* Around it, within it */
+	assert_int_equal(judge(MMIO_BAR, 0xf8ff0000, 0xfa0fffff),
+			 MMIO_ON_DEVICE);
+	assert_int_equal(judge(MMIO_BAR, 0xf9100000, 0xf91fffff),
+			 MMIO_ON_DEVICE);
+	assert_int_equal(judge(MMIO_BAR, 0xf8f00000, 0xf8ffffff), MMIO_FREE);
+	assert_int_equal(judge(MMIO_BAR, 0xfa000000, 0xfa000fff), MMIO_FREE);
+	assert_string_equal(mock_trace, "");
+}
+
+static void test_outside(void **state)
+{
+	(void)state;
+	assert_int_equal(judge(MMIO_BAR, 0xfe0000000, 0xfffffffff), MMIO_FREE);
+	assert_int_equal(judge(MMIO_BAR, 0xfe0000000, 0x1000000000),
+			 MMIO_OUTSIDE);
+	assert_string_equal(mock_trace,
+			    " conflict what=bar device=test0 bar=2 range=fe0000000 with=outside action=refused;");
+	assert_int_equal(judge(MMIO_BAR, 0xfed30000, 0xfed40000), MMIO_OUTSIDE);
+	assert_int_equal(judge(MMIO_BAR, 0xfed30000, 0xfed3ffff), MMIO_FREE);
+	/* In no one window, though in two side by side */
+	assert_int_equal(judge(MMIO_BAR, 0xfbfff000, 0xfc000fff), MMIO_OUTSIDE);
+	assert_int_equal(judge(MMIO_BAR, 0, 0xfff), MMIO_OUTSIDE);
+	assert_int_equal(judge(MMIO_BAR, ~0ull - 0xfff, ~0ull), MMIO_OUTSIDE);
+	/* Nonsense is nowhere */
+	assert_int_equal(judge(MMIO_BAR, 0xfe0001000, 0xfe0000fff),
+			 MMIO_OUTSIDE);
+}
+
+/* All that is in the way is told, the worst is the verdict. */
+static void test_all(void **state)
+{
+	(void)state;
+	assert_int_equal(judge(MMIO_BAR, 0xf0000000, 0xffffffff),
+			 MMIO_ON_FRAMEBUFFER);
+	assert_non_null(strstr(mock_trace,
+			       " conflict what=bar device=test0 bar=2 range=f0000000 with=framebuffer with_range=f8000000 action=refused;"));
+	assert_non_null(strstr(mock_trace,
+			       "with=nvme0 with_range=f8800000 action"));
+	assert_non_null(strstr(mock_trace,
+			       "with=nvme0 with_range=f9000000 action"));
+	assert_non_null(strstr(mock_trace, "with=outside action"));
+	/* Whatever came to the map last */
+	mmio_remove(&map, &fb);
+	mmio_add(&map, &fb);
+	assert_int_equal(judge(MMIO_BAR, 0xf0000000, 0xffffffff),
+			 MMIO_ON_FRAMEBUFFER);
+	mmio_remove(&map, &fb);
+	assert_int_equal(judge(MMIO_CONFIG, 0xf0000000, 0xffffffff),
+			 MMIO_ON_DEVICE);
+	assert_non_null(strstr(mock_trace,
+			       " conflict what=config device=test0 range=f0000000 with=nvme0"));
+	/* The framebuffer may be what is in the way, too */
+	assert_int_equal(judge(MMIO_FRAMEBUFFER, 0xf8000000, 0xf8ffffff),
+			 MMIO_ON_DEVICE);
+	assert_non_null(strstr(mock_trace, "what=framebuffer device=test0 range"));
+}
+
+static void test_remove(void **state)
+{
+	(void)state;
+	mmio_add(&map, &config);	/* it is there */
+	mmio_remove(&map, &config);
+	mmio_remove(&map, &config);
+	assert_false(config.in_map);
+	assert_int_equal(judge(MMIO_CONFIG, 0xf8800000, 0xf8801fff), MMIO_FREE);
+	assert_int_equal(judge(MMIO_CONFIG, 0xf8000000, 0xf8001fff),
+			 MMIO_ON_FRAMEBUFFER);
+	assert_int_equal(judge(MMIO_CONFIG, 0xf9000000, 0xf9001fff),
+			 MMIO_ON_DEVICE);
+	mmio_remove(&map, &bar);
+	mmio_remove(&map, &fb);
+	assert_null(map.claims);
+	assert_int_equal(judge(MMIO_CONFIG, 0xf8000000, 0xf8001fff), MMIO_FREE);
+	mmio_add(&map, &fb);
+	/* It is not in its own way. */
+	assert_int_equal(mmio_judge(&map, &fb, "refused"), MMIO_FREE);
+}
+
+static void test_names(void **state)
+{
+	(void)state;
+	assert_string_equal(mmio_verdict_name(MMIO_FREE), "ok");
+	assert_string_equal(mmio_verdict_name(MMIO_ON_FRAMEBUFFER),
+			    "framebuffer");
+	assert_string_equal(mmio_verdict_name(MMIO_ON_DEVICE), "overlap");
+	assert_string_equal(mmio_verdict_name(MMIO_OUTSIDE), "outside");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_edges, setup),
+		cmocka_unit_test_setup(test_outside, setup),
+		cmocka_unit_test_setup(test_all, setup),
+		cmocka_unit_test_setup(test_remove, setup),
+		cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
