@@ -379,7 +379,7 @@ make_disk() {
 	local mib=$DISK_SMALL
 	[ "${C[save]}" = small ] || mib=$DISK_FULL
 	cat <<-DISK
-		truncate -s ${mib}M disk && mke2fs -q -F -t ext4 -m 0 disk || {
+		truncate -s ${mib}M disk && mkfs.ext4 -q -F -m 0 disk || {
 			echo "job: cannot make the NVMe disk"
 			exit 1
 		}
