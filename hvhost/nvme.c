@@ -1000,7 +1000,7 @@ static void write_cc(struct nvme *n, u32 value)
 		else
 			disable(n, "disabled");
 	}
-	if (value & NVME_CC_SHN && !(n->csts & NVME_CSTS_SHST)) {
+	if (changed & value & NVME_CC_SHN && !(n->csts & NVME_CSTS_SHST)) {
 		flush(n);
 		n->csts |= NVME_CSTS_SHST_DONE;
 		tell(n, "shutdown");
