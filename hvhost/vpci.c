@@ -905,37 +905,38 @@ static const struct handler {
 	u32 type;
 	u32 version;			/* from this one on; 0: before any */
 	size_t len;			/* at least */
+	bool slot;			/* speaks of a function */
 	u32 (*fn)(struct vpci_bus *bus, const void *msg, struct answer *a);
 } handlers[] = {
 	{ VPCI_QUERY_PROTOCOL_VERSION, 0,
-	  sizeof(struct vpci_msg_version), on_version },
+	  sizeof(struct vpci_msg_version), false, on_version },
 	{ VPCI_QUERY_BUS_RELATIONS, VPCI_VERSION(1, 1),
-	  sizeof(struct vpci_msg), on_query_relations },
+	  sizeof(struct vpci_msg), false, on_query_relations },
 	{ VPCI_QUERY_RESOURCE_REQUIREMENTS, VPCI_VERSION(1, 1),
-	  sizeof(struct vpci_msg_slot), on_requirements },
+	  sizeof(struct vpci_msg_slot), true, on_requirements },
 	{ VPCI_D0_ENTRY, VPCI_VERSION(1, 1),
-	  sizeof(struct vpci_msg_d0_entry), on_d0_entry },
+	  sizeof(struct vpci_msg_d0_entry), false, on_d0_entry },
 	{ VPCI_D0_EXIT, VPCI_VERSION(1, 1),
-	  sizeof(struct vpci_msg), on_d0_exit },
+	  sizeof(struct vpci_msg), false, on_d0_exit },
 	{ VPCI_RESOURCES_ASSIGNED, VPCI_VERSION(1, 1),
-	  sizeof(struct vpci_msg_assigned), on_assigned },
+	  sizeof(struct vpci_msg_assigned), true, on_assigned },
 	{ VPCI_RESOURCES_ASSIGNED2, VPCI_VERSION(1, 2),
-	  sizeof(struct vpci_msg_assigned2), on_assigned },
+	  sizeof(struct vpci_msg_assigned2), true, on_assigned },
 	/* Linux never sends it: the length is not known */
 	{ VPCI_RESOURCES_ASSIGNED3, VPCI_VERSION(1, 4),
-	  sizeof(struct vpci_msg_slot), on_assigned },
+	  sizeof(struct vpci_msg_slot), true, on_assigned },
 	{ VPCI_RESOURCES_RELEASED, VPCI_VERSION(1, 1),
-	  sizeof(struct vpci_msg_slot), on_released },
+	  sizeof(struct vpci_msg_slot), true, on_released },
 	{ VPCI_CREATE_INTERRUPT, VPCI_VERSION(1, 1),
-	  sizeof(struct vpci_msg_create), on_create },
+	  sizeof(struct vpci_msg_create), true, on_create },
 	{ VPCI_CREATE_INTERRUPT2, VPCI_VERSION(1, 2),
-	  sizeof(struct vpci_msg_create2), on_create2 },
+	  sizeof(struct vpci_msg_create2), true, on_create2 },
 	{ VPCI_CREATE_INTERRUPT3, VPCI_VERSION(1, 4),
-	  sizeof(struct vpci_msg_create3), on_create3 },
+	  sizeof(struct vpci_msg_create3), true, on_create3 },
 	{ VPCI_DELETE_INTERRUPT, VPCI_VERSION(1, 1),
-	  sizeof(struct vpci_msg_delete), on_delete },
+	  sizeof(struct vpci_msg_delete), true, on_delete },
 	{ VPCI_EJECTION_COMPLETE, VPCI_VERSION(1, 1),
-	  sizeof(struct vpci_msg_slot), on_ejected },
+	  sizeof(struct vpci_msg_slot), true, on_ejected },
 };
 
 static const struct handler *find_handler(u32 type)
@@ -953,7 +954,7 @@ static u32 handle(struct vpci_bus *bus, const u8 *msg, size_t len,
 		  struct answer *a)
 {
 	const struct handler *h;
-	u32 type;
+	u32 type, slot;
 
 	if (len < sizeof(struct vpci_msg)) {
 		bad(bus, "bytes of a message", len);
@@ -973,6 +974,13 @@ static u32 handle(struct vpci_bus *bus, const u8 *msg, size_t len,
 	if (bus->version < h->version) {
 		bad(bus, "message too new for the version", type);
 		return STATUS_INVALID_DEVICE_STATE;
+	}
+	if (h->slot) {
+		slot = (u32)get(msg + offsetof(struct vpci_msg_slot, slot), 4);
+		if (slot) {
+			bad(bus, "message for slot", slot);
+			return STATUS_NO_SUCH_DEVICE;
+		}
 	}
 	return h->fn(bus, msg, a);
 }
@@ -1093,23 +1101,57 @@ int vpci_surprise(struct vpci *vpci, const char *name)
 	return 0;
 }
 
-/* The lowest vCPU that an interrupt is to go to from now on; ~0: none */
-static u64 retarget_vp(const struct vpci_retarget *in, size_t len)
+/* Is all there that a retarget's input says there is, and no more than that? */
+static u16 check_retarget(const struct vpci_retarget *in, size_t len)
 {
-	u64 i, n = 0, bank;
+	bool set;
+
+	if (len < offsetof(struct vpci_retarget, banks)) {
+		trace_bad("vpci", "bytes of a retarget", len);
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
+	}
+	set = in->flags & VPCI_TARGET_SET;
+	if (set && len < sizeof(*in)) {
+		trace_bad("vpci", "bytes of a retarget", len);
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
+	}
+	if (set && (len - sizeof(*in)) / sizeof(in->bank[0]) <
+		   (size_t)__builtin_popcountll(in->banks)) {
+		trace_bad("vpci", "banks of a retarget", in->banks);
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
+	}
+	if (in->partition != VPCI_PARTITION_SELF) {
+		trace_bad("vpci", "partition of a retarget", in->partition);
+		return HV_STATUS_INVALID_PARAMETER;
+	}
+	if (in->source != VPCI_SOURCE_MSI) {
+		trace_bad("vpci", "source of a retarget", in->source);
+		return HV_STATUS_INVALID_PARAMETER;
+	}
+	if (in->flags & ~(VPCI_TARGET_MULTICAST | VPCI_TARGET_SET)) {
+		trace_bad("vpci", "flags of a retarget", in->flags);
+		return HV_STATUS_INVALID_PARAMETER;
+	}
+	if (set && in->vps != VPCI_SET_SPARSE) {
+		trace_bad("vpci", "format of a retarget", in->vps);
+		return HV_STATUS_INVALID_PARAMETER;
+	}
+	return HV_STATUS_SUCCESS;
+}
+
+/* The lowest vCPU that an interrupt is to go to from now on; ~0: none */
+static u64 retarget_vp(const struct vpci_retarget *in)
+{
+	u64 i, bank, n = 0;
 
 	if (!(in->flags & VPCI_TARGET_SET))
 		return lowest(in->vps);
 	for (i = 0; i < 64; i++) {
 		if (!(in->banks >> i & 1))
 			continue;
-		if (len < sizeof(*in) + (n + 1) * sizeof(bank))
-			break;
-		bank = get((const u8 *)in + sizeof(*in) + n * sizeof(bank),
-			   sizeof(bank));
+		bank = in->bank[n++];
 		if (bank)
 			return i * 64 + lowest(bank);
-		n++;
 	}
 	return ~0ull;
 }
@@ -1136,20 +1178,12 @@ u16 vpci_retarget(struct vpci *vpci, const void *input, size_t len)
 	const struct vpci_retarget *in = input;
 	struct vpci_bus *bus = vpci->buses;
 	struct interrupt *i;
+	u16 status;
 	u64 vp;
 
-	if (len < offsetof(struct vpci_retarget, banks) ||
-	    (in->flags & VPCI_TARGET_SET && len < sizeof(*in))) {
-		trace_bad("vpci", "bytes of a retarget", len);
-		return HV_STATUS_INVALID_HYPERCALL_INPUT;
-	}
-	if (in->partition != VPCI_PARTITION_SELF ||
-	    in->source != VPCI_SOURCE_MSI ||
-	    in->flags & ~(VPCI_TARGET_MULTICAST | VPCI_TARGET_SET) ||
-	    (in->flags & VPCI_TARGET_SET && in->vps != VPCI_SET_SPARSE)) {
-		trace_bad("vpci", "flags of a retarget", in->flags);
-		return HV_STATUS_INVALID_PARAMETER;
-	}
+	status = check_retarget(in, len);
+	if (status)
+		return status;
 	while (bus && device_id(bus) != in->device)
 		bus = bus->next;
 	i = bus ? find_interrupt(bus, in->address, in->data) : NULL;
@@ -1163,7 +1197,7 @@ u16 vpci_retarget(struct vpci *vpci, const void *input, size_t len)
 		bad(bus, "vector of a retarget", in->vector);
 		return HV_STATUS_INVALID_PARAMETER;
 	}
-	vp = retarget_vp(in, len);
+	vp = retarget_vp(in);
 	if (vp >= vpci->config.cpus) {
 		bad(bus, "vp of a retarget", vp);
 		return HV_STATUS_INVALID_PARAMETER;
