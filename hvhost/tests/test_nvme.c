@@ -1051,6 +1051,8 @@ static void test_interrupts(void **state)
 {
 	static const struct nvme_command cmd = {
 		.opcode = NVME_FLUSH, .nsid = 1,
+	}, power = {
+		.opcode = NVME_GET_FEATURES, .dw10 = NVME_FEAT_POWER,
 	};
 	struct queue polled;
 	u32 i, n;
@@ -1088,9 +1090,13 @@ static void test_interrupts(void **state)
 	submit(&io, &cmd);
 	ring_tail(&io);
 	assert_int_equal(interrupts[5], 1);
+	submit(&admin, &power);
+	ring_tail(&admin);
+	assert_int_equal(interrupts[0], n + 1);
 	writel(NVME_INTMC, 1 << 7);
 	assert_int_equal(readl(NVME_INTMC), 0x20);
 	assert_int_equal(interrupts[5], 1);
+	assert_int_equal(interrupts[0], n + 1);	/* it was not masked */
 	writel(NVME_INTMC, 1 << 5);
 	assert_int_equal(interrupts[5], 2);
 	assert_true(reap(&io, &completion));
