@@ -239,7 +239,8 @@ static void place_windows(const struct layout_request *req, struct layout *out)
 	}
 	if (req->generation == 1) {
 		out->vga_bar = range_of(VGA_BASE, VGA_SIZE);
-		out->fb = range_of(VGA_BASE, out->max_fb);
+		/* What is larger has to be moved before it is used as a whole */
+		out->fb = range_of(VGA_BASE, min64(out->max_fb, VGA_SIZE));
 	}
 }
 

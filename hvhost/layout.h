@@ -42,7 +42,7 @@ struct layout {
 	u32 width, height;		/* the largest resolution */
 	u64 max_fb;			/* bytes that the framebuffer may need */
 	u32 mmio_megabytes;		/* max_fb as the synthvid offer says it */
-	struct range fb;		/* where the host keeps it, max_fb long */
+	struct range fb;		/* where it is at first; max_fb, or what the VGA BAR has */
 	struct range fb_firmware;	/* as screen_info says on Gen2 */
 	struct range vga_bar;		/* Gen1 */
 	/* What a guest should make of it: */

@@ -706,7 +706,7 @@ judge_devices() {
 	want="saved, CORE (Core file), some segments, ${release[first]}"
 	got="${guest[dump.second]:-silent}, none"
 	case $(expected nvme "$kernel" "$path" second) in
-	refused* | dead*) want="no disk, none" ;;
+	refused* | dead*) want="lost no disk, none" ;;
 	esac
 	if [ -n "${disk[elf]:-}" ]; then
 		got="${guest[dump.second]:-silent}, ${disk[elf]}, ${disk[osrelease]:-}"

@@ -107,6 +107,8 @@ static void gen1_8k(void **state)
 	assert_int_equal(l.mmio_megabytes, 128);
 	assert_range(l.usable[0], 0xf8000000, 0xfed3ffff);
 	assert_range(l.vga_bar, 0xf8000000, 0xfbffffff);
+	/* Not as far as the IOAPIC */
+	assert_range(l.fb, 0xf8000000, 0xfbffffff);
 	assert_range(l.reserve, 0xf8000000, 0xfbffffff);
 }
 
