@@ -119,7 +119,8 @@ struct counts {
 	u64 reads, read_bytes;
 	u64 writes, written_bytes;
 	u64 flushes;
-	u64 errors, media_errors;
+	u64 io_errors;			/* I/O commands that failed */
+	u64 errors, media_errors;	/* as logs have them: admin's, too */
 };
 
 struct nvme {
@@ -788,6 +789,7 @@ static void log_error(struct nvme *n, u32 sq, const struct nvme_command *cmd,
 {
 	u8 *p = n->last_error;
 
+	n->counts.io_errors += sq != 0;
 	put64(p, ++n->counts.errors);
 	put16(p + 8, sq);
 	put16(p + 10, cmd->cid);
@@ -940,7 +942,7 @@ static void tell(const struct nvme *n, const char *state)
 	trace_num("writes", (s64)n->counts.writes);
 	trace_num("written_bytes", (s64)n->counts.written_bytes);
 	trace_num("flushes", (s64)n->counts.flushes);
-	trace_num("errors", (s64)n->counts.errors);
+	trace_num("errors", (s64)n->counts.io_errors);
 	trace_end();
 }
 

@@ -1555,6 +1555,9 @@ static void test_logs(void **state)
 	assert_int_equal(get64(0x10 + 176), 4);
 	assert_int_equal(get64(0x10 + 256 * KIB - 8), 0);
 	assert_int_equal(p[0x10 + 256 * KIB], 0xee);
+	/* What a driver asks in vain is no error in the trace */
+	writel(NVME_CC, 0);
+	assert_int_equal(count(" errors=1;"), 1);
 }
 
 static void test_shutdown(void **state)
