@@ -120,7 +120,10 @@ had() {
 four() {
 	local rc=0 boot='cat /proc/sys/kernel/random/boot_id >out/boot'
 	job a-good 'echo to stdout; echo to stderr >&2; test -c /dev/kvm || exit 9' \
-		'mkdir out/sub; tr a-z A-Z <data >out/sub/data' "$boot"
+		'mkdir out/sub; tr a-z A-Z <data >out/sub/data' \
+		'truncate -s 8M disk && mkfs.ext4 -q -F disk && e2fsck -fn disk >/dev/null 2>&1 &&' \
+		'debugfs -R "dump / root" disk 2>/dev/null && [ -s root ] &&' \
+		'readelf -h /proc/self/exe | grep -c Machine: >out/tools' "$boot"
 	echo 'from a link' >"$T/data"
 	ln -s "$T/data" "$T/jobs/a-good/data"
 	job b-fails 'echo failing; exit 3'
@@ -135,6 +138,7 @@ four() {
 	is "$(had a-good console)" $'to stdout\nto stderr' "$1: its console"
 	is "$(had a-good out/sub/data)" 'FROM A LINK' \
 		"$1: a file it made of one it was given"
+	is "$(had a-good out/tools)" 1 "$1: it had e2fsprogs and readelf"
 	is "$(had b-fails rc)" 3 "$1: a job that fails: its rc"
 	is "$(find "$T/jobs/b-fails/why" 2>/dev/null || true)" '' \
 		"$1: nothing is left of an earlier run"
