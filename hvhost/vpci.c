@@ -137,6 +137,29 @@ static void bad(const struct vpci_bus *bus, const char *what, u64 value)
 	trace_bad(bus->dev->name, what, value);
 }
 
+/* Send what waits, as far as there is room. */
+static void flush(struct vpci_bus *bus)
+{
+	struct queued *q;
+
+	while (bus->queue_len) {
+		q = &bus->queue[bus->queue_head];
+		if (vmbus_send(bus->chan, q->type, 0, q->transaction, q->data,
+			       q->len) == -EAGAIN)
+			return;
+		/* A guest that lies has its channel closed, the queue with it */
+		if (!bus->queue_len)
+			return;
+		bus->queue_head = (bus->queue_head + 1) % MAX_QUEUED;
+		bus->queue_len--;
+	}
+}
+
+static void room(struct vmbus_device *vmbus_dev)
+{
+	flush(vmbus_dev->opaque);
+}
+
 /* Send, or keep for later; a guest that does not read loses answers. */
 static void send(struct vpci_bus *bus, u16 type, u64 transaction,
 		 const void *payload, size_t len)
@@ -144,6 +167,9 @@ static void send(struct vpci_bus *bus, u16 type, u64 transaction,
 	struct queued *q;
 	int ret;
 
+	flush(bus);
+	if (!bus->chan)
+		return;
 	if (!bus->queue_len) {
 		ret = vmbus_send(bus->chan, type, 0, transaction, payload, len);
 		if (ret == -EMSGSIZE)
@@ -160,24 +186,6 @@ static void send(struct vpci_bus *bus, u16 type, u64 transaction,
 	q->len = (u16)len;
 	q->transaction = transaction;
 	memcpy(q->data, payload, len);
-}
-
-static void room(struct vmbus_device *vmbus_dev)
-{
-	struct vpci_bus *bus = vmbus_dev->opaque;
-	struct queued *q;
-
-	while (bus->queue_len) {
-		q = &bus->queue[bus->queue_head];
-		if (vmbus_send(bus->chan, q->type, 0, q->transaction, q->data,
-			       q->len) == -EAGAIN)
-			return;
-		/* A guest that lies has its channel closed, the queue with it */
-		if (!bus->queue_len)
-			return;
-		bus->queue_head = (bus->queue_head + 1) % MAX_QUEUED;
-		bus->queue_len--;
-	}
 }
 
 static u32 command(const struct vpci_bus *bus)
@@ -1014,7 +1022,7 @@ static void received(struct vmbus_device *vmbus_dev, u16 type, u16 flags,
 	}
 	status = handle(bus, payload, len, &a);
 	a.status = status;
-	if (flags & RING_COMPLETION_REQUESTED && bus->chan)
+	if (flags & RING_COMPLETION_REQUESTED)
 		send(bus, RING_PKT_COMPLETION, transaction, &a, a.len);
 	if (bus->ejected)
 		take_away(bus);
@@ -1026,9 +1034,6 @@ static void opened(struct vmbus_device *vmbus_dev, struct vmbus_channel *chan)
 
 	bus->chan = chan;
 	bus->version = 0;
-	bus->told = false;
-	bus->ejecting = false;
-	bus->queue_len = 0;
 }
 
 /* Be it that the guest is done, or crashed: what it held stays held. */
@@ -1037,6 +1042,8 @@ static void closed(struct vmbus_device *vmbus_dev)
 	struct vpci_bus *bus = vmbus_dev->opaque;
 
 	bus->chan = NULL;
+	bus->told = false;
+	bus->ejecting = false;
 	bus->queue_len = 0;
 	quiesce(bus);
 }
@@ -1070,7 +1077,7 @@ int vpci_eject(struct vpci *vpci, const char *name)
 	if (bus->ejecting)
 		return -EALREADY;
 	trace_eject(bus, bus->told ? "asked" : "unseen");
-	if (!bus->chan || !bus->told) {
+	if (!bus->told) {
 		take_away(bus);
 		return 0;
 	}
@@ -1095,7 +1102,7 @@ int vpci_surprise(struct vpci *vpci, const char *name)
 	if (!bus)
 		return -ENOENT;
 	trace_eject(bus, "surprise");
-	if (bus->chan && bus->told)
+	if (bus->told)
 		send_relations(bus, 0);
 	take_away(bus);
 	return 0;

@@ -918,6 +918,11 @@ static void test_config(void **state)
 	assert_int_equal(rd(page, 4), 0xffffffff);
 	wr(WINDOW, 0, 4);
 	assert_int_equal(rd(page + PCI_COMMAND, 2), 0);
+	/* The next D0 begins with the first. */
+	wr(WINDOW, 1, 4);
+	bus_exit(0);
+	assert_int_equal(d0_entry(0, WINDOW), OK);
+	assert_int_equal(rd(page, 2), 0x1414);
 	expect_good();
 }
 
@@ -1501,6 +1506,12 @@ static void test_eject_unseen(void **state)
 	bus_exit(0);
 	assert_int_equal(d0_entry(0, WINDOW), OK);
 	assert_int_equal(vpci_eject(vpci, NVME), 0);
+	assert_non_null(nvme.bus);
+	/* The one after that has not seen it yet. */
+	connect();
+	open_bus(0);
+	assert_int_equal(vpci_eject(vpci, NVME), 0);
+	assert_null(nvme.bus);
 	expect_good();
 }
 
@@ -1642,15 +1653,17 @@ static void test_full(void **state)
 	while (guest_read(&r, &d, NULL, 0) >= 0) {
 		assert_int_equal(d.type, RING_PKT_COMPLETION);
 		assert_int_equal(d.transaction, next++);
-		if (++n % 100 == 0)
-			kick(0);
+		n++;
 	}
+	/* One more: it has to wait until those before it are told. */
+	write_packet(0, RING_PKT_INBAND, RING_COMPLETION_REQUESTED, i,
+		     &exit_msg, sizeof(exit_msg));
 	kick(0);
 	while (guest_read(&r, &d, NULL, 0) >= 0) {
 		assert_int_equal(d.transaction, next++);
 		n++;
 	}
-	assert_int_equal(n, 127 + 64);
+	assert_int_equal(n, 127 + 64 + 1);
 	/* And the new one gets none that were for the old. */
 	for (i = 0; i < 127 + 10; i++) {
 		write_packet(0, RING_PKT_INBAND, RING_COMPLETION_REQUESTED, i,
@@ -1676,6 +1689,39 @@ static void test_full(void **state)
 	close_bus(0);
 	open_bus(0);
 	assert_int_equal(ask_version(0, VV(1, 4)), OK);
+	expect_good();
+}
+
+/* What is short enough for the room there is does not overtake what is not. */
+static void test_order(void **state)
+{
+	struct vpci_msg_slot need = { VPCI_QUERY_RESOURCE_REQUIREMENTS, 0 };
+	struct vpci_msg exit_msg = { VPCI_D0_EXIT };
+	struct guest_ring r = down(0);
+	struct ring_desc d;
+	u64 next = 0, i;
+
+	(void)state;
+	boot();
+	/* 56 bytes, and 32 bytes each: 40 of 4096 are left */
+	for (i = 0; i < 128; i++) {
+		if (i == 0 || i == 126)
+			write_packet(0, RING_PKT_INBAND,
+				     RING_COMPLETION_REQUESTED, i, &need,
+				     sizeof(need));
+		else
+			write_packet(0, RING_PKT_INBAND,
+				     RING_COMPLETION_REQUESTED, i, &exit_msg,
+				     sizeof(exit_msg));
+		kick(0);
+	}
+	while (guest_read(&r, &d, NULL, 0) >= 0)
+		assert_int_equal(d.transaction, next++);
+	assert_int_equal(next, 126);
+	kick(0);
+	while (guest_read(&r, &d, NULL, 0) >= 0)
+		assert_int_equal(d.transaction, next++);
+	assert_int_equal(next, 128);
 	expect_good();
 }
 
@@ -1839,6 +1885,7 @@ int main(void)
 		T(test_surprise),
 		T(test_malformed),
 		T(test_full),
+		T(test_order),
 		T(test_many),
 		T(test_add),
 		T(test_plain),
