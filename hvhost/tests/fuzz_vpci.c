@@ -470,7 +470,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 			{ .size = 16 }, { .size = 0 },
 			{ .size = 32 * KIB, .is_64 = true, .prefetch = true },
 		},
-		.vectors = VECTORS, .msix_table = 0x10, .msix_pba = 0x200,
+		.vectors = VECTORS, .msix_bar = 4,
+		.msix_table = 0x10, .msix_pba = 0x200,
 		.access = dev_access,
 	};
 	mmio_init(&w.map, &layout);
