@@ -57,7 +57,7 @@ struct vpci_device {
 	 */
 	void (*access)(struct vpci_device *dev, int bar, u64 offset, bool write,
 		       u64 *value, unsigned int size);
-	/* Back to power-on state: D0 exit, release, a new contact's D0 entry */
+	/* Back to power-on state: added, released, out of D0, channel closed */
 	void (*reset)(struct vpci_device *dev);
 	/* Set by vpci_add() */
 	struct vpci_bus *bus;
