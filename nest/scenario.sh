@@ -482,13 +482,16 @@ heard() {
 			keep("selftest", failed ? "failed" failed : $4 || !seen ? "exit " $4 : "pass")
 			failed = seen = ""
 		}
+		/^guest: end echo/ {
+			keep("echo", $4 == 0 && echoes && !strange ? "pass" : "exit " $4 ", " echoes + 0 " ok" strange)
+			echoes = strange = ""
+		}
 		/^guest: end / { block = ""; next }
 		/^guest: finished$/ { finished++ }
 		/^guest: (failed|cannot)/ && !noted++ { note(substr($0, 8)) }
 		/^guest: (release|efi|disk|file|painted|rebound) / { v[which, $2] = substr($0, 9 + length($2)) }
 		/^guest: dump / { keep("dump", $3 == "saved" ? $3 : substr($0, 13)) }
 		/failed D0 Entry with status / { t = $0; sub(/.*with status /, "", t); keep("refused", t) }
-		/^guest: end echo/ { keep("echo", $4 == 0 && echoes && !strange ? "pass" : "exit " $4 ", " echoes + 0 " ok" strange) ; echoes = strange = "" }
 		block == "echo" && /^ok / { echoes++ }
 		block == "echo" && /^not ok / { strange = strange ", " $0 }
 		/Hypervisor detected: / { t = $0; sub(/.*Hypervisor detected: /, "", t); keep("hypervisor", t) }
