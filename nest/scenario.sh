@@ -6,9 +6,11 @@
 
 SCENARIOS=${SCENARIOS:-$TOP/scenarios}
 PATHS=(boot kexec-s kexec-c kdump-s kdump-c shutdown)
-# MiB that a crash kernel needs: ours, or one of Debian's, which are larger
-# and come with larger initramfs.
-CRASH_OURS=160 CRASH_DEBIAN=256
+# MiB that a VM has unless its scenario says otherwise, and that a crash kernel
+# needs: with our kernels, and with one of Debian's, which are larger and come
+# with larger initramfs. A dump of less memory takes less time.
+MEMORY_OURS=384 MEMORY_DEBIAN=768
+CRASH_OURS=112 CRASH_DEBIAN=256
 # Modules that Debian's kernels need for what ours have built in: always, and
 # for the disk, where those with -amd64 at the end have no driver built in.
 DEBIAN_MODULES=hv_vmbus,hv_utils
@@ -156,16 +158,26 @@ scenario_load() {
 		[ -n "${C[$key]:-}" ] || die "$file: there is no $key"
 	done
 	C[name]=$(basename "$file" .conf)
-	: "${C[memory]:=768M}" "${C[cpus]:=1}" "${C[drivers]:=none}"
+	: "${C[cpus]:=1}" "${C[drivers]:=none}"
 	: "${C[second-drivers]:=${C[drivers]}}" "${C[save]:=small}" "${C[nvme]:=works}"
 	[ "$(printf '%s\n' "${PCI[@]}" | grep -cx nvme)" -le 1 ] ||
 		die "$file: more than one nvme, and no way to tell which has the dump"
 }
 
-# scenario_options: hvhost's options for the loaded scenario, one a line.
+# scenario_memory KERNEL: what the loaded scenario's VM has with that kernel.
+scenario_memory() {
+	case ${C[memory]:-}$1 in
+	[0-9]*[MG]*) echo "${C[memory]}" ;;
+	*debian-*) echo "${MEMORY_DEBIAN}M" ;;
+	*) echo "${MEMORY_OURS}M" ;;
+	esac
+}
+
+# scenario_options KERNEL: hvhost's options for the loaded scenario, one a line.
 scenario_options() {
 	local key r
-	for key in generation memory cpus low-mmio high-mmio video fb isolation \
+	printf '%s\n' --memory "$(scenario_memory "$1")"
+	for key in generation cpus low-mmio high-mmio video fb isolation \
 		vmbus-version; do
 		[ -z "${C[$key]:-}" ] || printf '%s\n' "--$key" "${C[$key]}"
 	done
@@ -181,7 +193,7 @@ scenario_options() {
 	done
 }
 
-# scenario_layout_options: those of them that hvhost layout takes.
+# scenario_layout_options KERNEL: those of them that hvhost layout takes.
 scenario_layout_options() {
 	local skip=
 	while read -r o; do
@@ -193,7 +205,7 @@ scenario_layout_options() {
 			[ -n "$skip" ] || echo "$o"
 			skip= ;;
 		esac
-	done < <(scenario_options)
+	done < <(scenario_options "$1")
 }
 
 # kernel_of KERNEL first|second: that one of a mix, else the kernel itself.
@@ -395,13 +407,19 @@ look_at_disk() {
 			echo "fsck $?"
 			debugfs -R 'dump /file file' disk >/dev/null 2>&1
 			[ ! -s file ] || echo "file $(sha256sum <file | cut -d' ' -f1)"
-			debugfs -R 'dump /dump dump' disk >/dev/null 2>&1
-			if [ -s dump ]; then
-				echo "size $(wc -c <dump)"
+			export DEBUGFS_PAGER=__none__
+			size=$(debugfs -R 'stat /dump' disk 2>/dev/null | sed -n 's/.* Size: //p')
+			if [ "${size:-0}" -gt 0 ]; then
+				echo "size $size"
+				# The headers, and the note in which a kernel tells of itself
+				debugfs -R 'cat /dump' disk 2>/dev/null | head -c 1048576 >dump
 				readelf -hlW dump >out/dump 2>&1
 				echo "elf $(sed -n 's/^ *Type: *//p' out/dump), $(grep -c '^ *LOAD' out/dump) segments"
-				# The note with what the kernel tells of itself is at the start
-				echo "osrelease $(head -c 65536 dump | strings | sed -n 's/^OSRELEASE=//p' | head -n 1)"
+				# As long as its headers say
+				sed -n 's/^ *LOAD *//p' out/dump | while read -r offset _ _ bytes _; do
+					[ $((offset + bytes)) -le "$size" ] || echo "cut $((offset + bytes))"
+				done | tail -n 1
+				echo "osrelease $(strings dump | sed -n 's/^OSRELEASE=//p' | head -n 1)"
 			fi
 			rm -f disk file dump
 		} >out/disk
@@ -418,7 +436,7 @@ job_make() {
 	# By hand, in a shell, kexec is wanted too.
 	[[ $4 != k* && $4 != shell ]] || initrd="initrd-second"
 	ln "$files/bzImage" "$files/$initrd" "$2/hvhost" "$d/"
-	mapfile -t options < <(scenario_options)
+	mapfile -t options < <(scenario_options "$3")
 	{
 		echo "#!/bin/sh"
 		[ -z "$(pci_has nvme)" ] || make_disk
@@ -439,7 +457,7 @@ job_make() {
 	chmod 755 "$d/job"
 	# A little more for a guest that hvhost does not end.
 	[ "$4" = shell ] || echo $(($5 + 10)) >"$d/deadline"
-	mapfile -t options < <(scenario_layout_options)
+	mapfile -t options < <(scenario_layout_options "$3")
 	"$HVHOST" layout "${options[@]}" >"$d/layout.json" ||
 		die "${C[name]}: hvhost does not take this layout"
 	echo "${C[name]} $4 $3" >"$d/scenario"
@@ -713,9 +731,10 @@ judge_devices() {
 	esac
 	if [ -n "${disk[elf]:-}" ]; then
 		got="${guest[dump.second]:-silent}, ${disk[elf]}, ${disk[osrelease]:-}"
+		[ -z "${disk[cut]:-}" ] || got+=", ${disk[size]} of ${disk[cut]} bytes"
 		got=$(sed -E 's/, [1-9][0-9]* segments/, some segments/' <<<"$got")
 	fi
 	verdict dump "$want" "$got"
 	[ "${C[save]}" = small ] || verdict "full dump" yes \
-		"$([ "${disk[size]:-0}" -gt $(((${C[memory]%M} - CRASH_OURS) * 900000)) ] && echo yes || echo "${disk[size]:-0} bytes")"
+		"$([ "${disk[size]:-0}" -gt $((($(scenario_memory "$kernel" | tr -d M) - CRASH_OURS) * 900000)) ] && echo yes || echo "${disk[size]:-0} bytes")"
 }

@@ -77,10 +77,31 @@ run_fails "has linux-image-cloud-amd64 5.0; there is: 6" \
 	"a Debian kernel that there is not, with those that there are" kernel/debian 5.0
 run_fails "nothing matches: gen3" "nothing to run" nest/matrix gen3
 
-# All of it.
+# Of what differs in little, some: FULL=1, or make matrix, for all. A layout has
+# one kexec and one crash, a kernel that is not the series' what is lost or
+# saved in a crash, or in what is said of it alone.
+chosen() {
+	[ -z "${FULL:-}" ] || return 0
+	case $1:$3:$2 in
+	*-default:7.3-series:*) ;;
+	gen2-default:debian-6.1.176:kexec-c) ;;
+	gen2-default:7.3-nofix:kexec-c) ;;
+	gen2-default:*:kdump-c | gen2-default:debian-*:kdump-s | gen2-default:*..*:*) ;;
+	gen2-default:*) return 1 ;;
+	gen2-efi-noruntime:7.3:kexec-s | gen2-efi-noruntime:*:kdump-s) ;;
+	*:kexec-c | *:kdump-s) [[ " ${C[paths]} " != *" kexec-s kexec-c kdump-s kdump-c "* ]] ;;
+	esac
+}
+cells=()
+for name in $(scenario_names); do
+	scenario_load "$name"
+	while read -r path kernel; do
+		! chosen "$name" "$path" "$kernel" || cells+=("$name:$path:$kernel")
+	done < <(scenario_runs)
+done
 start=$SECONDS
 rc=0
-nest/matrix >"$T/table" || rc=$?
+nest/matrix "${cells[@]}" >"$T/table" || rc=$?
 took=$((SECONDS - start))
 is "$rc" 0 "the matrix is as it must be"
 result=$BUILD/matrix/result.tsv
@@ -88,8 +109,12 @@ count=0
 for name in $(scenario_names); do
 	scenario_load "$name"
 	while read -r path kernel; do
-		count=$((count + 1))
 		what="$name, $path, $kernel"
+		if ! chosen "$name" "$path" "$kernel"; then
+			skip "$what" "for time; FULL=1 runs it, as does make matrix"
+			continue
+		fi
+		count=$((count + 1))
 		if ! row=$(grep -P "^\Q$name\E\t\Q$path\E\t\Q$kernel\E\t" "$result"); then
 			not_ok "$what: ran" </dev/null
 			continue
@@ -158,16 +183,16 @@ while IFS=$'\t' read -r name path kernel _; do
 	gen2=$((gen2 + 1))
 	saved "$name" "$path" "$kernel"
 done <"$result"
-run_ok "the series saved $gen2 dumps on Generation 2" test "$gen2" -ge 20
+run_ok "the series saved $gen2 dumps on Generation 2" test "$gen2" -ge 18
 
-for path in kexec-c kdump-c; do
+for path in ${FULL:+kexec-c} kdump-c; do
 	s="gen2-foreign-fb $path 7.3-series"
 	# shellcheck disable=SC2086 # three words
 	is "$(said $s first screen lfb_base) $(said $s first screen fb) $(
 		said $s second screen lfb_base)" "0xf8000000 Virtual FB 0x0" \
 		"$path with a foreign /dev/fb0 loses firmware's framebuffer"
 done
-for path in kexec-s kdump-s; do
+for path in kexec-s ${FULL:+kdump-s}; do
 	s="gen2-efi-noruntime $path 7.3"
 	# shellcheck disable=SC2086
 	is "$(said $s first - efi) $(said $s second - efi) $(
