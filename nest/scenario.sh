@@ -10,11 +10,13 @@ PATHS=(boot kexec-s kexec-c kdump-s kdump-c shutdown)
 # needs: with our kernels, and with one of Debian's, which are larger and come
 # with larger initramfs. A dump of less memory takes less time.
 MEMORY_OURS=384 MEMORY_DEBIAN=768
-CRASH_OURS=112 CRASH_DEBIAN=256
+CRASH_OURS=96 CRASH_DEBIAN=256
 # Modules that Debian's kernels need for what ours have built in: always, and
 # for the disk, where those with -amd64 at the end have no driver built in.
 DEBIAN_MODULES=hv_vmbus,hv_utils
 DEBIAN_DISK_MODULES=nvme,ext4
+# What guest/init writes to its disk, seq 20000.
+FILE_SUM=f6351f5ead9a700e34275480b3856ea738122a7c57bdeb744a631251c069587a
 # MiB of the NVMe disk: room for a dump without what makedumpfile leaves out,
 # and for one of everything.
 DISK_SMALL=192 DISK_FULL=1024
@@ -296,7 +298,7 @@ guest_parts() {
 
 # guest_files FOLDER KERNEL...: make FOLDER/KERNEL with all that a guest with
 # that kernel needs: bzImage, release (of the first and of the second), initrd,
-# and for those that start another, initrd-second. FIRST..SECOND is a mix.
+# and for those that start another, initrd-kexec and initrd-kdump. FIRST..SECOND is a mix.
 guest_files() {
 	local folder=$1 k all=() ours=() d to first second
 	shift
@@ -337,8 +339,9 @@ guest_files() {
 		guest_parts "$first"
 		second=$folder/${second//\//_}
 		"$TOP/guest/mkinitrd" --second "$second/bzImage" \
-			--second-initrd "$second/initrd" --dump \
-			"$to/initrd-second" "${PARTS[@]}"
+			--second-initrd "$second/initrd" "$to/initrd-kexec" "${PARTS[@]}"
+		"$TOP/guest/mkinitrd" --second "$second/bzImage" --dump \
+			--second-initrd "$second/initrd" "$to/initrd-kdump" "${PARTS[@]}"
 	done
 }
 
@@ -408,7 +411,7 @@ look_at_disk() {
 			debugfs -R 'dump /file file' disk >/dev/null 2>&1
 			[ ! -s file ] || echo "file $(sha256sum <file | cut -d' ' -f1)"
 			export DEBUGFS_PAGER=__none__
-			size=$(debugfs -R 'stat /dump' disk 2>/dev/null | sed -n 's/.* Size: //p')
+			size=$(debugfs -R 'stat /dump' disk 2>/dev/null | sed -n 's/^User:.* Size: //p')
 			if [ "${size:-0}" -gt 0 ]; then
 				echo "size $size"
 				# The headers, and the note in which a kernel tells of itself
@@ -433,8 +436,11 @@ look_at_disk() {
 job_make() {
 	local d=$1 files=$2/${3//\//_} initrd=initrd options
 	mkdir -p "$d"
-	# By hand, in a shell, kexec is wanted too.
-	[[ $4 != k* && $4 != shell ]] || initrd="initrd-second"
+	case $4 in
+	kexec-*) initrd="initrd-kexec" ;;
+	# By hand, in a shell, all is wanted.
+	kdump-* | shell) initrd="initrd-kdump" ;;
+	esac
 	ln "$files/bzImage" "$files/$initrd" "$2/hvhost" "$d/"
 	mapfile -t options < <(scenario_options "$3")
 	{
@@ -501,13 +507,16 @@ heard() {
 			failed = seen = ""
 		}
 		/^guest: end echo/ {
-			keep("echo", $4 == 0 && echoes && !strange ? "pass" : "exit " $4 ", " echoes + 0 " ok" strange)
+			keep("echo", ($4 == 0 ? "" : "exit " $4 ", ") echoes + 0 " BARs" strange)
 			echoes = strange = ""
 		}
 		/^guest: end / { block = ""; next }
 		/^guest: finished$/ { finished++ }
-		/^guest: (failed|cannot)/ && !noted++ { note(substr($0, 8)) }
-		/^guest: (release|efi|disk|file|painted|rebound) / { v[which, $2] = substr($0, 9 + length($2)) }
+		/^(guest: (failed|cannot|not painted)|job: )/ && !noted++ { note(substr($0, $1 == "job:" ? 1 : 8)) }
+		/^guest: (release|efi|disk|file) / { v[which, $2] = $3 }
+		/^guest: painted$/ { keep("paint", "painted") }
+		/^guest: rebound / { v[which, "rebind"] = v[which, "rebind"] $3 ":" $4 " " }
+		block == "vmcore" && /^size / { v[which, "vmcore-size"] = $2 }
 		/^guest: dump / { keep("dump", $3 == "saved" ? $3 : substr($0, 13)) }
 		/failed D0 Entry with status / { t = $0; sub(/.*with status /, "", t); keep("refused", t) }
 		block == "echo" && /^ok / { echoes++ }
@@ -657,7 +666,10 @@ judge() {
 	want='' got=''
 	for which in "${kernels[@]}"; do
 		[[ $(kernel_of "$kernel" "$which") = *-series ]] || continue
-		want+="pass " got+="${guest[selftest.$which]:-missing} "
+		value=pass
+		[[ $(expected nvme "$kernel" "$path" "$which") != refused* ]] ||
+			value="failed hyperv_mmio.host_accepts_pci"
+		want+="$value " got+="${guest[selftest.$which]:-missing} "
 	done
 	[ -z "$want" ] || verdict selftest "$want" "$got"
 	[[ $path != kdump-* ]] ||
@@ -670,7 +682,7 @@ judge() {
 # variables.
 judge_devices() {
 	local nvme want_d0='' got_d0='' want_c='' got_c='' want_disk='' got_disk=''
-	local want_echo='' got_echo='' want_vram='' got_vram='' drivers
+	local want_echo='' got_echo='' want_paint='' got_paint='' want_vram='' got_vram='' drivers
 
 	for which in "${kernels[@]}"; do
 		nvme=$(expected nvme "$kernel" "$path" "$which")
@@ -712,16 +724,21 @@ judge_devices() {
 		# What the first kernel wrote is there for it, for the second,
 		# and for the host.
 		if [ "$value" = found ]; then
-			want_disk+="${disk[file]:-file} " got_disk+="${guest[file.$which]:-none} "
+			want_disk+="$FILE_SUM " got_disk+="${guest[file.$which]:-none} "
 		fi
-		want_echo+="pass " got_echo+="${guest[echo.$which]:-missing} "
+		want_echo+="$(tr -cd , <<<"${PCI[*]#nvme}" | wc -c) BARs "
+		got_echo+="${guest[echo.$which]:-none} "
+		want_paint+="painted " got_paint+="${guest[paint.$which]:-not painted} "
 	done
 	verdict vram "$want_vram" "$got_vram"
 	verdict d0 "$want_d0" "$got_d0"
 	verdict conflicts "$want_c" "$got_c"
 	[ -z "$(pci_has test)" ] || verdict echo "$want_echo" "$got_echo"
+	[ "${C[paint]:-no}" = no ] || verdict paint "$want_paint" "$got_paint"
+	[ -z "${C[rebind]:-}" ] || verdict rebind "${C[rebind]}" "${guest[rebind.first]:-nothing}"
 	[ -n "$(pci_has nvme)" ] || return 0
-	verdict disk "${want_disk}fsck 0" "${got_disk}fsck ${disk[fsck]:-not run}"
+	verdict disk "$want_disk$FILE_SUM fsck 0" \
+		"$got_disk${disk[file]:-none} fsck ${disk[fsck]:-not run}"
 	[[ $path = kdump-* ]] || return 0
 	# The dump, as the host finds it when all is over.
 	want="saved, CORE (Core file), some segments, ${release[first]}"
@@ -735,6 +752,6 @@ judge_devices() {
 		got=$(sed -E 's/, [1-9][0-9]* segments/, some segments/' <<<"$got")
 	fi
 	verdict dump "$want" "$got"
-	[ "${C[save]}" = small ] || verdict "full dump" yes \
-		"$([ "${disk[size]:-0}" -gt $((($(scenario_memory "$kernel" | tr -d M) - CRASH_OURS) * 900000)) ] && echo yes || echo "${disk[size]:-0} bytes")"
+	[ "${C[save]}" = small ] || verdict "full dump" \
+		"${guest[vmcore-size.second]:-no} bytes" "${disk[size]:-0} bytes"
 }

@@ -77,19 +77,20 @@ run_fails "has linux-image-cloud-amd64 5.0; there is: 6" \
 	"a Debian kernel that there is not, with those that there are" kernel/debian 5.0
 run_fails "nothing matches: gen3" "nothing to run" nest/matrix gen3
 
-# Of what differs in little, some: FULL=1, or make matrix, for all. A layout has
-# one kexec and one crash, a kernel that is not the series' what is lost or
-# saved in a crash, or in what is said of it alone.
+# Emulated, all of it takes near half an hour. So of what differs in little one
+# is played here: FULL=1, or make matrix, plays all. Generation 2 as it comes
+# has every path; what else there is has a crash whose dump is saved or lost,
+# and where another path is what it is about, that.
 chosen() {
 	[ -z "${FULL:-}" ] || return 0
 	case $1:$3:$2 in
-	*-default:7.3-series:*) ;;
-	gen2-default:debian-6.1.176:kexec-c) ;;
-	gen2-default:7.3-nofix:kexec-c) ;;
-	gen2-default:*:kdump-c | gen2-default:debian-*:kdump-s | gen2-default:*..*:*) ;;
-	gen2-default:*) return 1 ;;
-	gen2-efi-noruntime:7.3:kexec-s | gen2-efi-noruntime:*:kdump-s) ;;
-	*:kexec-c | *:kdump-s) [[ " ${C[paths]} " != *" kexec-s kexec-c kdump-s kdump-c "* ]] ;;
+	gen2-default:7.3-series:*) ;;
+	gen1-default:*:kexec-s | gen1-default:*:shutdown) ;;
+	gen2-efi-noruntime:*:kexec-s) ;;
+	gen2-default:7.3..7.3-series:* | gen2-default:7.3-series..debian-*:*) return 1 ;;
+	*:*:kdump-c) ;;
+	gen2-crs-degenerate:7.3:*) ;;
+	*) [ "${C[paths]}" = boot ] ;;
 	esac
 }
 cells=()
@@ -153,7 +154,8 @@ lost() {
 	is "$(jq -r 'select(.event == "conflict" and .device == "nvme0") |
 		"\(.what) \(.with) \(.action)"' "$d/out/trace" | sort -u)" \
 		"$4 framebuffer refused" "$*: the host knows the conflict"
-	is "$(sed -n 's/^\(size\|elf\) .*/dump/p' "$d/out/disk")" "" "$*: there is no dump"
+	[[ $2 != kdump-* ]] || is "$(sed -n 's/^\(size\|elf\|fsck\) .*/\1/p' "$d/out/disk")" \
+		fsck "$*: there is no dump"
 }
 # saved SCENARIO PATH KERNEL: the disk has a dump of the first kernel, and no conflict.
 saved() {
@@ -172,6 +174,7 @@ for kernel in 7.3-nofix debian-6.1.176-amd64; do
 		"$kernel: the second kernel is told of no framebuffer"
 done
 lost gen2-efi-noruntime kexec-s 7.3 config
+lost gen2-8k kdump-c 7.3-nofix..7.3-series config
 saved gen2-efi-noruntime kexec-s 7.3-series
 for kernel in 7.3 7.3-series; do
 	lost gen1-8k-low-1g kdump-c "$kernel" config
@@ -183,7 +186,7 @@ while IFS=$'\t' read -r name path kernel _; do
 	gen2=$((gen2 + 1))
 	saved "$name" "$path" "$kernel"
 done <"$result"
-run_ok "the series saved $gen2 dumps on Generation 2" test "$gen2" -ge 18
+run_ok "$gen2 crashes on Generation 2 had a dump to save" test "$gen2" -ge 15
 
 for path in ${FULL:+kexec-c} kdump-c; do
 	s="gen2-foreign-fb $path 7.3-series"
@@ -252,14 +255,16 @@ spoilt dump out/disk '/^\(elf\|size\|osrelease\)/d'
 spoilt dump out/disk 's/^osrelease 7/osrelease 6/'
 spoilt dump console 's/^guest: dump saved.*/guest: dump lost no disk/'
 # ... and neither by what is lost, if that is saved.
-while IFS=$'\t' read -r name path kernel _ reason _; do
-	[[ -n $reason && $path = kdump-* ]] || continue
+tried=0
+while read -r name path kernel; do
+	tried=$((tried + 1))
 	scenario_load "$name"
 	EXCEPT+=("* * second nvme works")
 	like "$(judge "$BUILD/matrix/jobs/$kernel.$name.$path" | paste -sd' ')" \
 		'fail conflicts.* fail disk.* fail dump' \
 		"$name, $path, $kernel: a loss is no success"
-done <"$result"
+done < <(awk -F'\t' '$5 != "" && $2 ~ /^kdump-/ { print $1, $2, $3 }' "$result")
+run_ok "$tried losses were so judged" test "$tried" -ge 5
 scenario_load gen2-default
 EXCEPT+=("* * second nvme refused: nothing")
 like "$(judge "$BUILD/matrix/jobs/7.3-series.gen2-default.kdump-c" | paste -sd' ')" \
@@ -272,17 +277,16 @@ need netpbm
 # pixel FILE X Y: its colour, in hexadecimal.
 pixel() {
 	pngtopnm "$1" 2>/dev/null | pnmcut -left "$2" -top "$3" -width 1 -height 1 |
-		pnmtoplainpnm | sed 1,3d | xargs printf '%02x%02x%02x'
+		pnmtoplainpnm 2>/dev/null | sed 1,3d | xargs printf '%02x%02x%02x' || true
 }
-for run in 7.3-series.gen1-8k.boot 7.3-series.gen2-pci-first.boot \
-	7.3-series.gen2-pci-first.kdump-c; do
+for run in 7.3-series.gen1-8k.kdump-c 7.3-series.gen2-pci-first.kdump-c; do
 	png=$BUILD/matrix/jobs/$run/out/screen.png
 	got=
 	for ((i = 0; i < 8; i++)); do
 		got+="$(pixel "$png" $((i * 64 + 32)) 56) "
 	done
-	is "$got" "000000 aa0000 00aa00 aa5500 0000aa aa00aa 00aaaa aaaaaa " \
-		"$run: the picture that the guest drew is on the screen"
+	is "$got" "000000 aaaaaa 00aaaa aa00aa 0000aa aa5500 00aa00 aa0000 " \
+		"$run: the picture that the second kernel drew is on the screen"
 done
 
 # A triple fault: once may be the emulation's fault, twice is the kernel's.
