@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Virtual PCI, the host's end. A bus is powered by D0 entry, which says where
- * its config window is to be, and lies idle before and after. What a kernel
+ * its config window is to be, and lies idle before and after. Who entered D0
+ * gives all back by D0 exit; Linux, unbound, sends nothing else. What a kernel
  * that is gone did not give back stays held, power and resources: the next
  * one's first D0 entry fails, until it has released them and left D0. What
  * the held bus decoded is gone with that kernel, though, and so are its
@@ -743,6 +744,9 @@ static u32 on_d0_exit(struct vpci_bus *bus, const void *msg, struct answer *a)
 {
 	(void)msg;
 	(void)a;
+	/* Its own resources it need not name; a dead kernel's it must */
+	if (bus->live)
+		bus->assigned = false;
 	quiesce(bus);
 	bus->powered = false;
 	trace_begin("d0_exit");

@@ -762,6 +762,28 @@ static void test_held(void **state)
 	}
 }
 
+/* Unbound in order: Linux leaves D0, and says nothing of resources. */
+static void test_unbound(void **state)
+{
+	int i;
+
+	(void)state;
+	boot();
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(ask_type(0, VPCI_D0_EXIT), OK);
+		assert_int_equal(mapped(), 0);
+		/* Bound again, by this kernel or the next one */
+		if (i)
+			connect();
+		else
+			close_bus(0);
+		mock_reset();
+		probe(0, WINDOW);
+		expect_trace(" status=0 reason=ok;");
+	}
+	expect_good();
+}
+
 /* Held, and on the framebuffer: the first is told first, the second stays. */
 static void test_held_on_framebuffer(void **state)
 {
@@ -1870,6 +1892,7 @@ int main(void)
 		T(test_life),
 		T(test_versions),
 		T(test_held),
+		T(test_unbound),
 		T(test_held_on_framebuffer),
 		T(test_window),
 		T(test_config),
