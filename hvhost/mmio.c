@@ -10,7 +10,7 @@
 /**
  * mmio_init() - Begin with nothing claimed.
  * @map:	To be filled in
- * @layout:	The VM's; its usable[] is what _CRS granted
+ * @layout:	The VM's; its usable[] is all the MMIO space there is
  */
 void mmio_init(struct mmio_map *map, const struct layout *layout)
 {
@@ -96,6 +96,24 @@ enum mmio_verdict mmio_judge(const struct mmio_map *map,
 		return worst;
 	trace_conflict(claim, NULL, action);
 	return worst == MMIO_FREE ? MMIO_OUTSIDE : worst;
+}
+
+/**
+ * mmio_on_device() - Is a config window or a BAR in a claim's way?
+ * @map:	The map
+ * @claim:	As for mmio_judge(), whose verdict tells the worst alone
+ *
+ * Return: true if one is.
+ */
+bool mmio_on_device(const struct mmio_map *map, const struct mmio_claim *claim)
+{
+	const struct mmio_claim *c;
+
+	for (c = map->claims; c; c = c->next)
+		if (c != claim && c->kind != MMIO_FRAMEBUFFER &&
+		    overlap(&c->range, &claim->range))
+			return true;
+	return false;
 }
 
 /**

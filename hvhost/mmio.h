@@ -25,13 +25,14 @@ struct mmio_claim {
 /* What is in the way of a claim, the worst first. */
 enum mmio_verdict {
 	MMIO_FREE,
-	MMIO_ON_FRAMEBUFFER,		/* or, for that, on another's */
-	MMIO_ON_DEVICE,			/* another's config window or BAR */
-	MMIO_OUTSIDE,			/* not within what _CRS granted */
+	MMIO_ON_FRAMEBUFFER,
+	MMIO_ON_DEVICE,			/* a config window, a BAR; be it its own */
+	MMIO_OUTSIDE,			/* not within one of usable[] */
 };
 
 struct mmio_map {
-	const struct layout *layout;	/* usable[]: what _CRS granted */
+	/* usable[]: what a guest can use, that is _CRS less the vTPM hole */
+	const struct layout *layout;
 	struct mmio_claim *claims;
 };
 
@@ -45,6 +46,8 @@ void mmio_init(struct mmio_map *map, const struct layout *layout);
 enum mmio_verdict mmio_judge(const struct mmio_map *map,
 			     const struct mmio_claim *claim,
 			     const char *action);
+/* Is a config window or a BAR in its way, whatever else is? No trace. */
+bool mmio_on_device(const struct mmio_map *map, const struct mmio_claim *claim);
 void mmio_add(struct mmio_map *map, struct mmio_claim *claim);
 void mmio_remove(struct mmio_map *map, struct mmio_claim *claim);
 const char *mmio_verdict_name(enum mmio_verdict verdict);

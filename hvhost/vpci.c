@@ -432,15 +432,17 @@ static void decode(struct bar *bar)
 {
 	struct vpci_bus *bus = bar->bus;
 	struct vpci *vpci = bus->vpci;
-	bool ignore = vpci->config.ignore_bar_conflicts;
 	int index = bar->claim.bar;
 	u64 size = bus->dev->bar[index].size;
 	u64 gpa = vpci_bar_gpa(bus->dev, index);
+	bool ignore;
 
 	/* Nowhere yet, or it is just being sized */
 	if (!size || !gpa || gpa == bar_mask(bus->dev, index))
 		return;
 	bar->claim.range = (struct range) { gpa, gpa + size - 1 };
+	ignore = vpci->config.ignore_bar_conflicts &&
+		 !mmio_on_device(vpci->map, &bar->claim);
 	if (mmio_judge(vpci->map, &bar->claim,
 		       ignore ? "ignored" : "refused") == MMIO_FREE || ignore) {
 		if (vpci->ops->map(vpci->opaque, gpa, size, bar_io, bar)) {

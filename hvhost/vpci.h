@@ -32,7 +32,11 @@ struct vpci_ops {
 struct vpci_config {
 	u32 cpus;
 	u64 shared_bit;			/* an isolated VM's mark on shared GPAs */
-	bool ignore_bar_conflicts;	/* a BAR in the way decodes all the same */
+	/*
+	 * A BAR on the framebuffer, or outside of MMIO space, decodes all the
+	 * same. One that is on a device is refused: only one can answer.
+	 */
+	bool ignore_bar_conflicts;
 	u32 max_version;		/* (major << 16) | minor; 0: 1.4 */
 };
 

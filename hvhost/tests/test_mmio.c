@@ -134,6 +134,26 @@ static void test_all(void **state)
 	told("what=framebuffer device=test0 range");
 }
 
+static bool on_device(u64 start, u64 end)
+{
+	struct mmio_claim claim = { .kind = MMIO_BAR, .range = { start, end } };
+
+	return mmio_on_device(&map, &claim);
+}
+
+static void test_on_device(void **state)
+{
+	(void)state;
+	assert_false(on_device(0xf8000000, 0xf87fffff));
+	assert_true(on_device(0xf8000000, 0xf8800000));
+	assert_true(on_device(0xf8801fff, 0xf8801fff));
+	assert_false(on_device(0xf8802000, 0xf8ffffff));
+	assert_true(on_device(0xf9100000, 0xf9100fff));
+	assert_false(on_device(0x80000000, 0x80000fff));
+	assert_false(mmio_on_device(&map, &bar));
+	assert_string_equal(mock_trace, "");
+}
+
 static void test_remove(void **state)
 {
 	(void)state;
@@ -171,6 +191,7 @@ int main(void)
 		cmocka_unit_test_setup(test_edges, setup),
 		cmocka_unit_test_setup(test_outside, setup),
 		cmocka_unit_test_setup(test_all, setup),
+		cmocka_unit_test_setup(test_on_device, setup),
 		cmocka_unit_test_setup(test_remove, setup),
 		cmocka_unit_test(test_names),
 	};

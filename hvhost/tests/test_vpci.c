@@ -1066,6 +1066,34 @@ static void test_bar_ignored(void **state)
 	assert_int_equal(access_value, 0x99);
 	assert_int_equal(mapped(), 3);
 	expect_good();
+	/* Two cannot answer: a BAR on a BAR, and one on a window */
+	mock_reset();
+	place(WINDOW, BAR4 + 0x4000, BAR4);
+	expect_trace(" bar device=nvme0 bar=0 range=fe0014000 decodes=true; conflict what=bar device=nvme0 bar=4 range=fe0010000 with=nvme0 with_range=fe0014000 action=refused; bar device=nvme0 bar=4 range=fe0010000 decodes=false;");
+	mock_reset();
+	place(WINDOW, WINDOW, BAR4);
+	expect_trace("bar=0 range=f9000000 with=nvme0 with_range=f9000000 action=refused; bar device=nvme0 bar=0 range=f9000000 decodes=false;");
+	assert_int_equal(mapped(), 2);
+	/* ... nor if it is on the framebuffer, too, or outside */
+	place(WINDOW, FB + 0x100000, BAR4);
+	mock_reset();
+	cfg_set(WINDOW, PCI_COMMAND, 0, 2);
+	cfg_set(WINDOW, PCI_BASE_ADDRESS_2, FB + 0x101000, 4);
+	place(WINDOW, FB + 0x100000, BAR4);
+	assert_int_equal(count("bar=0 range=f8100000 with=framebuffer with_range=f8000000 action=ignored;"), 1);
+	assert_int_equal(count("bar=2 range=f8101000 with=framebuffer with_range=f8000000 action=refused;"), 1);
+	assert_int_equal(count("bar=2 range=f8101000 with=nvme0 with_range=f8100000 action=refused;"), 1);
+	assert_int_equal(count("bar=2 range=f8101000 decodes=false;"), 1);
+	mock_reset();
+	cfg_set(WINDOW, PCI_COMMAND, 0, 2);
+	cfg_set(WINDOW, PCI_BASE_ADDRESS_2, 0x80001000, 4);
+	place(WINDOW, 0x80000000, BAR4);
+	assert_int_equal(count("bar=0 range=80000000 with=outside action=ignored;"), 1);
+	assert_int_equal(count("bar=2 range=80001000 with=outside action=refused;"), 1);
+	assert_int_equal(count("bar=2 range=80001000 decodes=false;"), 1);
+	assert_int_equal(mapped(), 3);
+	/* It has a place, and nobody complains of the VM */
+	expect_good();
 	/* Windows are refused all the same. */
 	bus_exit(0);
 	assert_int_equal(d0_entry(0, FB), ON_FRAMEBUFFER);
