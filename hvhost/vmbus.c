@@ -74,11 +74,14 @@ struct vmbus {
 	u32 gpadl_count;
 };
 
-/* A message of the guest's, copied, zeroes after its end */
+/* A message of the guest's, copied, zeroes after its end: all of it is first
+ * in the union, for that is what {} makes zero.
+ */
 struct message {
 	size_t len;
 	u32 vp;			/* that posted it */
 	union {
+		u8 bytes[VMBUS_MAX_MESSAGE];
 		struct msg_head head;
 		struct msg_relid relid;
 		struct msg_open open;
@@ -87,7 +90,6 @@ struct message {
 		struct msg_gpadl_teardown gpadl_teardown;
 		struct msg_contact contact;
 		struct msg_modify modify;
-		u8 bytes[VMBUS_MAX_MESSAGE];
 	};
 };
 

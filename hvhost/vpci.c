@@ -110,12 +110,12 @@ struct vpci {
 	struct vpci_bus *buses;		/* by number */
 };
 
-/* A completion */
+/* A completion. Its largest is first, for that is what {} makes zero. */
 struct answer {
 	union {
-		u32 status;
 		struct vpci_reply_requirements requirements;
 		struct vpci_reply_interrupt interrupt;
+		u32 status;
 	};
 	size_t len;
 };
