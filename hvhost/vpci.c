@@ -83,6 +83,7 @@ struct vpci_bus {
 	u32 version;			/* agreed on, 0: not yet */
 	bool told;			/* the guest knows the function */
 	bool ejecting, ejected;
+	bool heard;			/* it was asked once it used it */
 	struct queued queue[MAX_QUEUED];
 	u32 queue_head, queue_len;
 
@@ -1050,6 +1051,7 @@ static void closed(struct vmbus_device *vmbus_dev)
 	bus->chan = NULL;
 	bus->told = false;
 	bus->ejecting = false;
+	bus->heard = false;
 	bus->queue_len = 0;
 	quiesce(bus);
 }
@@ -1069,7 +1071,9 @@ static struct vpci_bus *find_bus(const struct vpci *vpci, const char *name)
  * @name:	The device's name
  *
  * The channel is rescinded when the guest has; at once if the guest does not
- * know the device, so that there is nobody to ask.
+ * know the device, so that there is nobody to ask. Linux drops what it is asked
+ * while it sets the device up, so until then it can be asked again; after that
+ * it cannot, for Linux does not expect to be asked twice.
  *
  * Return: 0, -ENOENT if there is no such device, -EALREADY if it is asked.
  */
@@ -1080,7 +1084,7 @@ int vpci_eject(struct vpci *vpci, const char *name)
 
 	if (!bus)
 		return -ENOENT;
-	if (bus->ejecting)
+	if (bus->heard)
 		return -EALREADY;
 	trace_eject(bus, bus->told ? "asked" : "unseen");
 	if (!bus->told) {
@@ -1088,6 +1092,8 @@ int vpci_eject(struct vpci *vpci, const char *name)
 		return 0;
 	}
 	bus->ejecting = true;
+	/* Assigned by this very kernel, if it is live as well */
+	bus->heard = bus->live && bus->assigned;
 	send(bus, RING_PKT_INBAND, 0, &msg, sizeof(msg));
 	return 0;
 }

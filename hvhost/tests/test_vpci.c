@@ -487,6 +487,17 @@ static void probe(int i, u64 window)
 	assert_int_equal(assigned(i), OK);
 }
 
+/* ... after a kernel that did not give it back */
+static void probe_held(int i, u64 window)
+{
+	open_bus(i);
+	get_relations(i, VV(1, 4));
+	assert_int_equal(d0_entry(i, window), WRONG_STATE);
+	bus_exit(i);
+	assert_int_equal(d0_entry(i, window), OK);
+	assert_int_equal(assigned(i), OK);
+}
+
 /* The BARs of the first device, as Linux sets them, and all on */
 static void place(u64 window, u64 bar0, u64 bar4)
 {
@@ -1528,6 +1539,46 @@ static void test_eject(void **state)
 	expect_good();
 }
 
+/* Told of the device, but not done with setting it up: Linux drops it. */
+static void test_eject_early(void **state)
+{
+	struct vpci_msg_ejected done = { .type = VPCI_EJECTION_COMPLETE };
+	struct vpci_msg_slot msg;
+	int i;
+
+	(void)state;
+	boot();
+	/* What a kernel that is gone had assigned says nothing of this one. */
+	connect();
+	open_bus(0);
+	get_relations(0, VV(1, 4));
+	for (i = 0; i < 3; i++) {
+		mock_reset();
+		assert_int_equal(vpci_eject(vpci, NVME), 0);
+		expect_trace(" eject device=nvme0 how=asked;");
+		assert_int_equal(next_message(0, &msg), VPCI_EJECT);
+		if (i == 0)
+			bus_exit(0);
+		else if (i == 1)
+			assert_int_equal(d0_entry(0, WINDOW), OK);
+	}
+	assert_int_equal(assigned(0), OK);
+	/* None was heard; this one is. */
+	assert_int_equal(vpci_eject(vpci, NVME), 0);
+	assert_int_equal(next_message(0, &msg), VPCI_EJECT);
+	assert_int_equal(vpci_eject(vpci, NVME), -EALREADY);
+	/* By that kernel, and not by the next one */
+	connect();
+	probe_held(0, WINDOW);
+	assert_int_equal(vpci_eject(vpci, NVME), 0);
+	assert_int_equal(next_message(0, &msg), VPCI_EJECT);
+	assert_int_equal(vpci_eject(vpci, NVME), -EALREADY);
+	write_packet(0, RING_PKT_INBAND, 0, 0, &done, sizeof(done));
+	kick(0);
+	assert_null(nvme.bus);
+	expect_good();
+}
+
 /* Nobody there to ask, or nobody that knows it */
 static void test_eject_unseen(void **state)
 {
@@ -1932,6 +1983,7 @@ int main(void)
 		T(test_retarget),
 		T(test_dma),
 		T(test_eject),
+		T(test_eject_early),
 		T(test_eject_unseen),
 		T(test_surprise),
 		T(test_malformed),
