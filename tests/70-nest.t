@@ -179,7 +179,7 @@ if [ "$accel" = tcg ]; then
 	job e-next 'echo alive'
 	job f-next 'echo alive'
 	rc=0
-	QUIET=8 GRACE=4 JOBS=2 nest/run "$T/jobs" >/dev/null 2>"$T/progress" || rc=$?
+	FROZEN=8 GRACE=4 JOBS=2 nest/run "$T/jobs" >/dev/null 2>"$T/progress" || rc=$?
 	is "$rc" 3 "an inner host dies each time: run tells"
 	is "$(had b-panics rc)" 125 "the job that it ran gets 125"
 	like "$(had b-panics why)" '^the inner host died' "and why"
