@@ -471,6 +471,11 @@ static void undecode(struct bar *bar)
 /*
  * A refused BAR is judged again when the guest turns memory decoding on the
  * next time, not before.
+ *
+ * With memory decoding on, what is written to any BAR is dropped, as by real
+ * hosts. Their device then reads as all ones, says pci-hyperv, which does not
+ * say where. Ours goes on answering at its old place, and that is what its BAR
+ * reads as; nobody, which is all ones, answers at the one it did not move to.
  */
 static void config_write(struct vpci_bus *bus, u64 offset, u64 value,
 			 unsigned int size)
@@ -483,7 +488,6 @@ static void config_write(struct vpci_bus *bus, u64 offset, u64 value,
 		at = offset + i;
 		if (at >= CONFIG_SIZE)
 			break;
-		/* Real hosts do not move a BAR that decodes; says pci-hyperv */
 		if (old & PCI_COMMAND_MEMORY && at >= PCI_BASE_ADDRESS_0 &&
 		    at < PCI_BASE_ADDRESS_0 + 4 * VPCI_BARS)
 			continue;

@@ -989,6 +989,10 @@ static void test_bars(void **state)
 	assert_int_equal(cfg(WINDOW, PCI_BASE_ADDRESS_0, 4), 0xe0000004);
 	assert_int_equal(vpci_bar_gpa(&nvme, 0), BAR0);
 	assert_int_equal(vpci_bar_gpa(&nvme, 4), BAR4);
+	/* Nor does it cease to answer; nobody does at the new place. */
+	assert_int_equal(mapped(), 3);
+	assert_int_equal(rd(BAR0 + 0x14, 4), 0x1234);
+	assert_int_equal(rd(0xf00080000 + 0x14, 4), ~0ull);
 	mock_reset();
 	cfg_set(WINDOW, PCI_COMMAND, 0, 2);
 	assert_string_equal(mock_trace,
