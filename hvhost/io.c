@@ -69,10 +69,11 @@ int io_add(struct io_table *table, const struct io_region *region)
 int io_del(struct io_table *table, u64 start)
 {
 	u32 i = find(table, start);
-	struct io_region *r = &table->region[i];
+	struct io_region *r;
 
-	if (i == table->count || r->start != start)
+	if (i == table->count || table->region[i].start != start)
 		return -ENOENT;
+	r = &table->region[i];
 	table->count--;
 	memmove(r, r + 1, (table->count - i) * sizeof(*r));
 	return 0;
