@@ -201,9 +201,9 @@ static void place_windows(const struct layout_request *req, struct layout *out)
 	u64 height = req->height ? req->height : FB_DEFAULT_H;
 	u64 asked = req->low_mmio;
 
-	/* Not in the measured rule: small displays are offered 8 MiB, too. */
 	out->width = width;
 	out->height = height;
+	/* Not in the measured rule: small displays are offered 8 MiB, too. */
 	out->max_fb = max64(FB_MIN, round_up64(width * height * 4, LOW_STEP));
 	out->mmio_megabytes = out->max_fb / MIB;
 

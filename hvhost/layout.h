@@ -42,7 +42,8 @@ struct layout {
 	u32 width, height;		/* the largest resolution */
 	u64 max_fb;			/* bytes that the framebuffer may need */
 	u32 mmio_megabytes;		/* max_fb as the synthvid offer says it */
-	struct range fb;		/* where it is at first; max_fb, or what the VGA BAR has */
+	/* where it is at first: max_fb of it, on Gen1 what the VGA BAR holds */
+	struct range fb;
 	struct range fb_firmware;	/* as screen_info says on Gen2 */
 	struct range vga_bar;		/* Gen1 */
 	/* What a guest should make of it: */
