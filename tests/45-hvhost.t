@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # hvhost without KVM: it builds, its unit tests and fuzzers pass, it says what
-# it is and what it will not do. FUZZ_TIME=30 seconds for each fuzzer.
+# it is and what it will not do. FUZZ_TIME=20 seconds for each fuzzer.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 need gcc libc6-dev libpng-dev zlib1g-dev make acpica-tools libcmocka-dev clang libclang-rt-dev binutils perl jq
-FUZZ_TIME=${FUZZ_TIME:-30}
+FUZZ_TIME=${FUZZ_TIME:-20}
 O=$BUILD/hvhost
 HVHOST=$O/hvhost
 tmpdir
@@ -51,7 +51,7 @@ for test in "$TOP"/hvhost/tests/test_*.c; do
 	cmocka "$O/tests/$test"
 	cmocka "$O/asan/tests/$test"
 done
-for test in layout trace options ring gpadl vmbus; do
+for test in layout trace options ring gpadl vmbus mmio vpci nvme synthvid screen vram; do
 	run_ok "there are tests of $test" test -e "$O/asan/tests/test_$test"
 done
 run_ok "the sanitizers are in" grep -q __asan_report "$O/asan/tests/test_ring"
@@ -63,7 +63,7 @@ for f in "$TOP"/hvhost/tests/fuzz_*.c; do
 	f=$(basename "$f" .c)
 	fuzzers+=("${f#fuzz_}")
 done
-run_ok "there are at least two fuzzers" test "${#fuzzers[@]}" -ge 2
+run_ok "there are fuzzers of rings, VMBus, video, PCI and NVMe" test "${#fuzzers[@]}" -ge 5
 # Log of libFuzzer on stdin: how many edges it reached, 0 if it does not say.
 coverage() { sed -n 's/.* cov: \([0-9]*\).*/\1/p' | tail -1 | grep . || echo 0; }
 rm -f "$O"/fuzz/*.log

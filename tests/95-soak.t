@@ -4,7 +4,7 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 unset LINUX KERNEL
-BOOTS=${BOOTS:-25}
+BOOTS=${BOOTS:-12}
 [[ $BOOTS =~ ^[1-9][0-9]{0,3}$ ]] || die "BOOTS is a number, not '$BOOTS'"
 
 soak=$BUILD/check/soak
