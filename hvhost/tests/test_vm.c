@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vm.c on a KVM that is made up here: its slots are remembered, and a vCPU
+ * exits as a test's script says.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "../hyperv.h"
+#include "mock.h"
+
+#define FB		0xf8000000ull
+#define FB_SIZE		(8 * MIB)
+#define SHARED		(1ull << 39)
+#define SLOTS		512
+
+static struct options opt = { .cpus = 1 };
+static struct vm vm;
+static u64 shared_bit;
+
+static struct kvm_userspace_memory_region slot[SLOTS];
+static struct kvm_msi msi;
+static int slot_error;			/* for those that are to be made */
+
+/* The accesses of a vCPU; an end of the run after them */
+static struct access {
+	bool port, write;
+	u64 addr;
+	u32 size, count;
+	u8 data[8];
+} *script;
+
+static int steps, step;
+static struct kvm_run *state_of_cpu;
+
+/* What the run has been when it is over */
+static const char *ended_why;
+
+int open(const char *path, int flags, ...)
+{
+	(void)flags;
+	return strcmp(path, "/dev/kvm") ? -1 : (int)syscall(SYS_memfd_create,
+							    "kvm", 0);
+}
+
+/* In place of hyperv.c's */
+u64 hyperv_shared_bit(const struct vm *v)
+{
+	(void)v;
+	return shared_bit;
+}
+
+int hyperv_init(struct vm *v)
+{
+	(void)v;
+	return 0;
+}
+
+int hyperv_init_cpu(struct vm *v, u32 cpu)
+{
+	(void)v;
+	(void)cpu;
+	return 0;
+}
+
+int hyperv_route_sints(struct vm *v)
+{
+	(void)v;
+	return 0;
+}
+
+bool hyperv_exit(struct vm *v, u32 cpu, struct kvm_run *run)
+{
+	(void)v;
+	(void)cpu;
+	(void)run;
+	return false;
+}
+
+/* As KVM does: one slot overlaps no other, and to delete there is to be one */
+static int set_slot(const struct kvm_userspace_memory_region *r)
+{
+	u32 i;
+
+	assert_true(r->slot < SLOTS);
+	assert_int_equal(r->guest_phys_addr % HV_PAGE_SIZE, 0);
+	assert_int_equal(r->memory_size % HV_PAGE_SIZE, 0);
+	if (!r->memory_size)
+		assert_int_not_equal(slot[r->slot].memory_size, 0);
+	else
+		assert_int_equal(slot[r->slot].memory_size, 0);
+	for (i = 0; r->memory_size && i < SLOTS; i++)
+		if (r->guest_phys_addr < slot[i].guest_phys_addr +
+					 slot[i].memory_size &&
+		    slot[i].guest_phys_addr < r->guest_phys_addr +
+					      r->memory_size)
+			fail_msg("slot %u overlaps %u", r->slot, i);
+	if (r->memory_size && slot_error && !--slot_error) {
+		errno = ENOSPC;
+		return -1;
+	}
+	slot[r->slot] = *r;
+	return 0;
+}
+
+/* KVM_RUN: what the guest got by the last exit stays in the script. */
+static int next_exit(void)
+{
+	struct kvm_run *run = state_of_cpu;
+	struct access *a = script;
+
+	if (step && step <= steps) {
+		a = &script[step - 1];
+		if (!a->write)
+			memcpy(a->data, a->port ?
+			       (u8 *)run + run->io.data_offset :
+			       run->mmio.data, 8);
+	}
+	if (step++ >= steps) {
+		run->exit_reason = KVM_EXIT_SYSTEM_EVENT;
+		run->system_event.type = KVM_SYSTEM_EVENT_SHUTDOWN;
+		return 0;
+	}
+	a = &script[step - 1];
+	if (a->port) {
+		run->exit_reason = KVM_EXIT_IO;
+		run->io.direction = a->write ? KVM_EXIT_IO_OUT : KVM_EXIT_IO_IN;
+		run->io.port = (u16)a->addr;
+		run->io.size = (u8)a->size;
+		run->io.count = a->count;
+		run->io.data_offset = 2048;
+		memcpy((u8 *)run + 2048, a->data, 8);
+	} else {
+		run->exit_reason = KVM_EXIT_MMIO;
+		run->mmio.phys_addr = a->addr;
+		run->mmio.is_write = a->write;
+		run->mmio.len = a->size;
+		memcpy(run->mmio.data, a->data, 8);
+	}
+	return 0;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+	void *p;
+
+	(void)fd;
+	va_start(args, request);
+	p = va_arg(args, void *);
+	va_end(args);
+	switch (request) {
+	case KVM_GET_API_VERSION:
+		return KVM_API_VERSION;
+	case KVM_CREATE_VM:
+		return 1000;
+	case KVM_GET_VCPU_MMAP_SIZE:
+		return HV_PAGE_SIZE;
+	case KVM_CREATE_VCPU:
+		fd = (int)syscall(SYS_memfd_create, "vcpu", 0);
+		if (ftruncate(fd, HV_PAGE_SIZE))
+			return -1;
+		state_of_cpu = mmap(NULL, HV_PAGE_SIZE, PROT_READ | PROT_WRITE,
+				    MAP_SHARED, fd, 0);
+		return fd;
+	case KVM_SET_USER_MEMORY_REGION:
+		return set_slot(p);
+	case KVM_SIGNAL_MSI:
+		memcpy(&msi, p, sizeof(msi));
+		return 1;
+	case KVM_RUN:
+		return next_exit();
+	}
+	return 0;
+}
+
+/* Run the script to its end. */
+static void play(struct access *a, int count)
+{
+	struct timespec moment = { .tv_nsec = 1000000 };
+	int i;
+
+	script = a;
+	steps = count;
+	step = 0;
+	assert_int_equal(vm_start(&vm), 0);
+	for (i = 0; i < 5000 && step <= steps; i++)
+		nanosleep(&moment, NULL);
+	while (read(vm_end_fd(), &(u64) { 0 }, 8) != 8)
+		nanosleep(&moment, NULL);
+	assert_int_equal(vm_ended(&ended_why), VM_POWEROFF);
+}
+
+static int try_setup(struct range fb)
+{
+	mock_reset();
+	memset(slot, 0, sizeof(slot));
+	slot_error = 0;
+	vm = (struct vm) {
+		.opt = &opt,
+		.layout = {
+			.ram = { { 0, 2 * MIB - 1 },
+				 { 4 * GIB, 4 * GIB + 2 * MIB - 1 } },
+			.ram_count = 2, .fb = fb, .max_fb = FB_SIZE,
+		},
+	};
+	return vm_init(&vm);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	shared_bit = 0;
+	return try_setup((struct range) { FB, FB + FB_SIZE - 1 });
+}
+
+static int setup_isolated(void **state)
+{
+	(void)state;
+	shared_bit = SHARED;
+	return try_setup((struct range) { FB, FB + FB_SIZE - 1 });
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	free(vm.mmio.region);
+	free(vm.port.region);
+	return 0;
+}
+
+/* Where the guest sees @gpa, as our memory; NULL: it exits */
+static u8 *seen(u64 gpa)
+{
+	u32 i;
+
+	for (i = 0; i < SLOTS; i++)
+		if (gpa >= slot[i].guest_phys_addr &&
+		    gpa - slot[i].guest_phys_addr < slot[i].memory_size)
+			return (u8 *)(unsigned long)slot[i].userspace_addr +
+			       (gpa - slot[i].guest_phys_addr);
+	return NULL;
+}
+
+static void handler(void *opaque, u64 offset, bool write, u64 *value,
+		    unsigned int size)
+{
+	u64 *last = opaque;
+
+	(void)size;
+	if (write)
+		*last = *value;
+	else
+		*value = offset;
+}
+
+static void memory(void **state)
+{
+	struct range to = { 0xfe0000000, 0xfe0000000 + FB_SIZE - 1 };
+
+	(void)state;
+	assert_ptr_equal(seen(0), mem_at(&vm.mem, 0, 2 * MIB));
+	assert_ptr_equal(seen(4 * GIB), mem_at(&vm.mem, 4 * GIB, 2 * MIB));
+	assert_null(seen(2 * MIB));
+	assert_ptr_equal(seen(FB), vm.vram.host);
+	assert_ptr_equal(seen(FB + FB_SIZE - 1), vm.vram.host + FB_SIZE - 1);
+	assert_null(seen(FB + FB_SIZE));
+	/* No RAM to the devices */
+	assert_null(mem_at(&vm.mem, FB, 1));
+	*seen(FB + 5) = 0x42;
+	assert_int_equal(vm_move_fb(&vm, &to), 0);
+	assert_null(seen(FB));
+	assert_int_equal(*seen(0xfe0000005), 0x42);
+	/* Not onto RAM, nor half a step further when KVM will not */
+	to = (struct range) { 4 * GIB - FB_SIZE + 0x1000, 4 * GIB + 0xfff };
+	assert_int_equal(vm_move_fb(&vm, &to), -EBUSY);
+	slot_error = 1;
+	to = (struct range) { FB, FB + FB_SIZE - 1 };
+	assert_int_equal(vm_move_fb(&vm, &to), -ENOSPC);
+	assert_null(seen(FB));
+	assert_int_equal(*seen(0xfe0000005), 0x42);
+}
+
+/* An isolated VM sees all of it once more, and has it moved there as well. */
+static void shared_memory(void **state)
+{
+	struct range to = { 0xfe0000000, 0xfe0000000 + FB_SIZE - 1 };
+
+	(void)state;
+	assert_ptr_equal(seen(SHARED), seen(0));
+	assert_ptr_equal(seen(SHARED | FB), seen(FB));
+	assert_int_equal(vm_move_fb(&vm, &to), 0);
+	assert_null(seen(SHARED | FB));
+	assert_ptr_equal(seen(SHARED | 0xfe0000000), vm.vram.host);
+	assert_ptr_equal(seen(0xfe0000000), vm.vram.host);
+	/* The first view is made, the second not: none of both then */
+	slot_error = 2;
+	to = (struct range) { FB, FB + FB_SIZE - 1 };
+	assert_int_equal(vm_move_fb(&vm, &to), -ENOSPC);
+	assert_null(seen(FB));
+	assert_ptr_equal(seen(SHARED | 0xfe0000000), vm.vram.host);
+	to = (struct range) { SHARED - FB_SIZE + 0x1000, SHARED + 0xfff };
+	assert_int_equal(vm_move_fb(&vm, &to), -EINVAL);
+}
+
+/* A framebuffer given by hand: all pages that it touches; or none at all */
+static void framebuffers(void **state)
+{
+	(void)state;
+	shared_bit = 0;
+	assert_int_equal(try_setup((struct range) { FB + 0x800, FB + 0x17ff }),
+			 0);
+	assert_ptr_equal(seen(FB), vm.vram.host);
+	assert_non_null(seen(FB + 0x1fff));
+	assert_null(seen(FB + 0x2000));
+	assert_int_equal(vm.vram.size, FB_SIZE);
+	assert_int_equal(try_setup((struct range) { FB, FB + 4 * FB_SIZE - 1 }),
+			 0);
+	assert_int_equal(vm.vram.size, 4 * FB_SIZE);
+	assert_ptr_equal(seen(FB + 4 * FB_SIZE - 1),
+			 vm.vram.host + 4 * FB_SIZE - 1);
+	assert_int_equal(try_setup((struct range) { 0, 0 }), 0);
+	assert_int_equal(vm.vram.size, FB_SIZE);
+	assert_null(seen(FB));
+	assert_int_equal(vm_move_fb(&vm, &(struct range) {
+		FB, FB + FB_SIZE - 1 }), 0);
+	assert_non_null(seen(FB));
+	assert_int_equal(try_setup((struct range) { MIB, 3 * MIB }), -EBUSY);
+}
+
+/* MMIO comes before the framebuffer, whichever was there first. */
+static void mmio_first(void **state)
+{
+	struct range to = { 0xfe0000000, 0xfe0000000 + FB_SIZE - 1 };
+	u64 last = 0;
+
+	(void)state;
+	assert_int_equal(vm_add_mmio(&vm, FB + 0x2000, 0x2000, handler, &last),
+			 0);
+	assert_non_null(seen(FB + 0x1fff));
+	assert_null(seen(FB + 0x2000));
+	assert_null(seen(FB + 0x3fff));
+	assert_ptr_equal(seen(FB + 0x4000), vm.vram.host + 0x4000);
+	assert_int_equal(vm_add_mmio(&vm, 0xfe0000000, 0x4000, handler, &last),
+			 0);
+	assert_int_equal(vm_add_mmio(&vm, 0xfe0003000, 0x4000, handler, &last),
+			 -EBUSY);
+	assert_int_equal(vm_move_fb(&vm, &to), 0);
+	assert_null(seen(0xfe0000000));
+	assert_ptr_equal(seen(0xfe0004000), vm.vram.host + 0x4000);
+	vm_del_mmio(&vm, 0xfe0000000);
+	assert_ptr_equal(seen(0xfe0000000), vm.vram.host);
+	/* KVM has no slot for it: said, and accesses get there all the same */
+	slot_error = 1;
+	assert_int_equal(vm_add_mmio(&vm, 0xfe0002000, 0x1000, handler, &last),
+			 0);
+	assert_string_equal(mock_bad_what, "KVM does not map it, error");
+	assert_int_equal(mock_bad_value, ENOSPC);
+}
+
+static void accesses(void **state)
+{
+	u64 last = 0, port = 0;
+	struct access a[] = {
+		{ .write = true, .addr = 0xf9000010, .size = 4,
+		  .data = "\x78\x56\x34\x12\xff\xff\xff\xff" },
+		{ .addr = 0xf9000018, .size = 8 },
+		{ .addr = 0xf9000ffe, .size = 4 },	/* beyond its end */
+		{ .addr = 0xf9000010, .size = 3 },	/* what no device takes */
+		{ .addr = 0xfa000000, .size = 4 },	/* nobody's */
+		{ .write = true, .addr = 0xfa000000, .size = 4 },
+		/* The framebuffer, though it is mapped: it just was not */
+		{ .write = true, .addr = FB + 0x10, .size = 8,
+		  .data = "abcdefgh" },
+		{ .addr = FB + 0x12, .size = 4 },
+		{ .port = true, .addr = 0x70, .size = 1, .count = 1 },
+		{ .port = true, .addr = 0x72, .size = 2, .count = 1 },
+		{ .port = true, .write = true, .addr = 0x71, .size = 1,
+		  .count = 3, .data = { 7, 8, 9 } },
+		{ .port = true, .addr = 0x60, .size = 4, .count = 2 },
+	};
+
+	(void)state;
+	memset(a[1].data, 0x55, 8);
+	memset(a[7].data, 0x55, 8);
+	assert_int_equal(vm_add_mmio(&vm, 0xf9000000, 0x1000, handler, &last),
+			 0);
+	assert_int_equal(vm_add_ports(&vm, 0x70, 3, handler, &port), 0);
+	play(a, ARRAY_SIZE(a));
+	assert_int_equal(last, 0x12345678);
+	assert_memory_equal(a[1].data, "\x18\0\0\0\0\0\0\0", 8);
+	assert_memory_equal(a[2].data, "\xff\xff\xff\xff\0\0\0\0", 8);
+	assert_memory_equal(a[3].data, "\xff\xff\xff\0", 4);
+	assert_memory_equal(a[4].data, "\xff\xff\xff\xff\0\0\0\0", 8);
+	assert_memory_equal(vm.vram.host + 0x10, "abcdefgh", 8);
+	assert_memory_equal(a[7].data, "cdefUUUU", 8);
+	assert_memory_equal(a[8].data, "\0\0", 2);
+	assert_memory_equal(a[9].data, "\xff\xff\0", 3);
+	assert_int_equal(port, 9);
+	assert_memory_equal(a[11].data, "\xff\xff\xff\xff\xff\xff\xff\xff", 8);
+	assert_string_equal(ended_why, "the guest asked KVM to power off");
+}
+
+static void interrupts(void **state)
+{
+	(void)state;
+	opt.cpus = 3;
+	assert_int_equal(vm_interrupt(&vm, 2, 0x41), 0);
+	assert_int_equal(msi.address_lo, 0xfee02000);
+	assert_int_equal(msi.address_hi, 0);
+	assert_int_equal(msi.data, 0x41);
+	assert_int_equal(vm_interrupt(&vm, 3, 0x41), -EINVAL);
+	assert_int_equal(vm_interrupt(&vm, 0xfffffff, 0x41), -EINVAL);
+	opt.cpus = 1;
+}
+
+int main(void)
+{
+#define TEST(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
+	/* A run ends but once a process, so the one that runs comes last. */
+	const struct CMUnitTest tests[] = {
+		TEST(memory),
+		cmocka_unit_test_setup_teardown(shared_memory, setup_isolated,
+						teardown),
+		cmocka_unit_test_teardown(framebuffers, teardown),
+		TEST(mmio_first),
+		TEST(interrupts),
+		TEST(accesses),
+	};
+
+	return cmocka_run_group_tests_name("vm", tests, NULL, NULL);
+}
