@@ -691,6 +691,25 @@ static void full_ring(void **state)
 	assert_int_equal(v.count, 0);
 }
 
+/* A guest that has read, but not told so: what waits still comes first. */
+static void order(void **state)
+{
+	struct video_vram vram = { 0, 1, FB };
+	struct ring_desc d;
+	u64 n = 0;
+
+	(void)state;
+	begin();
+	for (; v.count < 3; vram.context++)
+		say(VIDEO_VRAM_LOCATION, &vram, sizeof(vram));
+	while (guest_read(&down, &d, &msg, sizeof(msg)) >= 0)
+		assert_int_equal(msg.context, n++);
+	say(VIDEO_VRAM_LOCATION, &vram, sizeof(vram));
+	while (guest_read(&down, &d, &msg, sizeof(msg)) >= 0)
+		assert_int_equal(msg.context, n++);
+	assert_int_equal(n, vram.context + 1);
+}
+
 /* A ring that lies closes the channel in the middle of an answer. */
 static void lying_ring(void **state)
 {
@@ -732,6 +751,7 @@ int main(void)
 		TEST(pointers),
 		TEST(malformed),
 		TEST(full_ring),
+		TEST(order),
 		TEST(lying_ring),
 	};
 
