@@ -110,8 +110,7 @@ static bool move_to(struct synthvid *v, const struct range *to)
 {
 	if (!has_fb(to) || v->move(v->opaque, to))
 		return false;
-	if (v->fb.in_map)
-		mmio_remove(v->map, &v->fb);
+	mmio_remove(v->map, &v->fb);
 	v->fb.range = *to;
 	/* No host is known to refuse a place: it is the guest's own harm */
 	mmio_judge(v->map, &v->fb, "ignored");
