@@ -102,7 +102,7 @@ for name in $(scenario_names); do
 done
 start=$SECONDS
 rc=0
-nest/matrix "${cells[@]}" >"$T/table" || rc=$?
+make -s matrix M="${cells[*]}" >"$T/table" || rc=$?
 took=$((SECONDS - start))
 is "$rc" 0 "the matrix is as it must be"
 result=$BUILD/matrix/result.tsv
@@ -308,13 +308,13 @@ diag "again after a triple fault: $(find "$BUILD/matrix/jobs" -name again | wc -
 
 # One at a time, and by hand.
 rc=0
-nest/scenario run gen2-default boot >"$T/run" 2>"$T/live" || rc=$?
+make -s run S=gen2-default >"$T/run" 2>"$T/live" || rc=$?
 is "$rc" 0 "a single scenario runs"
 like "$(cat "$T/live")" 'Hypervisor detected: Microsoft Hyper-V' "its console is live"
 like "$(cat "$T/run")" 'what the host saw.*contact .*pass reserve' \
 	"the host's trace and the verdicts follow"
 mkfifo "$T/keys"
-timeout 120 nest/scenario shell gen2-default <"$T/keys" >"$T/shell" 2>/dev/null &
+timeout 120 make -s shell S=gen2-default <"$T/keys" >"$T/shell" 2>/dev/null &
 shell=$!
 exec 4>"$T/keys"
 for ((i = 0; i < 100; i++)); do
