@@ -183,6 +183,8 @@ done
 gen2=0
 while IFS=$'\t' read -r name path kernel _; do
 	[[ $name = gen2-* && $path = kdump-* && $kernel = 7.3-series ]] || continue
+	scenario_load "$name"
+	[ -n "$(pci_has nvme)" ] || continue
 	gen2=$((gen2 + 1))
 	saved "$name" "$path" "$kernel"
 done <"$result"
