@@ -19,7 +19,7 @@ DEBIAN_DISK_MODULES=nvme,ext4
 FILE_SUM=f6351f5ead9a700e34275480b3856ea738122a7c57bdeb744a631251c069587a
 # MiB of the NVMe disk: room for a dump without what makedumpfile leaves out,
 # and for one of everything.
-DISK_SMALL=192 DISK_FULL=1024
+DISK_SMALL=384 DISK_FULL=1024
 
 # A scenario, once scenario_load has read it:
 #	C			its values by key
