@@ -96,7 +96,7 @@ good_value() {
 	reserve) [[ $2 = none ]] || is_ranges "$2" ;;
 	windows) [[ $2 = none ]] || is_ranges "${words[@]}" ;;
 	also)
-		[ ${#words[@]} -ge 2 ] &&
+		[ ${#words[@]} -ge 2 ] && [[ ${words[0]} != *.. ]] &&
 			[[ ${words[0]} =~ ^(debian-)?[0-9]+\.[0-9][a-z0-9.+~-]*(\.\.(debian-)?[0-9]+\.[0-9][a-z0-9.+~-]*)?$ ]] &&
 			{ [ "${words[*]:1}" = '*' ] ||
 			subset "${PATHS[@]}" <<<"${words[*]:1}"; } ;;

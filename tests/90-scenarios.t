@@ -85,9 +85,8 @@ chosen() {
 	[ -z "${FULL:-}" ] || return 0
 	case $1:$3:$2 in
 	gen2-default:7.3-series:*) ;;
-	gen1-default:*:kexec-s | gen1-default:*:shutdown) ;;
 	gen2-efi-noruntime:*:kexec-s) ;;
-	gen2-default:7.3..7.3-series:* | gen2-default:7.3-series..debian-*:*) return 1 ;;
+	*:*debian-7.3:* | *:*debian-6.12:* | *:*..debian-*:* | *:debian-*..*:*) return 1 ;;
 	*:*:kdump-c) ;;
 	gen2-crs-degenerate:7.3:*) ;;
 	*) [ "${C[paths]}" = boot ] ;;
