@@ -86,6 +86,8 @@ chosen() {
 	case $1:$3:$2 in
 	gen2-default:7.3-series:*) ;;
 	gen2-efi-noruntime:*:kexec-s) ;;
+	gen2-efi-noruntime:* | gen2-foreign-fb:7.3-nofix:* | gen1-8k*:7.3-series:*) return 1 ;;
+	gen2-video-once:* | gen2-low-150m:* | gen2-4834x3622:* | *:7.3-series..*) return 1 ;;
 	*:*debian-7.3:* | *:*debian-6.12:* | *:*..debian-*:* | *:debian-*..*:*) return 1 ;;
 	*:*:kdump-c) ;;
 	gen2-crs-degenerate:7.3:*) ;;
@@ -175,7 +177,7 @@ done
 lost gen2-efi-noruntime kexec-s 7.3 config
 lost gen2-8k kdump-c 7.3-nofix..7.3-series config
 saved gen2-efi-noruntime kexec-s 7.3-series
-for kernel in 7.3 7.3-series; do
+for kernel in 7.3 ${FULL:+7.3-series}; do
 	lost gen1-8k-low-1g kdump-c "$kernel" config
 	lost gen1-8k kdump-c "$kernel" bar
 done
@@ -187,7 +189,7 @@ while IFS=$'\t' read -r name path kernel _; do
 	gen2=$((gen2 + 1))
 	saved "$name" "$path" "$kernel"
 done <"$result"
-run_ok "$gen2 crashes on Generation 2 had a dump to save" test "$gen2" -ge 15
+run_ok "$gen2 crashes on Generation 2 had a dump to save" test "$gen2" -ge 12
 
 for path in ${FULL:+kexec-c} kdump-c; do
 	s="gen2-foreign-fb $path 7.3-series"
@@ -280,7 +282,7 @@ pixel() {
 	pngtopnm "$1" 2>/dev/null | pnmcut -left "$2" -top "$3" -width 1 -height 1 |
 		pnmtoplainpnm 2>/dev/null | sed 1,3d | xargs printf '%02x%02x%02x' || true
 }
-for run in 7.3-series.gen1-8k.kdump-c 7.3-series.gen2-pci-first.kdump-c; do
+for run in 7.3.gen1-8k.kdump-c 7.3-series.gen2-pci-first.kdump-c; do
 	png=$BUILD/matrix/jobs/$run/out/screen.png
 	got=
 	for ((i = 0; i < 8; i++)); do
