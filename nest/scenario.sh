@@ -175,39 +175,36 @@ scenario_memory() {
 	esac
 }
 
-# scenario_options KERNEL: hvhost's options for the loaded scenario, one a line.
-scenario_options() {
-	local key r
-	printf '%s\n' --memory "$(scenario_memory "$1")"
-	for key in generation cpus low-mmio high-mmio video fb isolation \
-		vmbus-version; do
+# given KEY...: those of the scenario's values as options of hvhost.
+given() {
+	local key
+	for key; do
 		[ -z "${C[$key]:-}" ] || printf '%s\n' "--$key" "${C[$key]}"
 	done
+}
+
+# scenario_layout_options KERNEL: hvhost layout's options for the loaded
+# scenario, one a line.
+scenario_layout_options() {
+	local r
+	printf '%s\n' --memory "$(scenario_memory "$1")"
+	given generation low-mmio high-mmio video fb
 	[ "${C[not-windows]:-no}" = no ] || echo --not-windows
-	[ "${C[synthvid]:-yes}" = yes ] || echo --no-synthvid
-	[ -z "${C[bar-conflicts]:-}" ] || printf '%s\n' --bar-conflicts "${C[bar-conflicts]}"
-	[ -z "${C[paint]:-}" ] || printf '%s\n' --screen out/screen.png
-	for r in "${PCI[@]}"; do
-		printf '%s\n' --pci "${r/#nvme/nvme,disk=disk}"
-	done
 	for r in "${CRS[@]}"; do
 		printf '%s\n' --crs "$r"
 	done
 }
 
-# scenario_layout_options KERNEL: those of them that hvhost layout takes.
-scenario_layout_options() {
-	local skip=
-	while read -r o; do
-		case $o in
-		--cpus | --isolation | --vmbus-version | --pci | --screen | --bar-conflicts)
-			skip=1 ;;
-		--no-synthvid) ;;
-		*)
-			[ -n "$skip" ] || echo "$o"
-			skip= ;;
-		esac
-	done < <(scenario_options "$1")
+# scenario_options KERNEL: hvhost run's, which takes those as well.
+scenario_options() {
+	local r
+	scenario_layout_options "$1"
+	given cpus isolation vmbus-version bar-conflicts
+	[ "${C[synthvid]:-yes}" = yes ] || echo --no-synthvid
+	[ -z "${C[paint]:-}" ] || printf '%s\n' --screen out/screen.png
+	for r in "${PCI[@]}"; do
+		printf '%s\n' --pci "${r/#nvme/nvme,disk=disk}"
+	done
 }
 
 # kernel_of KERNEL first|second: that one of a mix, else the kernel itself.
@@ -516,7 +513,6 @@ heard() {
 		/^guest: (release|efi|disk|file) / { v[which, $2] = $3 }
 		/^guest: painted$/ { keep("paint", "painted") }
 		/^guest: rebound / { v[which, "rebind"] = v[which, "rebind"] $3 ":" $4 " " }
-		block == "vmcore" && /^size / { v[which, "vmcore-size"] = $2 }
 		/^guest: dump / { keep("dump", $3 == "saved" ? $3 : substr($0, 13)) }
 		/failed D0 Entry with status / { t = $0; sub(/.*with status /, "", t); keep("refused", t) }
 		block == "echo" && /^ok / { echoes++ }
@@ -529,7 +525,10 @@ heard() {
 		block == "mmio" && /^reservation / { keep("reserve", $2) }
 		block == "vmcore" && /^elf / { keep("elf", $0) }
 		block == "vmcore" && /^OSRELEASE=/ { keep("osrelease", $0) }
-		block == "vmcore" && /^size / { keep("large", $2 > 64 * 1048576 ? "large" : "small") }
+		block == "vmcore" && /^size / {
+			keep("vmcore-size", $2)
+			keep("large", $2 > 64 * 1048576 ? "large" : "small")
+		}
 		# A selftest that could not see the reservation says nothing.
 		block == "selftest" && /^ok .*reservation_exists/ && !/# SKIP/ { seen = 1 }
 		block == "selftest" && /^not ok / { failed = failed " " $4 }
@@ -539,11 +538,17 @@ heard() {
 		}' "$1"
 }
 
+# For jq, on a whole trace: the events of kernel N. Each makes contact.
+# shellcheck disable=SC2016 # jq expands it
+EVENTS_OF='def events_of(n): [foreach .[] as $e (0; if $e.event == "contact" and
+	$e.accepted then . + 1 else . end; {n: ., e: $e}) | select(.n == n) | .e];'
+
 # seen TRACE LAYOUT: what judge wants of the host's trace, and of what hvhost
 # layout says, as lines "KEY VALUE".
 seen() {
-	jq -rs --slurpfile layout "$2" '
+	jq -rs --slurpfile layout "$2" "$EVENTS_OF"'
 		def plain: [.[]? | gsub("0x"; "")] | join(" ");
+		def start: . // "none" | split("-")[0] | ltrimstr("0x");
 		(map(select(.event == "layout"))[0] // {}) as $said |
 		(map(select(.event == "end"))[0] // {}) as $last |
 		"end \($last.how // "-")",
@@ -558,11 +563,9 @@ seen() {
 		"traced \($said.windows | plain)",
 		"layout \($layout[0].windows | plain)",
 		"layout-reserve \([$layout[0].told_reserve // empty] | plain)",
-		# By kernel: each makes contact.
-		[foreach .[] as $e (0; if $e.event == "contact" and $e.accepted
-			then . + 1 else . end; {n: ., e: $e})] as $all |
+		"layout-fb \($layout[0].fb | start)",
 		(["first", 1], ["second", 2]) as [$which, $n] |
-		[$all[] | select(.n == $n) | .e] as $own |
+		events_of($n) as $own |
 		"d0.\($which) \([$own[] | select(.event == "d0_entry")] | group_by(.device) |
 			map(last.status | if . == "0x0" then "ok" else ltrimstr("0x") end) |
 			if . == [] then "none" else unique | join(",") end)",
@@ -572,9 +575,10 @@ seen() {
 		"conflicts.\($which) \([$own[] | select(.event == "conflict") | .what + "/" +
 			if .with == "framebuffer" or .with == "outside" then .with
 			else "device" end] | if . == [] then "none" else unique | join(",") end)",
-		"vram.\($which) \([$all[] | select(.n <= $n and .e.event == "vram_location" and
-			.e.accepted) | .e.fb] | last // $said.fb // "none" | split("-")[0] |
-			ltrimstr("0x"))"' "$1"
+		# It stays where the kernel before has put it.
+		"vram.\($which) \([range($n + 1) as $k | events_of($k)[] |
+			select(.event == "vram_location" and .accepted) | .fb] |
+			last // $said.fb | start)"' "$1"
 }
 
 # verdict GROUP WANT GOT: a line "pass GROUP" or "fail GROUP: why".
@@ -690,8 +694,7 @@ judge_devices() {
 
 		# Where the host has the framebuffer when that kernel is done.
 		value=$(expected vram "$kernel" "$path" "$which")
-		[ -n "$value" ] || value=$(jq -r '.fb // "none" | split("-")[0] | ltrimstr("0x")' \
-			"$d/layout.json")
+		: "${value:=${host[layout-fb]:-}}"
 		want_vram+="$value " got_vram+="${host[vram.$which]:-nothing} "
 
 		# Which buses came to D0, in a second kernel only after the host
