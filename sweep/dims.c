@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the sweep goes over. Where things are is hvhost's rule (layout.c); here
+ * is what is asked of it, and the devices.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dims.h"
+
+const char *const group_names[GROUPS] = { "gen1", "gen2-x86", "gen2-arm64" };
+const char *const high_names[HIGHS] = { "512M", "64G", "none" };
+const char *const set_names[SETS] = { "nvme", "bar32", "mixed", "fill" };
+const char *const told_names[TOLDS] = { "passed-on", "zero", "never", "stale" };
+const char *const path_names[PATHS] = { "boot", "kexec", "kdump" };
+
+#define VM_MEMORY	(384 * MIB)
+#define STEP_MIB	2
+#define X86_MIN_MIB	128
+#define ARM64_MIN_MIB	512
+#define LOW_MAX_MIB	3584
+#define FB_MIN_MIB	3
+#define FB_MAX_MIB	128
+/*
+ * Without --full low MMIO is taken in larger steps from where twice the largest
+ * framebuffer fits: from there on it is always the same 128 MiB that has to be
+ * kept, and only the rest grows.
+ */
+#define FINE_MIB	(2 * FB_MAX_MIB)
+#define MIDDLE_MIB	512
+#define MIDDLE_STEP_MIB	16
+#define COARSE_STEP_MIB	256
+/* What hosts that are not Windows can have, and their framebuffer */
+static const u32 other_mib[] = { 32, 64 };
+
+#define OTHER_FB_MIB	8
+
+/* The widest that a host offers: with it each size can be had */
+#define VIDEO_WIDTH	7680
+#define VIDEO_HEIGHT	4320
+
+/* x86's first I/O APIC is busy before any driver asks (hvhost/acpi.c has it
+ * where Hyper-V does).
+ */
+#define IOAPIC_START	0xfec00000ull
+#define IOAPIC_END	0xfec003ffull
+
+static void add_bar(struct pci_set *set, int bus, u64 size, bool is_64)
+{
+	struct bus *b = &set->bus[bus];
+	int i = 0;
+
+	while (i < MAX_BARS && b->bar[i].size)
+		i += 1 + b->bar[i].is_64;
+	b->bar[i].size = size;
+	b->bar[i].is_64 = is_64;
+	if (bus >= set->buses)
+		set->buses = bus + 1;
+}
+
+/*
+ * A device for each power of two of MiB, from the smallest: in this order the
+ * first fit leaves no gap. Then what is left, from the largest. All of low
+ * MMIO beside what has to be reserved, but for 1 MiB for config windows.
+ */
+static void fill_set(struct point *p)
+{
+	const struct layout *l = &p->layout;
+	struct pci_set *set = &p->set[SET_FILL];
+	u64 from = 0, to = 0, at, size;
+	int i;
+
+	for (i = 0; i < l->usable_count && l->usable[i].start < 4 * GIB; i++) {
+		const struct range *u = &l->usable[i];
+		u64 end = u->end + 1;
+
+		if (p->busy_count && u->start < IOAPIC_START &&
+		    end > IOAPIC_START)
+			end = IOAPIC_START;
+		at = u->start;
+		if (l->has_reserve && l->reserve.start == at)
+			at = l->reserve.end + 1;
+		else if (l->has_reserve && l->reserve.start > at &&
+			 l->reserve.start - at < end - l->reserve.end)
+			at = l->reserve.end + 1;
+		else if (l->has_reserve && l->reserve.start > at)
+			end = l->reserve.start;
+		if (end > at && end - at > to - from) {
+			from = at;
+			to = end;
+		}
+	}
+	for (size = MIB, at = from + MIB; at + size <= to; size <<= 1) {
+		at = (at + size - 1) & ~(size - 1);
+		if (at + size > to)
+			break;
+		add_bar(set, set->buses, size, false);
+		at += size;
+	}
+	for (size >>= 1; size >= MIB && set->buses < MAX_BUSES; size >>= 1) {
+		u64 next = (at + size - 1) & ~(size - 1);
+
+		if (next + size > to)
+			continue;
+		add_bar(set, set->buses, size, false);
+		at = next + size;
+	}
+}
+
+static void make_sets(struct point *p)
+{
+	/* 64-bit BARs in KiB, two a device; 0: none */
+	static const u32 mixed[8][2] = {
+		{ 16, 32 }, { 64 }, { 1024, 16 }, { 8192 }, { 32, 4 },
+		{ 2048, 64 }, { 512 }, { 16384, 32 }
+	};
+	struct pci_set *set = &p->set[SET_NVME];
+	int i, j;
+
+	memset(p->set, 0, sizeof(p->set));
+	for (i = 0; i < SETS; i++)
+		p->set[i].name = set_names[i];
+
+	/* Azure's (shared facts: BAR0 16 KiB, BAR4 32 KiB, both 64-bit) */
+	add_bar(set, 0, 16 * KIB, true);
+	add_bar(set, 0, 32 * KIB, true);
+
+	set = &p->set[SET_BAR32];
+	add_bar(set, 0, 4 * KIB, false);
+	add_bar(set, 0, 64 * KIB, false);
+	add_bar(set, 1, MIB, false);
+	add_bar(set, 2, 16 * KIB, false);
+	add_bar(set, 2, 2 * MIB, false);
+	add_bar(set, 3, 8 * MIB, false);
+
+	set = &p->set[SET_MIXED];
+	for (i = 0; i < 16; i++)
+		for (j = 0; j < 2; j++)
+			if (mixed[i % 8][j])
+				add_bar(set, i, mixed[i % 8][j] * KIB, true);
+
+	fill_set(p);
+}
+
+static int lay_out(const struct asked *a, struct layout *out, char *why,
+		   size_t why_len)
+{
+	struct layout_request req = {
+		.arch = a->group == GEN2_ARM64 ? LAYOUT_ARM64 : LAYOUT_X86,
+		.generation = a->group == GEN1 ? 1 : 2,
+		.memory = VM_MEMORY,
+		.low_mmio = a->low_mib * MIB,
+		.high_mmio = a->high == HIGH_64G ? 64 * GIB :
+			     a->high == HIGH_512M ? 512 * MIB : 0,
+		.no_high_mmio = a->high == HIGH_NONE,
+		.not_windows = a->other_host,
+		.width = VIDEO_WIDTH,
+	};
+
+	/* The most lines that need no more than that */
+	req.height = a->fb_mib * MIB / (VIDEO_WIDTH * 4);
+	if (req.height > VIDEO_HEIGHT)
+		req.height = VIDEO_HEIGHT;
+	return layout_make(&req, out, why, why_len);
+}
+
+/**
+ * dims_fill_in() - Lay out a point, and have its devices.
+ * @p:		Result
+ * @asked:	What is asked of the host
+ *
+ * Ends the program if hvhost does not take it: all points are meant to be.
+ */
+void dims_fill_in(struct point *p, const struct asked *asked)
+{
+	char why[256];
+
+	p->asked = *asked;
+	p->group = asked->group;
+	if (lay_out(asked, &p->layout, why, sizeof(why))) {
+		fprintf(stderr, "sweep: %s, low MMIO %u MiB, framebuffer %u MiB: %s\n",
+			group_names[asked->group], asked->low_mib,
+			asked->fb_mib, why);
+		exit(1);
+	}
+	p->busy_count = 0;
+	if (p->group != GEN2_ARM64)
+		p->busy[p->busy_count++] = (struct range) {
+			IOAPIC_START, IOAPIC_END };
+	make_sets(p);
+}
+
+/* Has one like it been before? Then it is the same layout, asked differently. */
+static bool seen(const struct asked *a)
+{
+	static u8 bits[GROUPS][HIGHS][2][2048][FB_MAX_MIB / STEP_MIB + 1];
+	struct layout l;
+	char why[256];
+	bool was;
+	u8 *bit;
+
+	/* What is wrong with it is for dims_fill_in() to say */
+	if (lay_out(a, &l, why, sizeof(why)))
+		return false;
+	bit = &bits[a->group][a->high][a->other_host]
+		   [l.crs[0].start / (STEP_MIB * MIB)]
+		   [l.max_fb / (STEP_MIB * MIB)];
+	was = *bit;
+	*bit = true;
+	return was;
+}
+
+static void add_point(struct asked **points, int *count, struct asked a)
+{
+	if (seen(&a))
+		return;
+	if (!(*count & (*count - 1))) {
+		size_t room = *count ? 2 * *count : 1;
+
+		*points = realloc(*points, room * sizeof(a));
+		if (!*points) {
+			perror("sweep");
+			exit(1);
+		}
+	}
+	(*points)[(*count)++] = a;
+}
+
+static u32 low_step(u32 low, bool full)
+{
+	if (full || low < FINE_MIB)
+		return STEP_MIB;
+	return low < MIDDLE_MIB ? MIDDLE_STEP_MIB : COARSE_STEP_MIB;
+}
+
+/**
+ * dims_points() - All layouts to go over.
+ * @full:	All; else low MMIO in larger steps where it is large
+ * @count:	How many there are
+ *
+ * Return: a new array.
+ */
+struct asked *dims_points(bool full, int *count)
+{
+	struct asked *points = NULL;
+	u32 low, fb, min;
+	size_t i;
+	u8 g, h;
+
+	*count = 0;
+	for (g = 0; g < GROUPS; g++) {
+		for (h = 0; h < HIGHS; h++) {
+			struct asked a = { .group = g, .high = h };
+
+			min = g == GEN2_ARM64 ? ARM64_MIN_MIB : X86_MIN_MIB;
+			for (fb = FB_MIN_MIB; fb <= FB_MAX_MIB + 1;
+			     fb += STEP_MIB) {
+				a.fb_mib = fb < FB_MAX_MIB ? fb : FB_MAX_MIB;
+				a.low_mib = 0;
+				add_point(&points, count, a);
+				for (low = min; low <= LOW_MAX_MIB;
+				     low += low_step(low, full)) {
+					a.low_mib = low;
+					add_point(&points, count, a);
+				}
+			}
+			if (g == GEN1)
+				continue;
+			a.other_host = true;
+			a.fb_mib = OTHER_FB_MIB;
+			for (i = 0; i < ARRAY_SIZE(other_mib); i++) {
+				a.low_mib = other_mib[i];
+				add_point(&points, count, a);
+			}
+		}
+	}
+	return points;
+}
+
+/**
+ * dims_has() - Is there such a way?
+ * @p:	The layout
+ * @w:	The way
+ *
+ * Return: false if it would be another way once more, or if no way is known in
+ * which it comes about: Gen1 has no EFI, and what hands on no EFI (kexec_file_load
+ * without runtime services) hands on screen_info.
+ */
+bool dims_has(const struct point *p, const struct way *w)
+{
+	if (w->path == BOOT)
+		return w->efi && w->told != TOLD_ONCE;
+	if (w->efi)
+		return true;
+	return p->group != GEN1 && w->told != TOLD_ONCE;
+}
+
+/**
+ * dims_view() - What one of the kernels is told.
+ * @told:	What both are
+ * @second:	The second one
+ *
+ * Return: that.
+ */
+enum view dims_view(enum told told, bool second)
+{
+	switch (told) {
+	case TOLD:
+		return VIEW_TRUE;
+	case TOLD_ONCE:
+		return second ? VIEW_NONE : VIEW_TRUE;
+	case TOLD_STALE:
+		return VIEW_STALE;
+	default:
+		return VIEW_NONE;
+	}
+}
+
+/*
+ * A framebuffer where there is none: for Gen2 where all VMs with default low
+ * MMIO have it, or where kernels before mainline's fix moved it; for Gen1 the
+ * bottom of a window, above 4 GiB if need be.
+ */
+static u64 stale(const struct point *p)
+{
+	const struct layout *l = &p->layout;
+	const u64 usual = 4 * GIB - X86_MIN_MIB * MIB;
+
+	if (p->group == GEN1)
+		return l->crs[0].start < usual ? l->crs[0].start :
+						 l->crs[1].start;
+	return l->crs[0].start < usual ? usual : l->crs[0].start + 8 * MIB;
+}
+
+/**
+ * dims_boot() - What a kernel finds.
+ * @p:		The layout
+ * @view:	What it is told of the framebuffer
+ * @efi:	Whether it is told of EFI; Gen1 never is
+ *
+ * Return: that; it points into @p.
+ */
+struct boot dims_boot(const struct point *p, enum view view, bool efi)
+{
+	const struct layout *l = &p->layout;
+	struct boot b = {
+		.crs = l->crs, .crs_count = l->crs_count,
+		.busy = p->busy, .busy_count = p->busy_count,
+		.vga_bar = p->group == GEN1 ? &l->vga_bar : NULL,
+		.efi = efi && p->group != GEN1,
+	};
+	u64 size = 3 * MIB;
+
+	if (p->group == GEN1)
+		b.told = (struct range) { l->fb.start, l->fb.start + size - 1 };
+	else
+		b.told = l->fb_firmware;
+	if (view == VIEW_NONE)
+		b.told = (struct range) {};
+	if (view == VIEW_STALE)
+		b.told = (struct range) { stale(p), stale(p) + size - 1 };
+	return b;
+}
+

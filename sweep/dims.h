@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the sweep goes over. A point is a layout; the rest are the ways in which
+ * one or two kernels can live on it.
+ */
+#ifndef SWEEP_DIMS_H
+#define SWEEP_DIMS_H
+
+#include "life.h"
+
+enum group { GEN1, GEN2_X86, GEN2_ARM64, GROUPS };
+enum high { HIGH_512M, HIGH_64G, HIGH_NONE, HIGHS };
+enum set { SET_NVME, SET_BAR32, SET_MIXED, SET_FILL, SETS };
+
+/* What screen_info says: to both kernels, the first alone, none; a lie to both */
+enum told { TOLD, TOLD_ONCE, TOLD_NEVER, TOLD_STALE, TOLDS };
+/* ... so to one of them: */
+enum view { VIEW_TRUE, VIEW_NONE, VIEW_STALE, VIEWS };
+
+enum path { BOOT, KEXEC, KDUMP, PATHS };
+
+/* What is asked of the host */
+struct asked {
+	u8 group, high;
+	bool other_host;		/* not Windows */
+	u16 low_mib;			/* 0: the default */
+	u16 fb_mib;			/* the layout rounds it up */
+};
+
+struct point {
+	struct asked asked;
+	enum group group;
+	struct layout layout;
+	struct range busy[2];
+	int busy_count;
+	struct pci_set set[SETS];
+};
+
+/* How kernels live on it; for BOOT all of the second kernel is left out. */
+struct way {
+	enum path path;
+	enum set set;
+	enum told told;
+	bool efi;			/* handed on to the second kernel */
+	int first, second;		/* of kernels[] */
+	enum order first_order, second_order;
+};
+
+extern const char *const group_names[GROUPS], *const high_names[HIGHS];
+extern const char *const set_names[SETS], *const told_names[TOLDS];
+extern const char *const path_names[PATHS];
+
+struct asked *dims_points(bool full, int *count);
+void dims_fill_in(struct point *p, const struct asked *asked);
+bool dims_has(const struct point *p, const struct way *w);
+enum view dims_view(enum told told, bool second);
+struct boot dims_boot(const struct point *p, enum view view, bool efi);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One version of the kernel's MMIO code, as the rest of the sweep sees it. Each
+ * is an object file of its own, all else in it is its own, too: sweep/kernel.c
+ * around what sweep/cut took from that kernel.
+ */
+#ifndef SWEEP_KERNEL_H
+#define SWEEP_KERNEL_H
+
+#include "layout.h"
+#include "types.h"
+
+#define MAX_BUSES	32
+#define MAX_BARS	6
+
+/* What a kernel finds when it starts. */
+struct boot {
+	const struct range *crs;	/* as the ACPI tables have it */
+	int crs_count;
+	const struct range *busy;	/* in iomem_resource from the start */
+	int busy_count;
+	const struct range *vga_bar;	/* of the Gen1 VGA device, NULL: none */
+	bool efi;			/* was it told of EFI? */
+	struct range told;		/* screen_info's framebuffer; {0, 0}: none */
+};
+
+/* The BARs of the one device on a virtual PCI bus; of size 0: there is none. */
+struct bus {
+	struct {
+		u64 size;
+		bool is_64;
+	} bar[MAX_BARS];
+};
+
+/* Low MMIO that PCI could still have. */
+struct left {
+	u64 bytes;
+	u64 largest;			/* BAR: a power of two, aligned */
+};
+
+/*
+ * A range that is not to be had is {1, 0}, as is one that is not asked for.
+ * Functions that return int return 0 or the kernel's -errno.
+ */
+struct kernel {
+	const char *name;
+	/* Forget all, then walk _CRS and reserve. Return: 0 or -ENOMEM. */
+	int (*boot)(const struct boot *boot);
+	/* hyperv_drm's probe gets its VRAM */
+	int (*video)(u32 mmio_megabytes, struct range *fb);
+	/* pci-hyperv's probe: before D0 entry, and behind it. windows()
+	 * returns -ENOSPC if it is the high one that could not be had.
+	 */
+	int (*config)(int bus, struct range *window);
+	void (*unconfig)(int bus);
+	int (*windows)(int bus, const struct bus *dev, struct range *low,
+		       struct range *high);
+	void (*unwindows)(int bus);
+	/* The kernel's own idea of its windows, and of its reservation */
+	int (*granted)(struct range *out, int max);
+	bool (*reserved)(struct range *out);
+	void (*left)(struct left *left);
+	/* The same number: PCI devices get the same from here on. What is in
+	 * iomem_resource within what is taken of a window does not count: for
+	 * PCI the window has to be free there as well.
+	 */
+	u64 (*state)(void);
+	/* For any caller's requests */
+	int (*allocate)(u64 min, u64 max, u64 size, u64 align, bool fb_ok,
+			struct range *out);
+	void (*free)(u64 start, u64 size);
+	/* The VMBus driver lets go. Return: objects that are still there. */
+	int (*remove)(void);
+	/* NULL, or what is wrong with the resource trees */
+	const char *(*check)(void);
+};
+
+/* All that were built, in the order in which they were named. */
+extern const struct kernel *const kernels[];
+extern const int kernel_count;
+
+#endif

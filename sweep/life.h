@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A kernel's life on a host, as far as MMIO goes: it boots, its drivers take
+ * their space in some order, and the host says what it thinks of that. Space,
+ * boundaries and what is in whose way are hvhost's code.
+ */
+#ifndef SWEEP_LIFE_H
+#define SWEEP_LIFE_H
+
+#include "kernel.h"
+#include "layout.h"
+
+/* Who asks first; without a driver the framebuffer stays where it is. */
+enum order { VIDEO_FIRST, PCI_FIRST, NO_VIDEO, ORDERS };
+
+struct pci_set {
+	const char *name;
+	int buses;
+	struct bus bus[MAX_BUSES];
+};
+
+/* What can go wrong with a device's space: the host objects ... */
+enum fault {
+	CONFIG_ON_FB, BAR_ON_FB, CONFIG_ON_DEVICE, BAR_ON_DEVICE, FB_ON_DEVICE,
+	OUTSIDE,
+/* ... or the kernel finds none. */
+	NO_CONFIG, NO_LOW, NO_HIGH, NO_VRAM, FAULTS
+};
+
+#define CONFLICTS	((1u << NO_CONFIG) - 1)
+#define LOSSES		((1u << FAULTS) - 1 - CONFLICTS)
+
+/* What a virtual PCI bus has: config window, windows for 32 and 64-bit BARs. */
+struct claims {
+	struct range config, low, high;
+};
+
+/* Before: where the framebuffer is, and what a dead kernel's buses hold. */
+struct before {
+	const struct layout *layout;
+	struct range fb;
+	const struct claims *held;
+	int held_count;
+};
+
+struct outcome {
+	u32 faults;			/* bits of enum fault */
+	struct range fb;		/* where the host has it now */
+	int buses;
+	struct claims bus[MAX_BUSES];	/* what the host let them have */
+	struct left left;
+};
+
+extern const char *const fault_names[FAULTS];
+extern const char *const order_names[ORDERS];
+
+static inline bool nowhere(const struct range *r)
+{
+	return r->end < r->start;
+}
+
+void life_alone(const struct kernel *k, const struct boot *boot,
+		const struct pci_set *set, const struct layout *layout,
+		struct outcome out[ORDERS]);
+void life(const struct kernel *k, const struct boot *boot, enum order order,
+	  const struct pci_set *set, const struct before *before,
+	  struct outcome *out);
+bool life_same(const struct outcome *o, enum order order,
+	       const struct before *before);
+bool life_could(const struct boot *boot, const struct pci_set *set,
+		const struct before *before);
+
+#endif

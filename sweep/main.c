@@ -1,0 +1,862 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * sweep [--full] [--jobs N] [--base NAME] OUT
+ * sweep --draw N [--seed S]
+ *
+ * Every kernel, and every pair of a first and a second one, in every way on
+ * every layout; the figures go to files in the folder OUT (README.md says which
+ * and what is in them). With --draw N of all that instead, as lines of JSON.
+ *
+ * A kernel's life depends on what is before it only where the host objects. So
+ * each is lived once on a host that never does, and again only where
+ * life_same() cannot tell that nothing would be different; what different
+ * first kernels leave alike is one state for all the second ones, and views
+ * that a kernel makes the same of are one start. Now and then all of this is
+ * checked against a life without short cuts.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "show.h"
+
+#define MAX_KERNELS	8
+/* One time in so many life() checks what life_same() said */
+#define CHECK_EVERY	4999
+
+static const struct range nothing = { 1, 0 };
+
+/* A pair: the first kernel, and the second or, for its boot alone, none */
+#define PAIRS		(MAX_KERNELS * (MAX_KERNELS + 1))
+#define NO_SECOND	MAX_KERNELS
+
+static int pair_of(int first, int second)
+{
+	return first * (MAX_KERNELS + 1) + second;
+}
+
+/* The smallest way to something; rank 0: none yet */
+struct example {
+	u64 rank;
+	int point;
+	struct way way;
+};
+
+struct count {
+	u64 layouts, layouts_conflict, layouts_lost;
+	u64 ways, conflict, lost, needless;
+	/* Against the base in the same way on the same layout */
+	u64 worse, better;
+	struct example worst;
+};
+
+/* Of one layout with a kernel for both: ways, and those that went wrong */
+struct cell {
+	u32 ways, conflict, lost;
+};
+
+/* What one process counts; in memory that all share */
+struct counts {
+	struct count count[GROUPS][PAIRS];
+	struct example example[GROUPS][MAX_KERNELS][FAULTS];
+	u64 lives, checks;
+};
+
+/* What belongs to a point, written by whoever has it */
+struct result {
+	struct cell cell[MAX_KERNELS];
+	u32 left[MAX_KERNELS], largest[MAX_KERNELS];	/* pages */
+	u32 low_mib, fb_mib;
+	u8 group;
+};
+
+static struct asked *points;
+static struct result *results;
+static int point_count, base = -1;
+static struct counts *counts;		/* this process's */
+
+/*
+ * What a first kernel leaves behind: where the framebuffer is and, for a crash
+ * kernel, what its buses hold. Many leave the same.
+ */
+struct state {
+	struct range fb;
+	int buses;
+	struct claims bus[MAX_BUSES];
+};
+
+/* What a kernel makes of what it is told, as it boots: views, with EFI or not */
+#define STARTS		(VIEWS * 2)
+#define STATES		(MAX_KERNELS * ORDERS * STARTS)
+#define UNKNOWN		(~0u)
+
+/* One layout with one set of devices */
+struct work {
+	const struct point *p;
+	enum set set;
+	/* Which views are the same to a kernel: starts[] of them */
+	int start[MAX_KERNELS][VIEWS][2], starts[MAX_KERNELS];
+	u64 start_state[MAX_KERNELS][STARTS];
+	struct boot boot[MAX_KERNELS][STARTS];
+	int first_state[MAX_KERNELS][ORDERS][STARTS];
+	u32 first_faults[MAX_KERNELS][ORDERS][STARTS];
+	struct left left[MAX_KERNELS];
+	struct state state[STATES];
+	int states;
+	/* On a host that never objects */
+	struct outcome alone[MAX_KERNELS][STARTS][ORDERS];
+	/* Faults of the second kernel by state and path */
+	u32 second[STATES][PATHS][MAX_KERNELS][ORDERS][STARTS];
+	/* life_could() with the framebuffer where that state has it */
+	int could[STATES], could_first;
+};
+
+/* Views that leave a kernel in the same state are one start. */
+static void find_starts(struct work *w, int k)
+{
+	int view, efi, i;
+	u64 state;
+
+	w->starts[k] = 0;
+	for (view = 0; view < VIEWS; view++) {
+		for (efi = 0; efi < 2; efi++) {
+			struct boot b = dims_boot(w->p, view, efi);
+
+			kernels[k]->boot(&b);
+			state = kernels[k]->state();
+			for (i = 0; i < w->starts[k]; i++)
+				if (w->start_state[k][i] == state)
+					break;
+			w->start[k][view][efi] = i;
+			if (i < w->starts[k])
+				continue;
+			w->start_state[k][i] = state;
+			w->boot[k][i] = b;
+			w->starts[k]++;
+		}
+	}
+}
+
+/* The outcome on a host that may object; *@o is used if that is another */
+static const struct outcome *outcome(struct work *w, int k, enum order order,
+				     int start, const struct before *before,
+				     struct outcome *o)
+{
+	const struct outcome *a = &w->alone[k][start][order];
+	const struct boot *b = &w->boot[k][start];
+	const struct pci_set *set = &w->p->set[w->set];
+
+	if (!life_same(a, order, before)) {
+		counts->lives++;
+		life(kernels[k], b, order, set, before, o);
+		return o;
+	}
+	if (++counts->checks % CHECK_EVERY == 0) {
+		life(kernels[k], b, order, set, before, o);
+		if (o->faults != a->faults ||
+		    memcmp(o->bus, a->bus, o->buses * sizeof(o->bus[0]))) {
+			fprintf(stderr, "sweep: a short cut leads elsewhere: %s, %s, low MMIO %u MiB, framebuffer %u MiB, %s, %s, %s, start %d of %d: faults %#x, not %#x\n",
+				kernels[k]->name, group_names[w->p->group],
+				w->p->asked.low_mib, w->p->asked.fb_mib,
+				high_names[w->p->asked.high],
+				set_names[w->set], order_names[order], start,
+				w->starts[k], a->faults, o->faults);
+			for (int i = 0; i < o->buses; i++)
+				fprintf(stderr, "%d: %llx %llx %llx / %llx %llx %llx held %llx %llx %llx\n", i, a->bus[i].config.start, a->bus[i].low.start, a->bus[i].high.start, o->bus[i].config.start, o->bus[i].low.start, o->bus[i].high.start, before->held_count ? before->held[i].config.start:0,before->held_count ? before->held[i].low.start:0,before->held_count ? before->held[i].high.start:0);
+			fprintf(stderr, "fb %llx-%llx\n", before->fb.start, before->fb.end);
+			abort();
+		}
+	}
+	return a;
+}
+
+static int find_state(struct work *w, const struct outcome *o,
+		      const struct range *fb)
+{
+	struct state *s;
+	int i;
+
+	for (i = 0; i < w->states; i++) {
+		s = &w->state[i];
+		if (s->fb.start == fb->start && s->fb.end == fb->end &&
+		    !memcmp(s->bus, o->bus, o->buses * sizeof(o->bus[0])))
+			return i;
+	}
+	s = &w->state[w->states];
+	s->fb = *fb;
+	s->buses = o->buses;
+	memcpy(s->bus, o->bus, o->buses * sizeof(o->bus[0]));
+	memset(w->second[w->states], 0xff, sizeof(w->second[0]));
+	w->could[w->states] = -1;
+	return w->states++;
+}
+
+/* Where the framebuffer is after @o, which may be from a host without one */
+static struct range fb_after(const struct outcome *o, enum order order,
+			     const struct range *before)
+{
+	bool moved = order != NO_VIDEO && !(o->faults & (1u << NO_VRAM));
+
+	return moved ? o->fb : *before;
+}
+
+static void first_kernels(struct work *w)
+{
+	const struct layout *l = &w->p->layout;
+	struct before before = {
+		.layout = l, .fb = l->fb.end ? l->fb : nothing,
+	};
+	struct boot b = dims_boot(w->p, VIEW_TRUE, true);
+	static struct outcome own;
+	int k, order, i;
+
+	w->could_first = life_could(&b, &w->p->set[w->set], &before);
+	for (k = 0; k < kernel_count; k++) {
+		for (i = 0; i < w->starts[k]; i++) {
+			life_alone(kernels[k], &w->boot[k][i],
+				   &w->p->set[w->set], l, w->alone[k][i]);
+			counts->lives += 2;
+		}
+		for (order = 0; order < ORDERS; order++) {
+			for (i = 0; i < w->starts[k]; i++) {
+				const struct outcome *o;
+				struct range fb;
+
+				o = outcome(w, k, order, i, &before, &own);
+				fb = fb_after(o, order, &before.fb);
+				w->first_faults[k][order][i] = o->faults;
+				w->first_state[k][order][i] =
+					find_state(w, o, &fb);
+			}
+		}
+		w->left[k] = w->alone[k][w->start[k][VIEW_TRUE][1]]
+				     [VIDEO_FIRST].left;
+	}
+}
+
+static u32 second_faults(struct work *w, int state, enum path path, int k,
+			 enum order order, enum view view, bool efi)
+{
+	int start = w->start[k][view][efi];
+	u32 *faults = &w->second[state][path][k][order][start];
+	const struct state *s = &w->state[state];
+	static struct outcome own;
+	struct before before = { .layout = &w->p->layout, .fb = s->fb };
+
+	if (*faults != UNKNOWN)
+		return *faults;
+	if (path == KDUMP) {
+		before.held = s->bus;
+		before.held_count = s->buses;
+	}
+	*faults = outcome(w, k, order, start, &before, &own)->faults;
+	return *faults;
+}
+
+/* Could there have been room for what a kernel found none for? */
+static bool needless(struct work *w, int state)
+{
+	struct before before = { .layout = &w->p->layout };
+	struct boot b = dims_boot(w->p, VIEW_TRUE, true);
+
+	if (state < 0)
+		return w->could_first;
+	if (w->could[state] < 0) {
+		before.fb = w->state[state].fb;
+		w->could[state] = life_could(&b, &w->p->set[w->set], &before);
+	}
+	return w->could[state];
+}
+
+/* Smaller is easier to look at: what a rank is made of, the heaviest first. */
+static u64 rank_of(const struct point *p, const struct way *w)
+{
+	static const u8 high[HIGHS] = { [HIGH_512M] = 0, [HIGH_NONE] = 1,
+					[HIGH_64G] = 2 };
+	u64 rank = 1;
+
+	rank = rank << 2 | w->path;
+	rank = rank << 2 | w->set;
+	rank = rank << 2 | w->told;
+	rank = rank << 1 | !w->efi;
+	rank = rank << 1 | p->asked.other_host;
+	rank = rank << 2 | high[p->asked.high];
+	rank = rank << 1 | (w->path != BOOT && w->first != w->second);
+	rank = rank << 12 | p->asked.low_mib;
+	rank = rank << 8 | p->asked.fb_mib;
+	rank = rank << 2 | w->first_order;
+	rank = rank << 2 | w->second_order;
+	return rank << 3 | w->first;
+}
+
+static void keep(struct example *e, const struct point *p, int point,
+		 const struct way *w)
+{
+	u64 rank = rank_of(p, w);
+
+	if (e->rank && e->rank <= rank)
+		return;
+	e->rank = rank;
+	e->point = point;
+	e->way = *w;
+}
+
+/* Layouts in which a pair went wrong in some way */
+struct flags {
+	bool conflict[PAIRS], lost[PAIRS], any[PAIRS];
+};
+
+static void count_way(struct work *w, int point, const struct way *way,
+		      u32 faults, int state, u32 base_faults, struct flags *f)
+{
+	const struct point *p = w->p;
+	int second = way->path == BOOT ? NO_SECOND : way->second;
+	int pair = pair_of(way->first, second), i;
+	struct count *c = &counts->count[p->group][pair];
+	int k = way->path == BOOT ? way->first : way->second;
+
+	c->ways++;
+	f->any[pair] = true;
+	if (faults & CONFLICTS) {
+		c->conflict++;
+		f->conflict[pair] = true;
+	}
+	if (faults & LOSSES) {
+		c->lost++;
+		if (needless(w, state)) {
+			c->needless++;
+			f->lost[pair] = true;
+		}
+	}
+	for (i = 0; faults && i < FAULTS; i++)
+		if (faults & (1u << i) &&
+		    (1u << i & CONFLICTS || needless(w, state)))
+			keep(&counts->example[p->group][k][i], p, point, way);
+	if (base >= 0 && faults && !base_faults) {
+		c->worse++;
+		keep(&c->worst, p, point, way);
+	}
+	c->better += base >= 0 && !faults && base_faults;
+	if (way->path == BOOT || way->first == way->second) {
+		struct cell *cell = &results[point].cell[k];
+
+		cell->ways++;
+		cell->conflict += !!(faults & CONFLICTS);
+		cell->lost += !!(faults & LOSSES) && needless(w, state);
+	}
+}
+
+static u32 first_faults(const struct work *w, int k, enum order order,
+			enum view view)
+{
+	return w->first_faults[k][order][w->start[k][view][1]];
+}
+
+static int first_state(const struct work *w, int k, enum order order,
+		       enum view view)
+{
+	return w->first_state[k][order][w->start[k][view][1]];
+}
+
+static void boots(struct work *w, int point, struct flags *f)
+{
+	struct way way = { .path = BOOT, .set = w->set, .efi = true };
+	int k, order, told;
+
+	for (k = 0; k < kernel_count; k++) {
+		for (order = 0; order < ORDERS; order++) {
+			for (told = 0; told < TOLDS; told++) {
+				enum view v = dims_view(told, false);
+
+				way.first = k;
+				way.first_order = order;
+				way.told = told;
+				if (!dims_has(w->p, &way))
+					continue;
+				count_way(w, point, &way,
+					  first_faults(w, k, order, v), -1,
+					  base < 0 ? 0 :
+					  first_faults(w, base, order, v), f);
+			}
+		}
+	}
+}
+
+/* All second kernels after one first one; of @way the second is to be set. */
+static void seconds(struct work *w, int point, struct way way, struct flags *f)
+{
+	enum view v1 = dims_view(way.told, false);
+	enum view v2 = dims_view(way.told, true);
+	int state = first_state(w, way.first, way.first_order, v1);
+	int base_state = base < 0 ? 0 :
+			 first_state(w, base, way.first_order, v1);
+	int k, order;
+
+	for (order = 0; order < ORDERS; order++) {
+		u32 by_base = 0;
+
+		way.second_order = order;
+		if (base >= 0)
+			by_base = second_faults(w, base_state, way.path, base,
+						order, v2, way.efi);
+		for (k = 0; k < kernel_count; k++) {
+			way.second = k;
+			count_way(w, point, &way,
+				  second_faults(w, state, way.path, k, order,
+						v2, way.efi),
+				  state, by_base, f);
+		}
+	}
+}
+
+static void sweep_set(struct work *w, int point, struct flags *f)
+{
+	struct way way = { .set = w->set };
+	int k, order, told, efi, path;
+
+	w->states = 0;
+	first_kernels(w);
+	boots(w, point, f);
+	for (path = KEXEC; path < PATHS; path++) {
+		for (efi = 1; efi >= 0; efi--) {
+			for (told = 0; told < TOLDS; told++) {
+				way.path = path;
+				way.efi = efi;
+				way.told = told;
+				if (!dims_has(w->p, &way))
+					continue;
+				for (k = 0; k < kernel_count; k++) {
+					way.first = k;
+					for (order = 0; order < ORDERS; order++) {
+						way.first_order = order;
+						seconds(w, point, way, f);
+					}
+				}
+			}
+		}
+	}
+}
+
+static void sweep_point(struct work *w, int point)
+{
+	struct result *r = &results[point];
+	struct flags f = {};
+	struct point p;
+	int set, i;
+
+	dims_fill_in(&p, &points[point]);
+	w->p = &p;
+	for (i = 0; i < kernel_count; i++)
+		find_starts(w, i);
+	for (set = 0; set < SETS; set++) {
+		w->set = set;
+		sweep_set(w, point, &f);
+		for (i = 0; set == SET_NVME && i < kernel_count; i++) {
+			r->left[i] = (u32)(w->left[i].bytes / HV_PAGE_SIZE);
+			r->largest[i] = (u32)(w->left[i].largest / HV_PAGE_SIZE);
+		}
+	}
+	r->group = (u8)p.group;
+	r->low_mib = (u32)((4 * GIB - p.layout.crs[0].start) / MIB);
+	r->fb_mib = p.layout.mmio_megabytes;
+	for (i = 0; i < PAIRS; i++) {
+		struct count *c = &counts->count[p.group][i];
+
+		c->layouts += f.any[i];
+		c->layouts_conflict += f.conflict[i];
+		c->layouts_lost += f.lost[i];
+	}
+}
+
+static void better_example(struct example *to, const struct example *from)
+{
+	if (from->rank && (!to->rank || from->rank < to->rank))
+		*to = *from;
+}
+
+static void add_counts(struct counts *to, const struct counts *from)
+{
+	int g, i, j;
+
+	for (g = 0; g < GROUPS; g++) {
+		for (i = 0; i < PAIRS; i++) {
+			const struct count *f = &from->count[g][i];
+			struct count *t = &to->count[g][i];
+
+			t->layouts += f->layouts;
+			t->layouts_conflict += f->layouts_conflict;
+			t->layouts_lost += f->layouts_lost;
+			t->ways += f->ways;
+			t->conflict += f->conflict;
+			t->lost += f->lost;
+			t->needless += f->needless;
+			t->worse += f->worse;
+			t->better += f->better;
+			better_example(&t->worst, &f->worst);
+		}
+		for (i = 0; i < MAX_KERNELS; i++)
+			for (j = 0; j < FAULTS; j++)
+				better_example(&to->example[g][i][j],
+					       &from->example[g][i][j]);
+	}
+	to->lives += from->lives;
+	to->checks += from->checks;
+}
+
+static void *shared(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED) {
+		perror("sweep: memory");
+		exit(1);
+	}
+	return p;
+}
+
+/* Every point, in @jobs processes; what they counted is in @counts then. */
+static void sweep_all(int jobs)
+{
+	struct counts *all = shared((jobs + 1) * sizeof(*all));
+	int i, j, status, failed = 0;
+	static struct work work;
+	int *done = shared(jobs * sizeof(*done));
+
+	results = shared((size_t)point_count * sizeof(*results));
+	for (j = 0; j < jobs; j++) {
+		switch (fork()) {
+		case -1:
+			perror("sweep: fork");
+			exit(1);
+		case 0:
+			counts = &all[j];
+			for (i = j; i < point_count; i += jobs) {
+				sweep_point(&work, i);
+				done[j]++;
+				if (!j && isatty(2) && done[j] % 64 == 0)
+					fprintf(stderr, "\rsweep: %lld %%",
+						100ll * i / point_count);
+			}
+			_exit(0);
+		}
+	}
+	for (j = 0; j < jobs; j++) {
+		wait(&status);
+		failed |= status;
+	}
+	if (isatty(2))
+		fprintf(stderr, "\r             \r");
+	if (failed) {
+		fprintf(stderr, "sweep: a process came to a bad end (status %#x)\n",
+			(unsigned int)failed);
+		exit(1);
+	}
+	for (j = 0; j < jobs; j++)
+		add_counts(&all[jobs], &all[j]);
+	counts = &all[jobs];
+}
+
+static FILE *create(const char *folder, const char *name)
+{
+	char path[4096];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	f = fopen(path, "w");
+	if (!f) {
+		fprintf(stderr, "sweep: %s: %s\n", path, strerror(errno));
+		exit(1);
+	}
+	return f;
+}
+
+static void finish(FILE *f)
+{
+	if (ferror(f) | fclose(f)) {
+		perror("sweep: cannot write its results");
+		exit(1);
+	}
+}
+
+static void write_pairs(const char *folder)
+{
+	FILE *f = create(folder, "pairs.tsv");
+	int g, i, j;
+
+	fprintf(f, "group\tfirst\tsecond\tlayouts\tlayouts_conflict\tlayouts_lost\tways\tconflict\tlost\tlost_needlessly\tworse\tbetter\n");
+	for (g = 0; g < GROUPS; g++) {
+		for (i = 0; i < kernel_count; i++) {
+			for (j = 0; j <= MAX_KERNELS; j++) {
+				const struct count *c =
+					&counts->count[g][pair_of(i, j)];
+
+				if (!c->ways)
+					continue;
+				fprintf(f, "%s\t%s\t%s\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n",
+					group_names[g], kernels[i]->name,
+					j == NO_SECOND ? "-" : kernels[j]->name,
+					c->layouts, c->layouts_conflict,
+					c->layouts_lost, c->ways, c->conflict,
+					c->lost, c->needless, c->worse,
+					c->better);
+			}
+		}
+	}
+	finish(f);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	u32 x = *(const u32 *)a, y = *(const u32 *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Least and middle of what @k leaves, in KiB; how often it is less than base's */
+static void write_left_of(FILE *f, enum group g, int k, u32 *values)
+{
+	u64 less[2] = {}, more[2] = {};
+	u32 least[2], middle[2];
+	int i, n = 0, what;
+
+	for (what = 0; what < 2; what++) {
+		n = 0;
+		for (i = 0; i < point_count; i++) {
+			const struct result *r = &results[i];
+			const u32 *v = what ? r->largest : r->left;
+
+			if (r->group != g)
+				continue;
+			values[n++] = v[k];
+			less[what] += base >= 0 && v[k] < v[base];
+			more[what] += base >= 0 && v[k] > v[base];
+		}
+		qsort(values, n, sizeof(*values), by_value);
+		least[what] = n ? values[0] : 0;
+		middle[what] = n ? values[n / 2] : 0;
+	}
+	fprintf(f, "%s\t%s\t%d\t%u\t%u\t%llu\t%llu\t%u\t%u\t%llu\t%llu\n",
+		group_names[g], kernels[k]->name, n, least[0] * 4,
+		middle[0] * 4, less[0], more[0], least[1] * 4, middle[1] * 4,
+		less[1], more[1]);
+}
+
+static void write_left(const char *folder)
+{
+	u32 *values = calloc(point_count, sizeof(*values));
+	FILE *f = create(folder, "left.tsv");
+	int g, k;
+
+	if (!values) {
+		perror("sweep");
+		exit(1);
+	}
+	fprintf(f, "group\tkernel\tlayouts\tleast_kib\tmedian_kib\tless_than_base\tmore_than_base\tleast_largest_kib\tmedian_largest_kib\tsmaller_than_base\tlarger_than_base\n");
+	for (g = 0; g < GROUPS; g++)
+		for (k = 0; k < kernel_count; k++)
+			write_left_of(f, g, k, values);
+	free(values);
+	finish(f);
+}
+
+static void write_map(const char *folder)
+{
+	FILE *f = create(folder, "map.tsv");
+	int i, k;
+
+	fprintf(f, "group\tkernel\tlow_mib\tfb_mib\tways\tconflict\tlost_needlessly\n");
+	for (i = 0; i < point_count; i++) {
+		const struct result *r = &results[i];
+
+		for (k = 0; k < kernel_count; k++)
+			fprintf(f, "%s\t%s\t%u\t%u\t%u\t%u\t%u\n",
+				group_names[r->group], kernels[k]->name,
+				r->low_mib, r->fb_mib, r->cell[k].ways,
+				r->cell[k].conflict, r->cell[k].lost);
+	}
+	finish(f);
+}
+
+static void show_example(FILE *f, const struct example *e, const char *what)
+{
+	struct point p;
+
+	if (!e->rank)
+		return;
+	dims_fill_in(&p, &points[e->point]);
+	show(f, &p, &e->way, what);
+}
+
+static void write_examples(const char *folder)
+{
+	FILE *f = create(folder, "examples.jsonl");
+	int g, i, j;
+
+	for (g = 0; g < GROUPS; g++)
+		for (i = 0; i < kernel_count; i++)
+			for (j = 0; j < FAULTS; j++)
+				show_example(f, &counts->example[g][i][j],
+					     fault_names[j]);
+	finish(f);
+	f = create(folder, "worse.jsonl");
+	for (g = 0; g < GROUPS; g++)
+		for (i = 0; i < PAIRS; i++)
+			show_example(f, &counts->count[g][i].worst, "worse");
+	finish(f);
+}
+
+/* splitmix64 */
+static u64 next_random(u64 *state)
+{
+	u64 z = *state += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return z ^ z >> 31;
+}
+
+static u32 pick(u64 *state, u32 count)
+{
+	return (u32)(next_random(state) % count);
+}
+
+/* Can hvhost, which is x86 alone, start kernels in this way? */
+static bool can_boot(const struct point *p, const struct way *w)
+{
+	if (p->group == GEN2_ARM64 || !dims_has(p, w))
+		return false;
+	/* A Gen1 VM's screen is in text mode */
+	return p->group != GEN1 || w->told == TOLD_NEVER;
+}
+
+/*
+ * Each dimension on its own, evenly, and not each layout: of these most have a
+ * low MMIO of gigabytes.
+ */
+static void draw(u64 seed, int count)
+{
+	u64 state = seed;
+
+	while (count) {
+		struct way w = {
+			.path = pick(&state, PATHS),
+			.set = pick(&state, SETS),
+			.told = pick(&state, TOLDS),
+			.efi = pick(&state, 4) > 0,
+			.first = pick(&state, kernel_count),
+			.second = pick(&state, kernel_count),
+			.first_order = pick(&state, ORDERS),
+			.second_order = pick(&state, ORDERS),
+		};
+		u32 group = pick(&state, 2), high = pick(&state, HIGHS);
+		u32 small = pick(&state, 3), i;
+		struct point p;
+
+		/* A third of them are small */
+		do {
+			i = pick(&state, point_count);
+		} while (points[i].group != group || points[i].high != high ||
+			 (!small && points[i].low_mib > 256));
+		dims_fill_in(&p, &points[i]);
+		if (!can_boot(&p, &w))
+			continue;
+		show(stdout, &p, &w, "drawn");
+		count--;
+	}
+}
+
+static long number(const char *option, const char *text, long min, long max)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno || end == text || *end || n < min || n > max) {
+		fprintf(stderr, "sweep: %s: '%s' is not a number from %ld to %ld\n",
+			option, text, min, max);
+		exit(2);
+	}
+	return n;
+}
+
+static int kernel_named(const char *name)
+{
+	int i;
+
+	for (i = 0; i < kernel_count; i++)
+		if (!strcmp(kernels[i]->name, name))
+			return i;
+	fprintf(stderr, "sweep: --base: there is no kernel '%s' in this one\n",
+		name);
+	exit(2);
+}
+
+static void usage(void)
+{
+	fprintf(stderr, "usage: sweep [--full] [--jobs N] [--base KERNEL] FOLDER\n"
+		"       sweep [--full] --draw N [--seed S]\n");
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "full", no_argument, NULL, 'f' },
+		{ "jobs", required_argument, NULL, 'j' },
+		{ "base", required_argument, NULL, 'b' },
+		{ "draw", required_argument, NULL, 'd' },
+		{ "seed", required_argument, NULL, 's' },
+		{}
+	};
+	long jobs = sysconf(_SC_NPROCESSORS_ONLN), drawn = 0, seed = 1;
+	bool full = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'f':
+			full = true;
+			break;
+		case 'j':
+			jobs = number("--jobs", optarg, 1, 1024);
+			break;
+		case 'b':
+			base = kernel_named(optarg);
+			break;
+		case 'd':
+			drawn = number("--draw", optarg, 1, 1000000);
+			break;
+		case 's':
+			seed = number("--seed", optarg, 0, 1000000000);
+			break;
+		default:
+			usage();
+		}
+	}
+	if (argc - optind != !drawn)
+		usage();
+	if (kernel_count > MAX_KERNELS) {
+		fprintf(stderr, "sweep: %d kernels, at most %d can be\n",
+			kernel_count, MAX_KERNELS);
+		return 2;
+	}
+	points = dims_points(full, &point_count);
+	if (drawn) {
+		draw((u64)seed, (int)drawn);
+		return 0;
+	}
+	sweep_all((int)jobs);
+	write_pairs(argv[optind]);
+	write_left(argv[optind]);
+	write_map(argv[optind]);
+	write_examples(argv[optind]);
+	printf("%d layouts, %llu lives of kernels\n", point_count,
+	       counts->lives);
+	return 0;
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One point and one way to live on it, as a line of JSON: sweep/scenario makes
+ * a scenario of it, sweep/agree holds it against what hvhost sees.
+ */
+#include "show.h"
+
+static const struct range nothing = { 1, 0 };
+
+static void show_range(FILE *out, const char *key, const struct range *r)
+{
+	if (nowhere(r) || !r->end)
+		fprintf(out, "\"%s\":null", key);
+	else
+		fprintf(out, "\"%s\":\"%llx-%llx\"", key, r->start, r->end);
+}
+
+/* As hvhost's --pci takes it */
+static void show_set(FILE *out, const struct pci_set *set)
+{
+	int i, j;
+
+	fprintf(out, "\"pci\":[");
+	for (i = 0; i < set->buses; i++) {
+		fprintf(out, "%s\"", i ? "," : "");
+		for (j = 0; j < MAX_BARS; j++)
+			if (set->bus[i].bar[j].size)
+				fprintf(out, "%sbar%d=%lluK",
+					j ? "," : "",
+					set->bus[i].bar[j].is_64 ? 64 : 32,
+					set->bus[i].bar[j].size / KIB);
+		fprintf(out, "\"");
+	}
+	fprintf(out, "]");
+}
+
+/* What one kernel does; leaves in @before what the next one finds. */
+static void show_kernel(FILE *out, const struct point *p, const struct way *w,
+			bool second, struct before *before)
+{
+	static struct outcome outcomes[2];
+	struct outcome *o = &outcomes[second];
+	const struct kernel *k = kernels[second ? w->second : w->first];
+	enum order order = second ? w->second_order : w->first_order;
+	struct boot b = dims_boot(p, dims_view(w->told, second),
+				  second ? w->efi : true);
+	struct range granted[LAYOUT_MAX_RANGES + 1], r;
+	int i, n;
+
+	life(k, &b, order, &p->set[w->set], before, o);
+	fprintf(out, "\"%s\":{\"kernel\":\"%s\",\"order\":\"%s\",",
+		second ? "second" : "first", k->name, order_names[order]);
+	show_range(out, "told", &b.told);
+	fprintf(out, ",\"efi\":%s,\"windows\":[", b.efi ? "true" : "false");
+	n = k->granted(granted, ARRAY_SIZE(granted));
+	for (i = 0; i < n; i++)
+		fprintf(out, "%s\"%llx-%llx\"", i ? "," : "", granted[i].start,
+			granted[i].end);
+	k->reserved(&r);
+	fprintf(out, "],");
+	show_range(out, "reserve", &r);
+	fprintf(out, ",");
+	show_range(out, "fb", &o->fb);
+	fprintf(out, ",\"bus\":[");
+	for (i = 0; i < o->buses; i++) {
+		fprintf(out, "%s{", i ? "," : "");
+		show_range(out, "config", &o->bus[i].config);
+		fprintf(out, ",");
+		show_range(out, "low", &o->bus[i].low);
+		fprintf(out, ",");
+		show_range(out, "high", &o->bus[i].high);
+		fprintf(out, "}");
+	}
+	fprintf(out, "],\"faults\":[");
+	for (i = 0, n = 0; i < FAULTS; i++)
+		if (o->faults & (1u << i))
+			fprintf(out, "%s\"%s\"", n++ ? "," : "", fault_names[i]);
+	fprintf(out, "],\"left\":%llu,\"largest\":%llu}", o->left.bytes,
+		o->left.largest);
+
+	before->fb = o->fb;
+	before->held = w->path == KDUMP ? o->bus : NULL;
+	before->held_count = w->path == KDUMP ? o->buses : 0;
+}
+
+/**
+ * show() - Live through it once more, and write down what happened.
+ * @out:	Gets a line
+ * @p:		The layout
+ * @w:		The way
+ * @what:	Why it is shown
+ */
+void show(FILE *out, const struct point *p, const struct way *w,
+	  const char *what)
+{
+	const struct layout *l = &p->layout;
+	const struct asked *a = &p->asked;
+	struct before before = {
+		.layout = l,
+		.fb = l->fb.end ? l->fb : nothing,
+	};
+
+	fprintf(out, "{\"what\":\"%s\",\"group\":\"%s\",\"generation\":%d,"
+		"\"low\":%u,\"other_host\":%s,\"video\":\"%ux%u\",\"fb_mib\":%u,"
+		"\"high\":\"%s\",\"set\":\"%s\",\"path\":\"%s\",\"told\":\"%s\","
+		"\"efi\":%s,",
+		what, group_names[p->group], l->generation, a->low_mib,
+		a->other_host ? "true" : "false", l->width, l->height,
+		l->mmio_megabytes, high_names[a->high], set_names[w->set],
+		path_names[w->path], told_names[w->told],
+		w->efi && p->group != GEN1 ? "true" : "false");
+	show_set(out, &p->set[w->set]);
+	fprintf(out, ",");
+	show_kernel(out, p, w, false, &before);
+	if (w->path != BOOT) {
+		fprintf(out, ",");
+		show_kernel(out, p, w, true, &before);
+	}
+	fprintf(out, "}\n");
+}
