@@ -11,7 +11,9 @@
 
 const char *const group_names[GROUPS] = { "gen1", "gen2-x86", "gen2-arm64" };
 const char *const high_names[HIGHS] = { "512M", "64G", "none" };
-const char *const set_names[SETS] = { "nvme", "bar32", "mixed", "fill" };
+const char *const set_names[SETS] = {
+	"nvme", "bar32", "mixed", "fill", "fill"
+};
 const char *const told_names[TOLDS] = { "passed-on", "zero", "never", "stale" };
 const char *const path_names[PATHS] = { "boot", "kexec", "kdump" };
 
@@ -30,11 +32,15 @@ const char *const path_names[PATHS] = { "boot", "kexec", "kdump" };
 #define FINE_MIB	(2 * FB_MAX_MIB)
 #define MIDDLE_MIB	512
 #define MIDDLE_STEP_MIB	16
-#define COARSE_STEP_MIB	256
+#define COARSE_STEP_MIB	64
 /* What hosts that are not Windows can have, and their framebuffer */
 static const u32 other_mib[] = { 32, 64 };
 
 #define OTHER_FB_MIB	8
+
+/* What firmware tells of, and what kernels then take for the least */
+#define FIRMWARE_FB	(3 * MIB)
+#define LIE_BYTES	(8 * MIB)
 
 /* The widest that a host offers: with it each size can be had */
 #define VIDEO_WIDTH	7680
@@ -60,37 +66,74 @@ static void add_bar(struct pci_set *set, int bus, u64 size, bool is_64)
 }
 
 /*
+ * A framebuffer where there is none: for Gen2 where all VMs with default low
+ * MMIO have it, or where kernels before mainline's fix moved it; for Gen1 the
+ * bottom of a window, above 4 GiB if need be.
+ */
+static u64 stale(const struct point *p)
+{
+	const struct layout *l = &p->layout;
+	const u64 usual = 4 * GIB - X86_MIN_MIB * MIB;
+
+	if (p->group == GEN1)
+		return l->crs[0].start < usual ? l->crs[0].start :
+						 l->crs[1].start;
+	return l->crs[0].start < usual ? usual : l->crs[0].start + 8 * MIB;
+}
+
+/* What is nobody's or not for PCI, when the largest free piece is looked for */
+#define MAX_TAKEN	4
+
+/* The largest piece of low MMIO outside of all @taken: [@from, @to) */
+static void largest_piece(const struct layout *l, const struct range *taken,
+			  int count, u64 *from, u64 *to)
+{
+	u64 at, end;
+	int i, j, k;
+
+	*from = 0;
+	*to = 0;
+	/* It begins where a window does, or behind something that is taken. */
+	for (i = 0; i < l->usable_count && l->usable[i].start < 4 * GIB; i++) {
+		const struct range *u = &l->usable[i];
+
+		for (j = -1; j < count; j++) {
+			at = j < 0 ? u->start : taken[j].end + 1;
+			if (at < u->start || at > u->end)
+				continue;
+			end = u->end + 1;
+			for (k = 0; k < count; k++)
+				if (taken[k].end >= at && taken[k].start < end)
+					end = taken[k].start;
+			if (end > at && end - at > *to - *from) {
+				*from = at;
+				*to = end;
+			}
+		}
+	}
+}
+
+/*
  * A device for each power of two of MiB, from the smallest: in this order the
  * first fit leaves no gap. Then what is left, from the largest. All of low
  * MMIO beside what has to be reserved, but for 1 MiB for config windows.
  */
-static void fill_set(struct point *p)
+static void fill_set(struct point *p, enum set which)
 {
 	const struct layout *l = &p->layout;
-	struct pci_set *set = &p->set[SET_FILL];
-	u64 from = 0, to = 0, at, size;
-	int i;
+	struct pci_set *set = &p->set[which];
+	struct range taken[MAX_TAKEN];
+	u64 from, to, at, size;
+	int count = 0, i;
 
-	for (i = 0; i < l->usable_count && l->usable[i].start < 4 * GIB; i++) {
-		const struct range *u = &l->usable[i];
-		u64 end = u->end + 1;
-
-		if (p->busy_count && u->start < IOAPIC_START &&
-		    end > IOAPIC_START)
-			end = IOAPIC_START;
-		at = u->start;
-		if (l->has_reserve && l->reserve.start == at)
-			at = l->reserve.end + 1;
-		else if (l->has_reserve && l->reserve.start > at &&
-			 l->reserve.start - at < end - l->reserve.end)
-			at = l->reserve.end + 1;
-		else if (l->has_reserve && l->reserve.start > at)
-			end = l->reserve.start;
-		if (end > at && end - at > to - from) {
-			from = at;
-			to = end;
-		}
-	}
+	for (i = 0; i < p->busy_count; i++)
+		taken[count++] = p->busy[i];
+	if (l->has_reserve)
+		taken[count++] = l->reserve;
+	if (which == SET_FILL_LIE)
+		taken[count++] = (struct range) {
+			stale(p), stale(p) + LIE_BYTES - 1 };
+	largest_piece(l, taken, count, &from, &to);
 	for (size = MIB, at = from + MIB; at + size <= to; size <<= 1) {
 		at = (at + size - 1) & ~(size - 1);
 		if (at + size > to)
@@ -140,7 +183,8 @@ static void make_sets(struct point *p)
 			if (mixed[i % 8][j])
 				add_bar(set, i, mixed[i % 8][j] * KIB, true);
 
-	fill_set(p);
+	fill_set(p, SET_FILL);
+	fill_set(p, SET_FILL_LIE);
 }
 
 static int lay_out(const struct asked *a, struct layout *out, char *why,
@@ -235,6 +279,31 @@ static u32 low_step(u32 low, bool full)
 }
 
 /**
+ * dims_steps() - What dims_points() goes over, in words.
+ * @full:	As there
+ *
+ * Return: a text, which the next call changes.
+ */
+const char *dims_steps(bool full)
+{
+	static char text[512];
+	int n;
+
+	n = snprintf(text, sizeof(text),
+		     "low MMIO up to %d MiB in steps of %d MiB",
+		     LOW_MAX_MIB, STEP_MIB);
+	if (!full)
+		n += snprintf(text + n, sizeof(text) - n,
+			      ", from %d MiB on of %d, from %d MiB on of %d",
+			      FINE_MIB, MIDDLE_STEP_MIB, MIDDLE_MIB,
+			      COARSE_STEP_MIB);
+	snprintf(text + n, sizeof(text) - n,
+		 "; each framebuffer from %d to %d MiB; high MMIO of 512 MiB, 64 GiB, none; %zu hosts with less low MMIO than Windows",
+		 FB_MIN_MIB, FB_MAX_MIB, ARRAY_SIZE(other_mib));
+	return text;
+}
+
+/**
  * dims_points() - All layouts to go over.
  * @full:	All; else low MMIO in larger steps where it is large
  * @count:	How many there are
@@ -285,10 +354,15 @@ struct asked *dims_points(bool full, int *count)
  *
  * Return: false if it would be another way once more, or if no way is known in
  * which it comes about: Gen1 has no EFI, and what hands on no EFI (kexec_file_load
- * without runtime services) hands on screen_info.
+ * without runtime services) hands on screen_info. What fills low MMIO is one set
+ * or the other, by what the series says that it keeps.
  */
 bool dims_has(const struct point *p, const struct way *w)
 {
+	bool lie = w->told == TOLD_STALE && p->group != GEN1;
+
+	if (w->set == SET_FILL ? lie : w->set == SET_FILL_LIE && !lie)
+		return false;
 	if (w->path == BOOT)
 		return w->efi && w->told != TOLD_ONCE;
 	if (w->efi)
@@ -317,22 +391,6 @@ enum view dims_view(enum told told, bool second)
 	}
 }
 
-/*
- * A framebuffer where there is none: for Gen2 where all VMs with default low
- * MMIO have it, or where kernels before mainline's fix moved it; for Gen1 the
- * bottom of a window, above 4 GiB if need be.
- */
-static u64 stale(const struct point *p)
-{
-	const struct layout *l = &p->layout;
-	const u64 usual = 4 * GIB - X86_MIN_MIB * MIB;
-
-	if (p->group == GEN1)
-		return l->crs[0].start < usual ? l->crs[0].start :
-						 l->crs[1].start;
-	return l->crs[0].start < usual ? usual : l->crs[0].start + 8 * MIB;
-}
-
 /**
  * dims_boot() - What a kernel finds.
  * @p:		The layout
@@ -350,7 +408,7 @@ struct boot dims_boot(const struct point *p, enum view view, bool efi)
 		.vga_bar = p->group == GEN1 ? &l->vga_bar : NULL,
 		.efi = efi && p->group != GEN1,
 	};
-	u64 size = 3 * MIB;
+	u64 size = FIRMWARE_FB;
 
 	if (p->group == GEN1)
 		b.told = (struct range) { l->fb.start, l->fb.start + size - 1 };

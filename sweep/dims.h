@@ -10,7 +10,8 @@
 
 enum group { GEN1, GEN2_X86, GEN2_ARM64, GROUPS };
 enum high { HIGH_512M, HIGH_64G, HIGH_NONE, HIGHS };
-enum set { SET_NVME, SET_BAR32, SET_MIXED, SET_FILL, SETS };
+/* What fills low MMIO depends on whether space is kept for a lie as well. */
+enum set { SET_NVME, SET_BAR32, SET_MIXED, SET_FILL, SET_FILL_LIE, SETS };
 
 /* What screen_info says: to both kernels, the first alone, none; a lie to both */
 enum told { TOLD, TOLD_ONCE, TOLD_NEVER, TOLD_STALE, TOLDS };
@@ -51,6 +52,7 @@ extern const char *const set_names[SETS], *const told_names[TOLDS];
 extern const char *const path_names[PATHS];
 
 struct asked *dims_points(bool full, int *count);
+const char *dims_steps(bool full);
 void dims_fill_in(struct point *p, const struct asked *asked);
 bool dims_has(const struct point *p, const struct way *w);
 enum view dims_view(enum told told, bool second);

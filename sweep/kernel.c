@@ -172,7 +172,6 @@ static int boot(const struct boot *b)
 	int i, err;
 
 	forget_memory();
-	forget_in_the_way();
 	hyperv_mmio = NULL;
 	fb_mmio = NULL;
 	iomem_resource.child = NULL;

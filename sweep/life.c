@@ -130,12 +130,13 @@ static u32 claim_bars(struct host *h, int bus, int i, struct range *window)
 
 /* pci-hyperv's probe of one bus */
 static u32 probe(const struct kernel *k, struct host *h, int bus,
-		 const struct bus *dev, struct claims *c)
+		 const struct bus *dev, struct claims *c, struct range *tried)
 {
 	u32 faults;
 	int err = 0;
 
 	*c = (struct claims) { nothing, nothing, nothing };
+	*tried = nothing;
 	if (k->config(bus, &c->config)) {
 		c->config = nothing;
 		return 1u << NO_CONFIG;
@@ -147,6 +148,7 @@ static u32 probe(const struct kernel *k, struct host *h, int bus,
 		err = k->windows(bus, dev, &c->low, &c->high);
 	if (err) {
 		mmio_remove(&h->map, &h->own[bus][0]);
+		*tried = c->config;
 		faults = 1u << (err == -ENOSPC ? NO_HIGH : NO_LOW);
 	}
 	if (faults) {
@@ -183,7 +185,8 @@ static void pci(const struct kernel *k, struct host *h,
 	int i;
 
 	for (i = 0; i < set->buses; i++)
-		o->faults |= probe(k, h, i, &set->bus[i], &o->bus[i]);
+		o->faults |= probe(k, h, i, &set->bus[i], &o->bus[i],
+				   &o->tried[i]);
 	k->left(&o->left);
 }
 
@@ -220,6 +223,8 @@ void life_alone(const struct kernel *k, const struct boot *boot,
 	if (k->state() == before_video) {
 		memcpy(out[VIDEO_FIRST].bus, out[NO_VIDEO].bus,
 		       set->buses * sizeof(out[0].bus[0]));
+		memcpy(out[VIDEO_FIRST].tried, out[NO_VIDEO].tried,
+		       set->buses * sizeof(out[0].tried[0]));
 		out[VIDEO_FIRST].faults |= out[NO_VIDEO].faults;
 		out[VIDEO_FIRST].left = out[NO_VIDEO].left;
 		return;
@@ -282,15 +287,16 @@ bool life_same(const struct outcome *o, enum order order,
 	if (o->faults & CONFLICTS)
 		return false;
 	for (i = 0; i < o->buses; i++)
-		if (touches(&o->bus[i], fb))
+		if (touches(&o->bus[i], fb) || overlap(&o->tried[i], fb))
 			return false;
 	if (before->held_count != o->buses)
 		return !before->held_count;
-	/* One that found no window for its BARs had a config window a while. */
-	if (o->faults & LOSSES)
+	/* What is held by a bus that does not get to D0 stays so. */
+	if (o->faults & (1u << NO_CONFIG))
 		return false;
 	/* The same windows as before have never been in each other's way. */
-	if (!memcmp(o->bus, before->held, o->buses * sizeof(o->bus[0])) &&
+	if (!(o->faults & LOSSES) &&
+	    !memcmp(o->bus, before->held, o->buses * sizeof(o->bus[0])) &&
 	    (!moved || (o->fb.start == before->fb.start &&
 			o->fb.end == before->fb.end)))
 		return true;
@@ -302,7 +308,8 @@ bool life_same(const struct outcome *o, enum order order,
 		for (j = i + 1; j < o->buses; j++)
 			if (touches(&o->bus[i], &before->held[j].config) ||
 			    touches(&o->bus[i], &before->held[j].low) ||
-			    touches(&o->bus[i], &before->held[j].high))
+			    touches(&o->bus[i], &before->held[j].high) ||
+			    touches(&before->held[j], &o->tried[i]))
 				return false;
 	}
 	return true;

@@ -48,6 +48,8 @@ struct outcome {
 	struct range fb;		/* where the host has it now */
 	int buses;
 	struct claims bus[MAX_BUSES];	/* what the host let them have */
+	/* The config window of a bus that was given back: no room for BARs */
+	struct range tried[MAX_BUSES];
 	struct left left;
 };
 

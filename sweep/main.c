@@ -49,7 +49,7 @@ struct example {
 struct count {
 	u64 layouts, layouts_conflict, layouts_lost;
 	u64 ways, conflict, lost, needless;
-	/* Against the base in the same way on the same layout */
+	/* Than with the base in place of what is newer, in all that happens */
 	u64 worse, better;
 	struct example worst;
 };
@@ -61,7 +61,8 @@ struct cell {
 
 /* What one process counts; in memory that all share */
 struct counts {
-	struct count count[GROUPS][PAIRS];
+	/* What both kernels are told is true, or not told, or: is a lie */
+	struct count count[2][GROUPS][PAIRS];
 	struct example example[GROUPS][MAX_KERNELS][FAULTS];
 	u64 lives, checks;
 };
@@ -100,6 +101,7 @@ struct work {
 	enum set set;
 	/* Which views are the same to a kernel: starts[] of them */
 	int start[MAX_KERNELS][VIEWS][2], starts[MAX_KERNELS];
+	bool used[MAX_KERNELS][STARTS];	/* with these devices */
 	u64 start_state[MAX_KERNELS][STARTS];
 	struct boot boot[MAX_KERNELS][STARTS];
 	int first_state[MAX_KERNELS][ORDERS][STARTS];
@@ -141,6 +143,29 @@ static void find_starts(struct work *w, int k)
 	}
 }
 
+/* Which starts there are with this set of devices, in any way */
+static void find_used(struct work *w)
+{
+	struct way way = { .path = KEXEC, .set = w->set };
+	int k, told, efi;
+
+	memset(w->used, 0, sizeof(w->used));
+	for (told = 0; told < TOLDS; told++) {
+		for (efi = 0; efi < 2; efi++) {
+			way.told = told;
+			way.efi = efi;
+			if (!dims_has(w->p, &way))
+				continue;
+			for (k = 0; k < kernel_count; k++) {
+				const int (*start)[2] = w->start[k];
+
+				w->used[k][start[dims_view(told, false)][1]] = true;
+				w->used[k][start[dims_view(told, true)][efi]] = true;
+			}
+		}
+	}
+}
+
 /* The outcome on a host that may object; *@o is used if that is another */
 static const struct outcome *outcome(struct work *w, int k, enum order order,
 				     int start, const struct before *before,
@@ -165,9 +190,6 @@ static const struct outcome *outcome(struct work *w, int k, enum order order,
 				high_names[w->p->asked.high],
 				set_names[w->set], order_names[order], start,
 				w->starts[k], a->faults, o->faults);
-			for (int i = 0; i < o->buses; i++)
-				fprintf(stderr, "%d: %llx %llx %llx / %llx %llx %llx held %llx %llx %llx\n", i, a->bus[i].config.start, a->bus[i].low.start, a->bus[i].high.start, o->bus[i].config.start, o->bus[i].low.start, o->bus[i].high.start, before->held_count ? before->held[i].config.start:0,before->held_count ? before->held[i].low.start:0,before->held_count ? before->held[i].high.start:0);
-			fprintf(stderr, "fb %llx-%llx\n", before->fb.start, before->fb.end);
 			abort();
 		}
 	}
@@ -217,6 +239,8 @@ static void first_kernels(struct work *w)
 	w->could_first = life_could(&b, &w->p->set[w->set], &before);
 	for (k = 0; k < kernel_count; k++) {
 		for (i = 0; i < w->starts[k]; i++) {
+			if (!w->used[k][i])
+				continue;
 			life_alone(kernels[k], &w->boot[k][i],
 				   &w->p->set[w->set], l, w->alone[k][i]);
 			counts->lives += 2;
@@ -226,6 +250,8 @@ static void first_kernels(struct work *w)
 				const struct outcome *o;
 				struct range fb;
 
+				if (!w->used[k][i])
+					continue;
 				o = outcome(w, k, order, i, &before, &own);
 				fb = fb_after(o, order, &before.fb);
 				w->first_faults[k][order][i] = o->faults;
@@ -233,8 +259,9 @@ static void first_kernels(struct work *w)
 					find_state(w, o, &fb);
 			}
 		}
-		w->left[k] = w->alone[k][w->start[k][VIEW_TRUE][1]]
-				     [VIDEO_FIRST].left;
+		if (w->set == SET_NVME)
+			w->left[k] = w->alone[k][w->start[k][VIEW_TRUE][1]]
+					     [VIDEO_FIRST].left;
 	}
 }
 
@@ -279,8 +306,9 @@ static u64 rank_of(const struct point *p, const struct way *w)
 					[HIGH_64G] = 2 };
 	u64 rank = 1;
 
+	rank = rank << 1 | (w->told == TOLD_STALE);
 	rank = rank << 2 | w->path;
-	rank = rank << 2 | w->set;
+	rank = rank << 3 | w->set;
 	rank = rank << 2 | w->told;
 	rank = rank << 1 | !w->efi;
 	rank = rank << 1 | p->asked.other_host;
@@ -307,41 +335,53 @@ static void keep(struct example *e, const struct point *p, int point,
 
 /* Layouts in which a pair went wrong in some way */
 struct flags {
-	bool conflict[PAIRS], lost[PAIRS], any[PAIRS];
+	bool conflict[2][PAIRS], lost[2][PAIRS], any[2][PAIRS];
 };
 
+/* Which kernel another one is held against: those behind the base, the base */
+static int against(int k)
+{
+	return base >= 0 && k > base ? base : k;
+}
+
+/*
+ * @faults are those of the last kernel, @before those of the one before it;
+ * @base_faults those of both with against() in their place.
+ */
 static void count_way(struct work *w, int point, const struct way *way,
-		      u32 faults, int state, u32 base_faults, struct flags *f)
+		      u32 faults, u32 before, int state, u32 base_faults,
+		      struct flags *f)
 {
 	const struct point *p = w->p;
 	int second = way->path == BOOT ? NO_SECOND : way->second;
 	int pair = pair_of(way->first, second), i;
-	struct count *c = &counts->count[p->group][pair];
+	bool lie = way->told == TOLD_STALE;
+	struct count *c = &counts->count[lie][p->group][pair];
 	int k = way->path == BOOT ? way->first : way->second;
 
 	c->ways++;
-	f->any[pair] = true;
+	f->any[lie][pair] = true;
 	if (faults & CONFLICTS) {
 		c->conflict++;
-		f->conflict[pair] = true;
+		f->conflict[lie][pair] = true;
 	}
 	if (faults & LOSSES) {
 		c->lost++;
 		if (needless(w, state)) {
 			c->needless++;
-			f->lost[pair] = true;
+			f->lost[lie][pair] = true;
 		}
 	}
 	for (i = 0; faults && i < FAULTS; i++)
 		if (faults & (1u << i) &&
 		    (1u << i & CONFLICTS || needless(w, state)))
 			keep(&counts->example[p->group][k][i], p, point, way);
-	if (base >= 0 && faults && !base_faults) {
+	if ((faults | before) && !base_faults) {
 		c->worse++;
 		keep(&c->worst, p, point, way);
 	}
-	c->better += base >= 0 && !faults && base_faults;
-	if (way->path == BOOT || way->first == way->second) {
+	c->better += !(faults | before) && base_faults;
+	if (!lie && (way->path == BOOT || way->first == way->second)) {
 		struct cell *cell = &results[point].cell[k];
 
 		cell->ways++;
@@ -378,9 +418,9 @@ static void boots(struct work *w, int point, struct flags *f)
 				if (!dims_has(w->p, &way))
 					continue;
 				count_way(w, point, &way,
-					  first_faults(w, k, order, v), -1,
-					  base < 0 ? 0 :
-					  first_faults(w, base, order, v), f);
+					  first_faults(w, k, order, v), 0, -1,
+					  first_faults(w, against(k), order, v),
+					  f);
 			}
 		}
 	}
@@ -392,23 +432,25 @@ static void seconds(struct work *w, int point, struct way way, struct flags *f)
 	enum view v1 = dims_view(way.told, false);
 	enum view v2 = dims_view(way.told, true);
 	int state = first_state(w, way.first, way.first_order, v1);
-	int base_state = base < 0 ? 0 :
-			 first_state(w, base, way.first_order, v1);
+	int other = against(way.first);
+	int other_state = first_state(w, other, way.first_order, v1);
+	u32 before = first_faults(w, way.first, way.first_order, v1);
+	u32 other_before = first_faults(w, other, way.first_order, v1);
 	int k, order;
 
 	for (order = 0; order < ORDERS; order++) {
-		u32 by_base = 0;
-
 		way.second_order = order;
-		if (base >= 0)
-			by_base = second_faults(w, base_state, way.path, base,
-						order, v2, way.efi);
 		for (k = 0; k < kernel_count; k++) {
+			u32 faults, other_faults;
+
+			faults = second_faults(w, state, way.path, k, order,
+					       v2, way.efi);
+			other_faults = second_faults(w, other_state, way.path,
+						     against(k), order, v2,
+						     way.efi);
 			way.second = k;
-			count_way(w, point, &way,
-				  second_faults(w, state, way.path, k, order,
-						v2, way.efi),
-				  state, by_base, f);
+			count_way(w, point, &way, faults, before, state,
+				  other_faults | other_before, f);
 		}
 	}
 }
@@ -419,6 +461,7 @@ static void sweep_set(struct work *w, int point, struct flags *f)
 	int k, order, told, efi, path;
 
 	w->states = 0;
+	find_used(w);
 	first_kernels(w);
 	boots(w, point, f);
 	for (path = KEXEC; path < PATHS; path++) {
@@ -463,12 +506,12 @@ static void sweep_point(struct work *w, int point)
 	r->group = (u8)p.group;
 	r->low_mib = (u32)((4 * GIB - p.layout.crs[0].start) / MIB);
 	r->fb_mib = p.layout.mmio_megabytes;
-	for (i = 0; i < PAIRS; i++) {
-		struct count *c = &counts->count[p.group][i];
+	for (i = 0; i < 2 * PAIRS; i++) {
+		struct count *c = &counts->count[i / PAIRS][p.group][i % PAIRS];
 
-		c->layouts += f.any[i];
-		c->layouts_conflict += f.conflict[i];
-		c->layouts_lost += f.lost[i];
+		c->layouts += f.any[i / PAIRS][i % PAIRS];
+		c->layouts_conflict += f.conflict[i / PAIRS][i % PAIRS];
+		c->layouts_lost += f.lost[i / PAIRS][i % PAIRS];
 	}
 }
 
@@ -478,26 +521,29 @@ static void better_example(struct example *to, const struct example *from)
 		*to = *from;
 }
 
+static void add_count(struct count *to, const struct count *from)
+{
+	to->layouts += from->layouts;
+	to->layouts_conflict += from->layouts_conflict;
+	to->layouts_lost += from->layouts_lost;
+	to->ways += from->ways;
+	to->conflict += from->conflict;
+	to->lost += from->lost;
+	to->needless += from->needless;
+	to->worse += from->worse;
+	to->better += from->better;
+	better_example(&to->worst, &from->worst);
+}
+
 static void add_counts(struct counts *to, const struct counts *from)
 {
 	int g, i, j;
 
 	for (g = 0; g < GROUPS; g++) {
-		for (i = 0; i < PAIRS; i++) {
-			const struct count *f = &from->count[g][i];
-			struct count *t = &to->count[g][i];
-
-			t->layouts += f->layouts;
-			t->layouts_conflict += f->layouts_conflict;
-			t->layouts_lost += f->layouts_lost;
-			t->ways += f->ways;
-			t->conflict += f->conflict;
-			t->lost += f->lost;
-			t->needless += f->needless;
-			t->worse += f->worse;
-			t->better += f->better;
-			better_example(&t->worst, &f->worst);
-		}
+		for (i = 0; i < PAIRS; i++)
+			for (j = 0; j < 2; j++)
+				add_count(&to->count[j][g][i],
+					  &from->count[j][g][i]);
 		for (i = 0; i < MAX_KERNELS; i++)
 			for (j = 0; j < FAULTS; j++)
 				better_example(&to->example[g][i][j],
@@ -519,13 +565,24 @@ static void *shared(size_t size)
 	return p;
 }
 
+/* Points are not done in order of cost, but nearly. */
+static void progress(int point)
+{
+	static int last;
+	int percent = (int)(100ll * point / point_count);
+
+	if (percent == last || (!isatty(2) && percent % 20))
+		return;
+	last = percent;
+	fprintf(stderr, isatty(2) ? "\rsweep: %d %%" : "sweep: %d %%\n", percent);
+}
+
 /* Every point, in @jobs processes; what they counted is in @counts then. */
 static void sweep_all(int jobs)
 {
 	struct counts *all = shared((jobs + 1) * sizeof(*all));
 	int i, j, status, failed = 0;
 	static struct work work;
-	int *done = shared(jobs * sizeof(*done));
 
 	results = shared((size_t)point_count * sizeof(*results));
 	for (j = 0; j < jobs; j++) {
@@ -537,10 +594,8 @@ static void sweep_all(int jobs)
 			counts = &all[j];
 			for (i = j; i < point_count; i += jobs) {
 				sweep_point(&work, i);
-				done[j]++;
-				if (!j && isatty(2) && done[j] % 64 == 0)
-					fprintf(stderr, "\rsweep: %lld %%",
-						100ll * i / point_count);
+				if (!j)
+					progress(i);
 			}
 			_exit(0);
 		}
@@ -550,7 +605,7 @@ static void sweep_all(int jobs)
 		failed |= status;
 	}
 	if (isatty(2))
-		fprintf(stderr, "\r             \r");
+		fprintf(stderr, "\r%-20s\r", "");
 	if (failed) {
 		fprintf(stderr, "sweep: a process came to a bad end (status %#x)\n",
 			(unsigned int)failed);
@@ -559,6 +614,18 @@ static void sweep_all(int jobs)
 	for (j = 0; j < jobs; j++)
 		add_counts(&all[jobs], &all[j]);
 	counts = &all[jobs];
+}
+
+static u64 all_ways(void)
+{
+	u64 ways = 0;
+	int g, i;
+
+	for (g = 0; g < GROUPS; g++)
+		for (i = 0; i < PAIRS; i++)
+			ways += counts->count[0][g][i].ways +
+				counts->count[1][g][i].ways;
+	return ways;
 }
 
 static FILE *create(const char *folder, const char *name)
@@ -586,26 +653,25 @@ static void finish(FILE *f)
 static void write_pairs(const char *folder)
 {
 	FILE *f = create(folder, "pairs.tsv");
-	int g, i, j;
+	int g, i, lie, first, second;
 
-	fprintf(f, "group\tfirst\tsecond\tlayouts\tlayouts_conflict\tlayouts_lost\tways\tconflict\tlost\tlost_needlessly\tworse\tbetter\n");
-	for (g = 0; g < GROUPS; g++) {
-		for (i = 0; i < kernel_count; i++) {
-			for (j = 0; j <= MAX_KERNELS; j++) {
-				const struct count *c =
-					&counts->count[g][pair_of(i, j)];
+	fprintf(f, "told\tgroup\tfirst\tsecond\tlayouts\tlayouts_conflict\tlayouts_lost\tways\tconflict\tlost\tlost_needlessly\tworse\tbetter\n");
+	for (i = 0; i < 2 * GROUPS * PAIRS; i++) {
+		const struct count *c;
 
-				if (!c->ways)
-					continue;
-				fprintf(f, "%s\t%s\t%s\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n",
-					group_names[g], kernels[i]->name,
-					j == NO_SECOND ? "-" : kernels[j]->name,
-					c->layouts, c->layouts_conflict,
-					c->layouts_lost, c->ways, c->conflict,
-					c->lost, c->needless, c->worse,
-					c->better);
-			}
-		}
+		lie = i / (GROUPS * PAIRS);
+		g = i / PAIRS % GROUPS;
+		first = i % PAIRS / (MAX_KERNELS + 1);
+		second = i % (MAX_KERNELS + 1);
+		c = &counts->count[lie][g][i % PAIRS];
+		if (c->ways)
+			fprintf(f, "%s\t%s\t%s\t%s\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n",
+				lie ? "lie" : "truth", group_names[g],
+				kernels[first]->name,
+				second == NO_SECOND ? "-" : kernels[second]->name,
+				c->layouts, c->layouts_conflict,
+				c->layouts_lost, c->ways, c->conflict, c->lost,
+				c->needless, c->worse, c->better);
 	}
 	finish(f);
 }
@@ -706,7 +772,9 @@ static void write_examples(const char *folder)
 	f = create(folder, "worse.jsonl");
 	for (g = 0; g < GROUPS; g++)
 		for (i = 0; i < PAIRS; i++)
-			show_example(f, &counts->count[g][i].worst, "worse");
+			for (j = 0; j < 2; j++)
+				show_example(f, &counts->count[j][g][i].worst,
+					     "worse");
 	finish(f);
 }
 
@@ -856,7 +924,8 @@ int main(int argc, char **argv)
 	write_left(argv[optind]);
 	write_map(argv[optind]);
 	write_examples(argv[optind]);
-	printf("%d layouts, %llu lives of kernels\n", point_count,
-	       counts->lives);
+	printf("%d layouts: %s.\n", point_count, dims_steps(full));
+	printf("%llu ways for kernels to live on them; %llu lives; %llu short cuts, each %dth checked.\n",
+	       all_ways(), counts->lives, counts->checks, CHECK_EVERY);
 	return 0;
 }

@@ -1,42 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kernel tries one place after another, 4 KiB further each time: tens of
- * thousands of tries where a large range is taken. What was in the way of the
- * last one is in the way of this one too if it overlaps it and is still there,
- * so that need not be found out by __request_region() again.
+ * vmbus_allocate_mmio() tries one place after another, mostly 4 KiB further
+ * each time: tens of thousands of tries where a large range is taken. All of
+ * them that overlap the same taken range come to nothing. So where it says
+ * "continue", it is put before the last of these; it goes on from there by
+ * itself. sweep/cut puts that into loops of the form that is known here.
  *
- * Not with sanitizers, and not with NO_SHORTCUT, for who measures.
+ * Not with sanitizers, and not with NO_SHORTCUT, for who measures or checks.
  */
 #if !defined(SANITIZE) && !defined(NO_SHORTCUT)
-static struct resource *in_the_way, then;
-
-static struct resource *
-request_region_again(struct resource *parent, resource_size_t start,
-		     resource_size_t n, const char *name, int flags)
+static bool skip_taken(const struct resource *window, resource_size_t *start,
+		       resource_size_t size, resource_size_t step)
 {
-	struct resource *res = in_the_way;
+	const struct resource *res;
 
-	if (res && res->parent == parent && res->start == then.start &&
-	    res->end == then.end && (res->flags & IORESOURCE_BUSY) && n &&
-	    start + n - 1 >= start && start <= res->end &&
-	    start + n - 1 >= res->start)
-		return NULL;
-
-	res = __request_region(parent, start, n, name, flags);
-	if (res || start + n - 1 < start)
-		return res;
-	for (in_the_way = parent->child; in_the_way;
-	     in_the_way = in_the_way->sibling)
-		if (resource_overlaps(in_the_way, &(struct resource) {
-					.start = start, .end = start + n - 1 }))
+	/* One that does not fit at its place may be taken for its size alone. */
+	if (!size || *start + size - 1 < *start)
+		return true;
+	for (res = window->child; res; res = res->sibling)
+		if (res->end >= *start && res->start <= *start + size - 1)
 			break;
-	if (in_the_way)
-		then = *in_the_way;
-	return NULL;
+	if (res && res->flags & IORESOURCE_BUSY && res->end > *start)
+		*start += (res->end - *start) / step * step;
+	return true;
 }
 
-#define __request_region	request_region_again
-#define forget_in_the_way()	(in_the_way = NULL)
+#define SHORTCUT	if (skip_taken(iter, &start, size, align))
 #else
-#define forget_in_the_way()	do { } while (0)
+#define SHORTCUT
 #endif
