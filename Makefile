@@ -3,9 +3,9 @@
 # number of compilers, ACCEL=auto|kvm|tcg chooses where guests run, LINUX=<tree>
 # takes your own kernel tree (git or not, v7.3 or later) as the base.
 
-export V JOBS ACCEL LINUX SIGNOFF KERNEL TIMES
+export V JOBS ACCEL LINUX SIGNOFF KERNEL TIMES KERNELS FULL
 
-.PHONY: help demo check tree series kernel lint kunit run shell matrix clean
+.PHONY: help demo check tree series kernel lint kunit run shell matrix sweep clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -40,5 +40,8 @@ shell: ## a prompt in a scenario's guest (S=gen2-default)
 matrix: ## every scenario on every path with every kernel; table (M='gen2-*:boot' for some)
 	@nest/matrix $(foreach m,$(M),'$(m)')
 
+sweep: ## the kernel's MMIO code over every layout of the host rule; tables, maps (FULL=1)
+	@sweep/run
+
 clean: ## remove what was built, but not the downloads nor the tree you work in
-	@rm -rf build/kernel build/kunit build/lint build/lint-local build/nest build/demo build/check build/src build/hvhost build/matrix build/run build/guest
+	@rm -rf build/kernel build/kunit build/lint build/lint-local build/nest build/demo build/check build/src build/hvhost build/matrix build/run build/guest build/sweep

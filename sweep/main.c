@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sweep [--full] [--jobs N] [--base NAME] OUT
+ * sweep [--full] [--every N] [--jobs N] [--base NAME] OUT
  * sweep --draw N [--seed S]
  *
  * Every kernel, and every pair of a first and a second one, in every way on
@@ -867,7 +867,7 @@ static int kernel_named(const char *name)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: sweep [--full] [--jobs N] [--base KERNEL] FOLDER\n"
+	fprintf(stderr, "usage: sweep [--full] [--every N] [--jobs N] [--base KERNEL] FOLDER\n"
 		"       sweep [--full] --draw N [--seed S]\n");
 	exit(2);
 }
@@ -876,6 +876,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "full", no_argument, NULL, 'f' },
+		{ "every", required_argument, NULL, 'e' },
 		{ "jobs", required_argument, NULL, 'j' },
 		{ "base", required_argument, NULL, 'b' },
 		{ "draw", required_argument, NULL, 'd' },
@@ -883,13 +884,17 @@ int main(int argc, char **argv)
 		{}
 	};
 	long jobs = sysconf(_SC_NPROCESSORS_ONLN), drawn = 0, seed = 1;
+	long every = 1;
 	bool full = false;
-	int c;
+	int c, i;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'f':
 			full = true;
+			break;
+		case 'e':
+			every = number("--every", optarg, 1, 1000000);
 			break;
 		case 'j':
 			jobs = number("--jobs", optarg, 1, 1024);
@@ -919,12 +924,17 @@ int main(int argc, char **argv)
 		draw((u64)seed, (int)drawn);
 		return 0;
 	}
+	point_count = (int)((point_count + every - 1) / every);
+	for (i = 0; i < point_count; i++)
+		points[i] = points[i * every];
 	sweep_all((int)jobs);
 	write_pairs(argv[optind]);
 	write_left(argv[optind]);
 	write_map(argv[optind]);
 	write_examples(argv[optind]);
 	printf("%d layouts: %s.\n", point_count, dims_steps(full));
+	if (every > 1)
+		printf("Of these, one in %ld.\n", every);
 	printf("%llu ways for kernels to live on them; %llu lives; %llu short cuts, each %dth checked.\n",
 	       all_ways(), counts->lives, counts->checks, CHECK_EVERY);
 	return 0;
