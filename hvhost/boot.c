@@ -237,16 +237,16 @@ int boot_e820(const struct layout *layout, struct boot_e820_entry *table,
  * @si:		Filled in; what is not known stays 0
  *
  * Gen2: the framebuffer of EFI's GOP, unless the layout has none: lfb_base is
- * 0 in an isolated VM. Gen1: text mode, as a BIOS boots; its framebuffer is
- * told by the VGA device's BAR, and a VESA mode would add a second, weaker
- * witness that kernels take for Gen2's when they look at it at all.
+ * 0 in an isolated VM. Gen1: text mode, as a BIOS boots, for its framebuffer is
+ * told by the VGA device's BAR; only if the layout says so, a VESA mode, as a
+ * boot loader sets it.
  */
 void boot_screen(const struct layout *layout, struct screen_info *si)
 {
 	const struct range *fb = &layout->fb_firmware;
 
 	memset(si, 0, sizeof(*si));
-	if (layout->generation == 1) {
+	if (layout->generation == 1 && !fb->start) {
 		si->orig_video_mode = 3;
 		si->orig_video_cols = 80;
 		si->orig_video_lines = 25;
@@ -256,7 +256,8 @@ void boot_screen(const struct layout *layout, struct screen_info *si)
 	}
 	if (!fb->start || fb->end <= fb->start)
 		return;
-	si->orig_video_isVGA = VIDEO_TYPE_EFI;
+	si->orig_video_isVGA = layout->generation == 1 ? VIDEO_TYPE_VLFB :
+							 VIDEO_TYPE_EFI;
 	si->lfb_width = 1024;
 	si->lfb_height = 768;
 	si->lfb_depth = 32;
@@ -265,7 +266,9 @@ void boot_screen(const struct layout *layout, struct screen_info *si)
 	si->ext_lfb_base = fb->start >> 32;
 	if (si->ext_lfb_base)
 		si->capabilities |= VIDEO_CAPABILITY_64BIT_BASE;
-	si->lfb_size = fb->end - fb->start + 1;
+	/* VESA counts in 64 KiB */
+	si->lfb_size = (fb->end - fb->start + 1) >>
+		       (layout->generation == 1 ? 16 : 0);
 	si->blue_size = 8;
 	si->green_size = 8;
 	si->green_pos = 8;
@@ -366,8 +369,8 @@ static int load(struct vm *vm, const u8 *file, u64 size, const u8 *initrd,
 	bp.ext_ramdisk_size = initrd_size >> 32;
 	bp.hdr.vid_mode = 0xffff;	/* as it is */
 	bp.acpi_rsdp_addr = ACPI_GPA;
-	/* Firmware of isolated VMs says nothing of a framebuffer */
-	if (!vm->opt->isolation_vbs)
+	/* Firmware of isolated VMs says nothing of a framebuffer by itself */
+	if (!vm->opt->isolation_vbs || vm->opt->layout.firmware_given)
 		boot_screen(&vm->layout, &bp.screen_info);
 	rc = boot_e820(&vm->layout, bp.e820_table, ARRAY_SIZE(bp.e820_table));
 	if (rc < 0) {

@@ -38,6 +38,7 @@
 #define FB_MAX		(128 * MIB)	/* for 7680x4320, the largest */
 #define FB_IN_LOW	(64 * MIB)	/* beyond it low MMIO grows, twofold */
 #define FB_FIRMWARE	(3 * MIB)	/* lfb_size, however large max_fb is */
+#define VESA_UNIT	(64 * KIB)	/* what Gen1's lfb_size counts in */
 #define FB_DEFAULT_W	1920
 #define FB_DEFAULT_H	1080
 #define FB_MAX_W	7680
@@ -131,6 +132,34 @@ static double mib(u64 bytes)
 	return (double)bytes / MIB;
 }
 
+/* Can screen_info say that? */
+static int check_firmware(const struct layout_request *req, char *why,
+			  size_t why_len)
+{
+	const struct range *fb = &req->firmware;
+	u64 unit = req->generation == 1 ? VESA_UNIT : 1;
+
+	if (!req->firmware_given || !fb_known(fb))
+		return 0;
+	if (range_empty(fb))
+		return refuse(why, why_len,
+			      "firmware's framebuffer [%#llx-%#llx] ends before it starts",
+			      fb->start, fb->end);
+	if (!fb->start)
+		return refuse(why, why_len,
+			      "firmware's framebuffer is at 0, which means that there is none");
+	if (range_size(fb) % unit)
+		return refuse(why, why_len,
+			      "firmware's framebuffer of %llu bytes is not whole 64 KiB, in which generation 1 counts",
+			      range_size(fb));
+	if (range_size(fb) / unit > (u32)-1)
+		return refuse(why, why_len,
+			      "firmware's framebuffer of " MIB_FMT
+			      " is more than screen_info can say",
+			      mib(range_size(fb)));
+	return 0;
+}
+
 static int check_request(const struct layout_request *req, char *why,
 			 size_t why_len)
 {
@@ -190,7 +219,7 @@ static int check_request(const struct layout_request *req, char *why,
 		return refuse(why, why_len,
 			      "framebuffer [%#llx-%#llx] ends before it starts",
 			      req->fb.start, req->fb.end);
-	return 0;
+	return check_firmware(req, why, why_len);
 }
 
 /* The host's rule, as in the head of this file. */
@@ -378,17 +407,23 @@ static void find_reserve(struct layout *out)
 	out->has_reserve = true;
 }
 
-/*
- * Firmware's word is believed where it adds something: for 8 to 128 MiB, since
+/**
+ * layout_tell() - Have firmware, or kexec, say where the framebuffer is.
+ * @out:	As layout_make() made it; told_* are found anew
+ * @firmware:	What it says; {0, 0}: nothing
+ *
+ * Its word is believed where it adds something: for 8 to 128 MiB, since
  * lfb_size says too little, and as far as windows go.
  */
-static void find_told(struct layout *out)
+void layout_tell(struct layout *out, const struct range *firmware)
 {
 	struct range told, part;
 	int i;
 
+	out->fb_firmware = *firmware;
 	out->told_reserve = out->reserve;
 	out->has_told_reserve = out->has_reserve;
+	out->has_told_extra = false;
 	if (!fb_known(&out->fb_firmware) || !out->fb_firmware.start)
 		return;
 	told = range_of(out->fb_firmware.start,
@@ -427,6 +462,7 @@ static void find_told(struct layout *out)
 int layout_make(const struct layout_request *req, struct layout *out,
 		char *why, size_t why_len)
 {
+	struct range firmware = { 0, 0 };
 	int ret = check_request(req, why, why_len);
 
 	if (ret)
@@ -444,10 +480,12 @@ int layout_make(const struct layout_request *req, struct layout *out,
 		out->fb = range_of(out->usable[0].start, out->max_fb);
 		out->fb.end = min64(out->fb.end, out->usable[0].end);
 	}
-	if (out->generation == 2 && fb_known(&out->fb))
-		out->fb_firmware = range_of(out->fb.start,
-					    min64(FB_FIRMWARE,
-						  range_size(&out->fb)));
+	/* Gen1 boots in text mode, Gen2 from wherever the framebuffer is */
+	if (req->firmware_given)
+		firmware = req->firmware;
+	else if (out->generation == 2 && fb_known(&out->fb))
+		firmware = range_of(out->fb.start,
+				    min64(FB_FIRMWARE, range_size(&out->fb)));
 	ret = place_ram(req, out, why, why_len);
 	if (ret)
 		return ret;
@@ -458,6 +496,6 @@ int layout_make(const struct layout_request *req, struct layout *out,
 			      MIB_FMT, out->max_fb / MIB,
 			      mib(range_size(&out->crs[0])));
 	find_reserve(out);
-	find_told(out);
+	layout_tell(out, &firmware);
 	return 0;
 }

@@ -23,10 +23,11 @@ struct layout_request {
 	bool not_windows;		/* low_mmio below what Windows takes */
 	u32 width, height;		/* Set-VMVideo, 0: default */
 	/* The escape: these in place of what the rule says; may be nonsense. */
-	bool crs_given, fb_given;
+	bool crs_given, fb_given, firmware_given;
 	struct range crs[LAYOUT_MAX_RANGES];
 	int crs_count;
 	struct range fb;		/* {0, 0}: no framebuffer known */
+	struct range firmware;		/* what firmware says; {0, 0}: of none */
 };
 
 struct layout {
@@ -44,7 +45,7 @@ struct layout {
 	u32 mmio_megabytes;		/* max_fb as the synthvid offer says it */
 	/* where it is at first: max_fb of it, on Gen1 what the VGA BAR holds */
 	struct range fb;
-	struct range fb_firmware;	/* as screen_info says on Gen2 */
+	struct range fb_firmware;	/* as screen_info says; {0, 0}: none */
 	struct range vga_bar;		/* Gen1 */
 	/* What a guest should make of it: */
 	/* sorted, disjoint, without the hole, which can cut one in two */
@@ -61,5 +62,6 @@ struct layout {
 
 int layout_make(const struct layout_request *req, struct layout *out,
 		char *why, size_t why_len);
+void layout_tell(struct layout *layout, const struct range *firmware);
 
 #endif

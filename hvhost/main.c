@@ -242,6 +242,7 @@ static int add_pci(struct vm *vm)
 		.cpus = vm->opt->cpus,
 		.shared_bit = hyperv_shared_bit(vm),
 		.ignore_bar_conflicts = vm->opt->ignore_bar_conflicts,
+		.keep_dead_windows = vm->opt->keep_dead_windows,
 	};
 	int i, err = 0;
 

@@ -34,6 +34,9 @@ static const char usage[] =
 "                        a device of nothing but BARs, 4K to 1G; test0, test1\n"
 "  --bar-conflicts refuse|ignore\n"
 "                        whether a BAR in another's way decodes; refuse\n"
+"  --dead-windows forget|keep\n"
+"                        whether what a kernel that is gone had on a bus is in\n"
+"                        others' way until the next one resets it; forget\n"
 "  --no-synthvid         no synthetic video; isolated VMs never have it\n"
 "\n"
 "Its address space (run, layout):\n"
@@ -46,6 +49,9 @@ static const char usage[] =
 "  --crs START-END       hexadecimal, up to 16 times: these windows and no\n"
 "                        other, in this order, also empty or inverted ones\n"
 "  --fb START-END|none   the framebuffer, wherever that is\n"
+"  --firmware-fb START-END|none\n"
+"                        what screen_info says of it, whatever is true; on\n"
+"                        generation 1 none, for text mode\n"
 "  --arch x86|arm64      x86; arm64 is for layout only\n"
 "\n"
 "The run:\n"
@@ -65,10 +71,11 @@ static const char usage[] =
 
 enum {
 	OPT_APPEND = 256, OPT_ARCH, OPT_BAR_CONFLICTS, OPT_CPUS, OPT_CRS,
-	OPT_EJECT_ON, OPT_FB, OPT_GENERATION, OPT_HIGH_MMIO, OPT_INITRD,
-	OPT_ISOLATION, OPT_KERNEL, OPT_LOW_MMIO, OPT_MEMORY, OPT_NO_SYNTHVID,
-	OPT_NOT_WINDOWS, OPT_PCI, OPT_REMOVE_ON, OPT_SCREEN, OPT_SCREEN_ON,
-	OPT_SHUTDOWN_ON, OPT_TIMEOUT, OPT_TRACE, OPT_VIDEO, OPT_VMBUS_VERSION,
+	OPT_DEAD_WINDOWS, OPT_EJECT_ON, OPT_FB, OPT_FIRMWARE_FB,
+	OPT_GENERATION, OPT_HIGH_MMIO, OPT_INITRD, OPT_ISOLATION, OPT_KERNEL,
+	OPT_LOW_MMIO, OPT_MEMORY, OPT_NO_SYNTHVID, OPT_NOT_WINDOWS, OPT_PCI,
+	OPT_REMOVE_ON, OPT_SCREEN, OPT_SCREEN_ON, OPT_SHUTDOWN_ON, OPT_TIMEOUT,
+	OPT_TRACE, OPT_VIDEO, OPT_VMBUS_VERSION,
 };
 
 static const struct option long_options[] = {
@@ -77,8 +84,10 @@ static const struct option long_options[] = {
 	{ "bar-conflicts", required_argument, NULL, OPT_BAR_CONFLICTS },
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "crs", required_argument, NULL, OPT_CRS },
+	{ "dead-windows", required_argument, NULL, OPT_DEAD_WINDOWS },
 	{ "eject-on", required_argument, NULL, OPT_EJECT_ON },
 	{ "fb", required_argument, NULL, OPT_FB },
+	{ "firmware-fb", required_argument, NULL, OPT_FIRMWARE_FB },
 	{ "generation", required_argument, NULL, OPT_GENERATION },
 	{ "help", no_argument, NULL, 'h' },
 	{ "high-mmio", required_argument, NULL, OPT_HIGH_MMIO },
@@ -203,11 +212,12 @@ static bool parse_crs(const char *s, struct layout_request *layout)
 	       parse_range(s, &layout->crs[layout->crs_count++]);
 }
 
-static bool parse_fb(const char *s, struct layout_request *layout)
+/* A range, {0, 0} for none */
+static bool parse_fb(const char *s, struct range *fb, bool *given)
 {
-	layout->fb_given = true;
-	layout->fb = (struct range) { 0, 0 };
-	return !strcmp(s, "none") || parse_range(s, &layout->fb);
+	*given = true;
+	*fb = (struct range) { 0, 0 };
+	return !strcmp(s, "none") || parse_range(s, fb);
 }
 
 static bool parse_high(const char *s, struct layout_request *layout)
@@ -243,6 +253,12 @@ static bool parse_conflicts(const char *s, struct options *opt)
 {
 	opt->ignore_bar_conflicts = !strcmp(s, "ignore");
 	return opt->ignore_bar_conflicts || !strcmp(s, "refuse");
+}
+
+static bool parse_dead(const char *s, struct options *opt)
+{
+	opt->keep_dead_windows = !strcmp(s, "keep");
+	return opt->keep_dead_windows || !strcmp(s, "forget");
 }
 
 /* What follows @prefix, or NULL */
@@ -372,6 +388,8 @@ static const char *take(int option, char *arg, struct options *opt)
 		return parse_pci(arg, opt);
 	case OPT_BAR_CONFLICTS:
 		return parse_conflicts(arg, opt) ? NULL : "refuse or ignore";
+	case OPT_DEAD_WINDOWS:
+		return parse_dead(arg, opt) ? NULL : "forget or keep";
 	case OPT_NO_SYNTHVID:
 		opt->no_synthvid = true;
 		return NULL;
@@ -415,7 +433,11 @@ static const char *take(int option, char *arg, struct options *opt)
 		return parse_crs(arg, layout) ? NULL :
 			"START-END in hexadecimal, at most 16 times";
 	case OPT_FB:
-		return parse_fb(arg, layout) ? NULL :
+		return parse_fb(arg, &layout->fb, &layout->fb_given) ? NULL :
+			"START-END in hexadecimal, or none";
+	case OPT_FIRMWARE_FB:
+		return parse_fb(arg, &layout->firmware,
+				&layout->firmware_given) ? NULL :
 			"START-END in hexadecimal, or none";
 	case OPT_ARCH:
 		return parse_arch(arg, layout) ? NULL : "x86 or arm64";

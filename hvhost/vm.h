@@ -58,6 +58,7 @@ struct options {
 	bool isolation_vbs;
 	bool no_synthvid;
 	bool ignore_bar_conflicts;
+	bool keep_dead_windows;
 	bool verbose;
 	struct option_pci pci[VM_MAX_PCI];
 	int pcis;

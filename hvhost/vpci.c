@@ -6,7 +6,8 @@
  * that is gone did not give back stays held, power and resources: the next
  * one's first D0 entry fails, until it has released them and left D0. What
  * the held bus decoded is gone with that kernel, though, and so are its
- * interrupts and its DMA: the next one may use any address for anything.
+ * interrupts and its DMA: the next one may use any address for anything. Unless
+ * it is configured otherwise: then these addresses are held, too.
  *
  * With a conflict: a config window on the framebuffer is what real hosts
  * refuse with STATUS_ON_FRAMEBUFFER. What they answer to one that is on
@@ -96,6 +97,8 @@ struct vpci_bus {
 
 	u8 config[CONFIG_SIZE], writable[CONFIG_SIZE];
 	struct bar bar[VPCI_BARS];
+	/* A dead kernel's window and BARs, if they are to be in others' way */
+	struct mmio_claim dead[1 + VPCI_BARS];
 	u8 *table;			/* MSI-X, as the guest reads it */
 	u8 *pending;			/* the PBA */
 	struct interrupt *interrupts;	/* as many as there are vectors */
@@ -612,6 +615,35 @@ static void quiesce(struct vpci_bus *bus)
 	bus->live = false;
 }
 
+/* The kernel is gone, but what it had on the bus is not. */
+static void keep(struct vpci_bus *bus)
+{
+	struct mmio_claim *dead = bus->dead;
+	int i;
+
+	if (!bus->live)
+		return;
+	for (i = -1; i < VPCI_BARS; i++, dead++) {
+		const struct mmio_claim *c = i < 0 ? &bus->window :
+						     &bus->bar[i].claim;
+
+		if (!c->in_map)
+			continue;
+		*dead = *c;
+		dead->in_map = false;
+		mmio_add(bus->vpci->map, dead);
+	}
+}
+
+/* Nothing is held any more, nor is what was kept. */
+static void forget(struct vpci_bus *bus)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bus->dead); i++)
+		mmio_remove(bus->vpci->map, &bus->dead[i]);
+}
+
 static u32 on_version(struct vpci_bus *bus, const void *msg, struct answer *a)
 {
 	const struct vpci_msg_version *m = msg;
@@ -756,6 +788,8 @@ static u32 on_d0_exit(struct vpci_bus *bus, const void *msg, struct answer *a)
 		bus->assigned = false;
 	quiesce(bus);
 	bus->powered = false;
+	if (!bus->assigned)
+		forget(bus);
 	trace_begin("d0_exit");
 	trace_str("device", bus->dev->name);
 	trace_end();
@@ -781,6 +815,8 @@ static u32 on_released(struct vpci_bus *bus, const void *msg, struct answer *a)
 	bus->assigned = false;
 	if (bus->live)
 		reset(bus);
+	if (!bus->powered)
+		forget(bus);
 	return STATUS_OK;
 }
 
@@ -1010,6 +1046,7 @@ static void take_away(struct vpci_bus *bus)
 	struct vpci_bus **link = &bus->vpci->buses;
 
 	vmbus_rescind(bus->vpci->vmbus, &bus->vmbus_dev);
+	forget(bus);
 	while (*link != bus)
 		link = &(*link)->next;
 	*link = bus->next;
@@ -1057,6 +1094,8 @@ static void closed(struct vmbus_device *vmbus_dev)
 	bus->ejecting = false;
 	bus->heard = false;
 	bus->queue_len = 0;
+	if (bus->vpci->config.keep_dead_windows)
+		keep(bus);
 	quiesce(bus);
 }
 

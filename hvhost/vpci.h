@@ -37,6 +37,11 @@ struct vpci_config {
 	 * same. One that is on a device is refused: only one can answer.
 	 */
 	bool ignore_bar_conflicts;
+	/*
+	 * What a kernel that is gone had on a bus, its config window and the
+	 * BARs that decoded, is in others' way until the bus leaves D0.
+	 */
+	bool keep_dead_windows;
 	u32 max_version;		/* (major << 16) | minor; 0: 1.4 */
 };
 

@@ -132,6 +132,13 @@ refuses "--memory '1T' is not a size" run --kernel /dev/null --memory 1T
 refuses "--cpus '9' is not 1 to 8" run --kernel /dev/null --cpus 9
 refuses "low MMIO of 4096 MiB is not within 128 to 3584" layout --low-mmio 4G
 refuses "generation 1 is x86 only" layout --arch arm64 --generation 1
+refuses "--firmware-fb '1G' is not START-END in hexadecimal, or none" \
+	layout --firmware-fb 1G
+refuses "firmware's framebuffer .* ends before it starts" \
+	layout --firmware-fb f8000000-f7ffffff
+refuses "firmware's framebuffer of 4096 bytes is not whole 64 KiB" \
+	layout --generation 1 --firmware-fb f8000000-f8000fff
+refuses "--dead-windows '1' is not forget or keep" run --dead-windows 1
 refuses "memory of 32 MiB is less than 64" run --kernel /dev/null --memory 32M
 refuses "cannot read --kernel 'no-such-kernel': No such file" \
 	run --kernel no-such-kernel
@@ -167,6 +174,13 @@ layout "0xf8000000-0xf9ffffff 0xfc000000-0xfed3ffff" '.windows | join(" ")' \
 	--crs 0xfc000000-0xffffffff --crs f8000000-f9ffffff --crs 5000-4000
 layout null .fb --fb none
 layout 0xfd000000-0xfd7fffff .told_extra --fb fd000000-fdffffff
+layout 0xf8000000-0xf87fffff .told_extra --low-mmio 1G --firmware-fb f8000000-f82fffff
+layout 0xc0000000-0xc07fffff .fb --low-mmio 1G --firmware-fb f8000000-f82fffff
+layout null .fb_firmware --firmware-fb none
+layout null .fb_firmware --generation 1
+layout 0xf8000000-0xf82fffff .fb_firmware --generation 1 --firmware-fb f8000000-f82fffff
+layout 0xf7e00000-0xfbffffff .told_reserve --generation 1 --low-mmio 130M \
+	--firmware-fb f7e00000-f80fffff
 
 # The README against the code: events and their members
 awk 'match($0, /trace_begin\("[a-z_]*"/) {

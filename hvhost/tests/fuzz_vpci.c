@@ -448,6 +448,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 	const struct vpci_config vpci_config = {
 		.cpus = GUEST_CPUS, .shared_bit = first & 1 ? 1ull << 46 : 0,
 		.ignore_bar_conflicts = first & 2,
+		.keep_dead_windows = first & 4,
 	};
 	static struct world w;
 	char why[128];

@@ -287,6 +287,19 @@ static void screen(void **state)
 	boot_screen(&l, &si);
 	assert_int_equal(si.orig_video_isVGA, 1);
 	assert_int_equal(si.lfb_base, 0);
+
+	/* VESA's, in 64 KiB */
+	l.fb_firmware = (struct range) { 0xf8000000, 0xf82fffff };
+	boot_screen(&l, &si);
+	assert_int_equal(si.orig_video_isVGA, VIDEO_TYPE_VLFB);
+	assert_int_equal(si.lfb_base, 0xf8000000);
+	assert_int_equal(si.lfb_size, 48);
+	assert_int_equal(si.capabilities, 0);
+	l.fb_firmware = (struct range) { 0xfe0000000, 0xfe02fffff };
+	boot_screen(&l, &si);
+	assert_int_equal(si.lfb_base, 0xe0000000);
+	assert_int_equal(si.ext_lfb_base, 0xf);
+	assert_int_equal(si.capabilities, VIDEO_CAPABILITY_64BIT_BASE);
 }
 
 #define RAM	(2 * MIB)

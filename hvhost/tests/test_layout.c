@@ -644,6 +644,86 @@ static void fb_elsewhere(void **state)
 	assert_false(l.has_told_extra);
 }
 
+/* What firmware says need not be so, nor be all that is reserved. */
+static void firmware(void **state)
+{
+	struct layout l = make(GEN2, .firmware_given = true);
+	struct range told = { 0xfd000000, 0xfd2fffff };
+
+	(void)state;
+	assert_range(l.fb, 0xf8000000, 0xf87fffff);
+	assert_int_equal(l.fb_firmware.end, 0);
+	assert_range(l.told_reserve, 0xf8000000, 0xfbffffff);
+	assert_false(l.has_told_extra);
+	l = make(GEN2, .firmware_given = true, .firmware = told);
+	assert_range(l.fb, 0xf8000000, 0xf87fffff);
+	assert_range(l.fb_firmware, told.start, told.end);
+	assert_range(l.reserve, 0xf8000000, 0xfbffffff);
+	assert_range(l.told_reserve, 0xf8000000, 0xfbffffff);
+	assert_range(l.told_extra, 0xfd000000, 0xfd7fffff);
+	/* It is no reason to have less RAM. */
+	l = make(.generation = 2, .memory = 1536 * MIB, .firmware_given = true,
+		 .firmware = { 0x40000000, 0x402fffff });
+	assert_range(l.ram[0], 0, 1536 * MIB - 1);
+	assert_false(l.has_told_extra);
+
+	/* Text mode, VESA's mode, and one elsewhere */
+	l = make(GEN1);
+	assert_int_equal(l.fb_firmware.end, 0);
+	l = make(GEN1, .firmware_given = true,
+		 .firmware = { 0xf8000000, 0xf82fffff });
+	assert_range(l.fb_firmware, 0xf8000000, 0xf82fffff);
+	assert_range(l.told_reserve, 0xf8000000, 0xfbffffff);
+	assert_false(l.has_told_extra);
+	l = make(GEN1, .low_mmio = GIB, .firmware_given = true,
+		 .firmware = { 0xc0000000, 0xc02fffff });
+	assert_range(l.told_reserve, 0xf8000000, 0xfbffffff);
+	assert_range(l.told_extra, 0xc0000000, 0xc07fffff);
+	/* ... right before what is reserved */
+	l = make(GEN1, .low_mmio = 130 * MIB, .firmware_given = true,
+		 .firmware = { 0xf7e00000, 0xf80fffff });
+	assert_range(l.told_reserve, 0xf7e00000, 0xfbffffff);
+	assert_false(l.has_told_extra);
+}
+
+/* Told something else later, all is as if it had been so from the start. */
+static void tell(void **state)
+{
+	const struct range told = { 0xfd000000, 0xfd2fffff }, none = { 0, 0 };
+	struct layout l = make(GEN2), other;
+
+	(void)state;
+	layout_tell(&l, &told);
+	other = make(GEN2, .firmware_given = true, .firmware = told);
+	assert_memory_equal(&l, &other, offsetof(struct layout, told_extra));
+	assert_range(l.told_extra, 0xfd000000, 0xfd7fffff);
+	assert_true(l.has_told_extra);
+	layout_tell(&l, &none);
+	assert_int_equal(l.fb_firmware.end, 0);
+	assert_range(l.told_reserve, 0xf8000000, 0xfbffffff);
+	assert_false(l.has_told_extra);
+}
+
+static void bad_firmware(void **state)
+{
+	(void)state;
+	refused("firmware's framebuffer [0x2000-0x1fff] ends before it starts",
+		GEN2, .firmware_given = true, .firmware = { 0x2000, 0x1fff });
+	refused("firmware's framebuffer is at 0", GEN2, .firmware_given = true,
+		.firmware = { 0, 0x1fff });
+	refused("firmware's framebuffer of 3145729 bytes is not whole 64 KiB",
+		GEN1, .firmware_given = true,
+		.firmware = { 0xf8000000, 0xf8300000 });
+	make(GEN2, .firmware_given = true,
+	     .firmware = { 0xf8000000, 0xf8300000 });
+	refused("firmware's framebuffer of 4096 MiB is more than", GEN2,
+		.firmware_given = true, .firmware = { MIB, 4 * GIB + MIB - 1 });
+	make(GEN1, .firmware_given = true,
+	     .firmware = { MIB, 4 * GIB + MIB - 1 });
+	refused("is more than screen_info can say", GEN1,
+		.firmware_given = true, .firmware = { 64 * KIB, ~0ull });
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -678,6 +758,9 @@ int main(void)
 		cmocka_unit_test(gen1_bar),
 		cmocka_unit_test(fb_none),
 		cmocka_unit_test(fb_elsewhere),
+		cmocka_unit_test(firmware),
+		cmocka_unit_test(tell),
+		cmocka_unit_test(bad_firmware),
 	};
 
 	return cmocka_run_group_tests_name("layout", tests, NULL, NULL);

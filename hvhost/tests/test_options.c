@@ -101,6 +101,7 @@ static void defaults(void **state)
 	assert_int_equal(opt.pcis, 0);
 	assert_false(opt.no_synthvid);
 	assert_false(opt.ignore_bar_conflicts);
+	assert_false(opt.keep_dead_windows);
 	assert_int_equal(opt.cpus, 1);
 	assert_int_equal(opt.timeout, 0);
 	assert_false(opt.isolation_vbs);
@@ -116,6 +117,7 @@ static void defaults(void **state)
 	assert_false(opt.layout.not_windows);
 	assert_false(opt.layout.crs_given);
 	assert_false(opt.layout.fb_given);
+	assert_false(opt.layout.firmware_given);
 }
 
 static void all(void **state)
@@ -183,6 +185,11 @@ static void pci(void **state)
 	accepted("run --kernel /dev/null --bar-conflicts ignore --bar-conflicts refuse",
 		 OPTIONS_RUN);
 	assert_false(opt.ignore_bar_conflicts);
+	accepted("run --kernel /dev/null --dead-windows keep", OPTIONS_RUN);
+	assert_true(opt.keep_dead_windows);
+	accepted("run --kernel /dev/null --dead-windows keep --dead-windows forget",
+		 OPTIONS_RUN);
+	assert_false(opt.keep_dead_windows);
 	accepted("run --kernel /dev/null --pci test,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K",
 		 OPTIONS_RUN);
 
@@ -233,6 +240,7 @@ static void bad_pci(void **state)
 	refused("run --pci test,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K",
 		"--pci 'test,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K' is not test with at most 6 BARs");
 	refused("run --bar-conflicts warn", "--bar-conflicts 'warn' is not refuse or ignore");
+	refused("run --dead-windows drop", "--dead-windows 'drop' is not forget or keep");
 }
 
 /* Every text counts, of several options, and of one that comes twice. */
@@ -287,7 +295,7 @@ static void watches(void **state)
 static void twice(void **state)
 {
 	(void)state;
-	accepted("layout --memory 1G --memory 2G --high-mmio none --high-mmio 1G --isolation vbs --isolation none --fb 1000-2000 --fb none --arch arm64 --arch x86",
+	accepted("layout --memory 1G --memory 2G --high-mmio none --high-mmio 1G --isolation vbs --isolation none --fb 1000-2000 --fb none --firmware-fb 1000-2000 --firmware-fb none --arch arm64 --arch x86",
 		 OPTIONS_LAYOUT);
 	assert_int_equal(opt.layout.memory, 2 * GIB);
 	assert_false(opt.layout.no_high_mmio);
@@ -295,6 +303,8 @@ static void twice(void **state)
 	assert_false(opt.isolation_vbs);
 	assert_true(opt.layout.fb_given);
 	assert_int_equal(opt.layout.fb.end, 0);
+	assert_true(opt.layout.firmware_given);
+	assert_int_equal(opt.layout.firmware.end, 0);
 	assert_int_equal(opt.layout.arch, LAYOUT_X86);
 	accepted("layout --high-mmio 1G --high-mmio none", OPTIONS_LAYOUT);
 	assert_true(opt.layout.no_high_mmio);
@@ -346,7 +356,7 @@ static void ranges(void **state)
 	unsigned int i;
 
 	(void)state;
-	accepted("layout --crs f8000000-0xFed3FFFF --crs 0X100000000-ffffffff --crs 0-ffffffffffffffff --fb 5-4",
+	accepted("layout --crs f8000000-0xFed3FFFF --crs 0X100000000-ffffffff --crs 0-ffffffffffffffff --fb 5-4 --firmware-fb 0x7-6",
 		 OPTIONS_LAYOUT);
 	assert_true(opt.layout.crs_given);
 	assert_int_equal(opt.layout.crs_count, 3);
@@ -358,6 +368,8 @@ static void ranges(void **state)
 	assert_int_equal(opt.layout.crs[2].end, ~0ull);
 	assert_int_equal(opt.layout.fb.start, 5);
 	assert_int_equal(opt.layout.fb.end, 4);
+	assert_int_equal(opt.layout.firmware.start, 7);
+	assert_int_equal(opt.layout.firmware.end, 6);
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		argv[3] = (char *)bad[i];
@@ -409,6 +421,8 @@ static void bad_use(void **state)
 	refused("run --kernel /dev/null --video 1024x768x32", "--video '1024x768x32'");
 	refused("run --kernel /dev/null --video 4294967296x1", "--video '4294967296x1'");
 	refused("run --kernel /dev/null --high-mmio nothing", "--high-mmio 'nothing'");
+	refused("run --kernel /dev/null --firmware-fb f8000000",
+		"--firmware-fb 'f8000000' is not START-END in hexadecimal, or none");
 }
 
 static void empty_text(void **state)
@@ -462,6 +476,16 @@ static void layout(void **state)
 	accepted("layout --low-mmio 4G", OPTIONS_LAYOUT);
 	assert_int_equal(captured(do_layout, 0, NULL), VM_USAGE);
 	assert_string_equal(out, "hvhost: low MMIO of 4096 MiB is not within 128 to 3584 MiB, which is what Windows takes\n");
+	accepted("layout --low-mmio 3G --firmware-fb f8000000-f82fffff",
+		 OPTIONS_LAYOUT);
+	assert_int_equal(captured(do_layout, 0, NULL), 0);
+	assert_non_null(strstr(out, "  \"told_reserve\": \"0x40000000-0x47ffffff\",\n"
+			       "  \"told_extra\": \"0xf8000000-0xf87fffff\",\n"
+			       "  \"fb\": \"0x40000000-0x407fffff\",\n"
+			       "  \"fb_firmware\": \"0xf8000000-0xf82fffff\",\n"));
+	accepted("layout --firmware-fb none", OPTIONS_LAYOUT);
+	assert_int_equal(captured(do_layout, 0, NULL), 0);
+	assert_non_null(strstr(out, "\"fb_firmware\": null,"));
 }
 
 int main(void)

@@ -831,6 +831,82 @@ static void test_held_on_framebuffer(void **state)
 	expect_good();
 }
 
+/* Two buses, whose kernel is gone: on its addresses nothing else can be. */
+static void two_buses(const struct vpci_config *config)
+{
+	static struct vpci_device other;
+
+	restart(config);
+	connect();
+	other = nvme;
+	other.name = "nvme1";
+	other.reset = NULL;
+	other.bus = NULL;
+	assert_int_equal(vpci_add(vpci, &other), 0);
+	assert_int_equal(guest_next(&g)->head.type, MSG_OFFER);
+	probe(0, WINDOW);
+	place(WINDOW, BAR0, BAR4);
+	probe(1, WINDOW + 0x2000);
+	mock_reset();
+	connect();
+	open_bus(1);
+	get_relations(1, VV(1, 4));
+	assert_int_equal(d0_entry(1, WINDOW), WRONG_STATE);
+	assert_int_equal(count("conflict"), 0);
+}
+
+static void test_dead_windows(void **state)
+{
+	static const struct vpci_config keep = {
+		.cpus = GUEST_CPUS, .keep_dead_windows = true,
+	}, forget = { .cpus = GUEST_CPUS };
+
+	(void)state;
+	two_buses(&forget);
+	bus_exit(1);
+	assert_int_equal(d0_entry(1, WINDOW), OK);
+
+	two_buses(&keep);
+	assert_int_equal(mapped(), 0);
+	/* Its own are not in its way any more ... */
+	bus_exit(1);
+	mock_reset();
+	assert_int_equal(d0_entry(1, WINDOW), CONFLICT);
+	expect_once(" conflict what=config device=nvme1 range=f9000000 with=nvme0 with_range=f9000000 action=refused;");
+	assert_int_equal(d0_entry(1, WINDOW + 0x2000), OK);
+	mock_reset();
+	place(WINDOW + 0x2000, BAR0, BAR4 + 0x20000);
+	expect_once(" conflict what=bar device=nvme1 bar=0 range=fe0000000 with=nvme0 with_range=fe0000000 action=refused;");
+	place(WINDOW + 0x2000, BAR0 + 0x10000000, BAR4 + 0x10000000);
+	assert_int_equal(mapped(), 3);
+	/* ... and those of the other bus until all of it is given back. */
+	open_bus(0);
+	get_relations(0, VV(1, 4));
+	assert_int_equal(ask_type(0, VPCI_D0_EXIT), OK);
+	place(WINDOW + 0x2000, BAR0, BAR4 + 0x10000000);
+	assert_int_equal(mapped(), 2);
+	assert_int_equal(ask_slot(0, VPCI_RESOURCES_RELEASED, 0), OK);
+	place(WINDOW + 0x2000, BAR0, BAR4 + 0x10000000);
+	assert_int_equal(mapped(), 3);
+	expect_good();
+
+	/* A device that is taken away leaves nothing behind, */
+	two_buses(&keep);
+	assert_int_equal(vpci_surprise(vpci, NVME), 0);
+	bus_exit(1);
+	assert_int_equal(d0_entry(1, WINDOW), OK);
+	/* nor do two kernels that came to nothing. */
+	two_buses(&keep);
+	connect();
+	connect();
+	open_bus(1);
+	get_relations(1, VV(1, 4));
+	bus_exit(1);
+	assert_int_equal(d0_entry(1, WINDOW), CONFLICT);
+	assert_int_equal(d0_entry(1, WINDOW + 0x2000), OK);
+	expect_good();
+}
+
 static void test_window(void **state)
 {
 	static const struct {
@@ -1983,6 +2059,7 @@ int main(void)
 		T(test_held),
 		T(test_unbound),
 		T(test_held_on_framebuffer),
+		T(test_dead_windows),
 		T(test_window),
 		T(test_config),
 		T(test_bars),
