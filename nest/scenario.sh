@@ -65,9 +65,15 @@ are_as_found() {
 	done
 }
 
+# What can happen to a device that is not as it should be: scenarios/README.md
+# and the sweep have the same words for it.
+LOSSES='config-on-framebuffer|bar-on-framebuffer|config-on-device|bar-on-device|framebuffer-on-device|outside|no-config-window|no-low-window|no-high-window|no-vram'
+
 # good_value KEY VALUE: VALUE can be one.
 good_value() {
 	local size='^[1-9][0-9]{0,5}[MG]$' range='^[0-9a-f]{1,16}-[0-9a-f]{1,16}$'
+	local kernel='(debian-)?[0-9]+\.[0-9][a-z0-9.+~-]*'
+	local lost="($LOSSES)( (test(0|[1-9][0-9]{0,2})|video))+"
 	local words
 	read -ra words <<<"$2"
 	case $1 in
@@ -76,16 +82,19 @@ good_value() {
 	memory | low-mmio) [[ $2 =~ $size ]] ;;
 	high-mmio) [[ $2 = none || $2 =~ $size ]] ;;
 	video) [[ $2 =~ ^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$ ]] ;;
-	not-windows | synthvid | paint) [[ $2 =~ ^(yes|no)$ ]] ;;
+	not-windows | synthvid | paint | one-by-one) [[ $2 =~ ^(yes|no)$ ]] ;;
 	pci) [[ $2 =~ ^([1-9][0-9]?\ *x\ *)?(nvme|test(,bar(32|64)=[1-9][0-9]{0,3}[KMG])+)$ ]] ;;
 	bar-conflicts) [[ $2 =~ ^(refuse|ignore)$ ]] ;;
+	dead-windows) [[ $2 =~ ^(forget|keep)$ ]] ;;
 	drivers | second-drivers) [[ $2 = none || $2 =~ ^-?[a-z_-]+(\ -?[a-z_-]+)*$ ]] ;;
 	rebind) [[ $2 =~ ^[a-z_]+:[1-9](\ [a-z_]+:[1-9])*$ ]] ;;
 	save) [[ $2 =~ ^(small|full)$ ]] ;;
 	vram) [[ $2 =~ ^(none|[1-9a-f][0-9a-f]{0,15})$ ]] ;;
 	nvme) [[ $2 = works || $2 =~ ^(refused|dead|ignored):\ [^:]+$ ]] ;;
+	lost) [[ $2 = none || $2 =~ ^$lost(, $lost)*:\ [^:]+$ ]] ;;
+	kernel) [[ $2 =~ ^$kernel(\.\.$kernel)?$ && $2 != *.. ]] ;;
 	crs) [[ $2 =~ $range ]] ;;
-	fb) [[ $2 = none ]] || is_ranges "$2" ;;
+	fb | firmware-fb) [[ $2 = none ]] || is_ranges "$2" ;;
 	isolation) [[ $2 =~ ^(none|vbs)$ ]] ;;
 	vmbus-version) [[ $2 =~ ^[0-9]{1,2}\.[0-9]{1,2}$ ]] ;;
 	append) [[ $2 =~ ^[A-Za-z0-9=.,:/\ _-]+$ && $2 != *guest.* ]] ;;
@@ -96,8 +105,7 @@ good_value() {
 	reserve) [[ $2 = none ]] || is_ranges "$2" ;;
 	windows) [[ $2 = none ]] || is_ranges "${words[@]}" ;;
 	also)
-		[ ${#words[@]} -ge 2 ] && [[ ${words[0]} != *.. ]] &&
-			[[ ${words[0]} =~ ^(debian-)?[0-9]+\.[0-9][a-z0-9.+~-]*(\.\.(debian-)?[0-9]+\.[0-9][a-z0-9.+~-]*)?$ ]] &&
+		[ ${#words[@]} -ge 2 ] && good_value kernel "${words[0]}" &&
 			{ [ "${words[*]:1}" = '*' ] ||
 			subset "${PATHS[@]}" <<<"${words[*]:1}"; } ;;
 	except)
@@ -106,7 +114,7 @@ good_value() {
 			{ [ "${words[1]}" = '*' ] ||
 			subset "${PATHS[@]}" <<<"${words[1]//,/ }"; } &&
 			[[ ${words[2]} =~ ^(first|second|both)$ ]] &&
-			[[ ${words[3]} =~ ^(efi|lfb-base|reserve|windows|vram|nvme)$ ]] &&
+			[[ ${words[3]} =~ ^(efi|lfb-base|reserve|windows|vram|nvme|lost)$ ]] &&
 			{ good_value "${words[3]}" "${words[*]:4}" ||
 			{ [ "${words[3]}" = windows ] && are_as_found "${words[@]:4}"; }; } ;;
 	esac
@@ -131,10 +139,11 @@ scenario_load() {
 		key=${BASH_REMATCH[1]} value=${BASH_REMATCH[2]}
 		case $key in
 		generation | memory | cpus | low-mmio | high-mmio | video | \
-			not-windows | fb | isolation | vmbus-version | append | \
-			synthvid | bar-conflicts | drivers | second-drivers | rebind | \
-			paint | save | vram | guest-fb | paths | efi | lfb-base | \
-			windows | reserve)
+			not-windows | fb | firmware-fb | isolation | vmbus-version | \
+			append | synthvid | bar-conflicts | dead-windows | drivers | \
+			second-drivers | one-by-one | rebind | paint | save | vram | \
+			guest-fb | paths | kernel | efi | lfb-base | windows | \
+			reserve | nvme | lost)
 			[ -z "${C[$key]:-}" ] ||
 				die "$file:$n: $key a second time: '$value'" ;;
 		crs | pci | also | except) ;;
@@ -160,10 +169,12 @@ scenario_load() {
 		[ -n "${C[$key]:-}" ] || die "$file: there is no $key"
 	done
 	C[name]=$(basename "$file" .conf)
-	: "${C[cpus]:=1}" "${C[drivers]:=none}"
+	: "${C[cpus]:=1}" "${C[drivers]:=none}" "${C[kernel]:=7.3-series}"
 	: "${C[second-drivers]:=${C[drivers]}}" "${C[save]:=small}" "${C[nvme]:=works}"
 	[ "$(printf '%s\n' "${PCI[@]}" | grep -cx nvme)" -le 1 ] ||
 		die "$file: more than one nvme, and no way to tell which has the dump"
+	[[ ${C[one-by-one]:-no} = no || ${C[kernel]}${ALSO[*]} != *debian-* ]] ||
+		die "$file: one-by-one with a Debian kernel, whose VMBus is a module"
 }
 
 # scenario_memory KERNEL: what the loaded scenario's VM has with that kernel.
@@ -188,7 +199,7 @@ given() {
 scenario_layout_options() {
 	local r
 	printf '%s\n' --memory "$(scenario_memory "$1")"
-	given generation low-mmio high-mmio video fb
+	given generation low-mmio high-mmio video fb firmware-fb
 	[ "${C[not-windows]:-no}" = no ] || echo --not-windows
 	for r in "${CRS[@]}"; do
 		printf '%s\n' --crs "$r"
@@ -199,7 +210,7 @@ scenario_layout_options() {
 scenario_options() {
 	local r
 	scenario_layout_options "$1"
-	given cpus isolation vmbus-version bar-conflicts
+	given cpus isolation vmbus-version bar-conflicts dead-windows
 	[ "${C[synthvid]:-yes}" = yes ] || echo --no-synthvid
 	[ -z "${C[paint]:-}" ] || printf '%s\n' --screen out/screen.png
 	for r in "${PCI[@]}"; do
@@ -240,14 +251,36 @@ expected() {
 
 # bug KERNEL PATH: the reason why that run must fail, if it must.
 bug() {
-	local which value
+	local which key value
 	for which in first second; do
-		value=$(expected nvme "$1" "$2" "$which")
 		[[ $which = first || $2 = k* ]] || return 0
-		case $value in
-		refused:* | dead:*)
-			echo "${value#*: }"
-			return ;;
+		for key in nvme lost; do
+			value=$(expected "$key" "$1" "$2" "$which")
+			case $value in
+			ignored:*) ;;
+			*:*)
+				echo "${value#*: }"
+				return ;;
+			esac
+		done
+	done
+}
+
+# losses KERNEL PATH first|second: what the scenario says is lost in it, lines
+# "KIND DEVICE".
+losses() {
+	local kind='' word words
+	case $(expected nvme "$@") in
+	refused:*) echo "config-on-framebuffer nvme0" ;;
+	dead:*) echo "bar-on-framebuffer nvme0" ;;
+	esac
+	words=$(expected lost "$@")
+	words=${words%%:*}
+	for word in ${words//,/}; do
+		case $word in
+		none) ;;
+		test* | video) echo "$kind $word" ;;
+		*) kind=$word ;;
 		esac
 	done
 }
@@ -256,7 +289,7 @@ bug() {
 scenario_runs() {
 	local p a kernel paths
 	for p in ${C[paths]}; do
-		echo "$p 7.3-series"
+		echo "$p ${C[kernel]}"
 	done
 	for a in "${ALSO[@]}"; do
 		read -r kernel paths <<<"$a"
@@ -371,6 +404,7 @@ command_line() {
 	m=$(modules "$1" first) m2=$(modules "$1" second)
 	[ -z "$m$m2" ] || line+=" guest.modules=$m guest.modules2=$m2"
 	[ -z "${C[guest-fb]:-}" ] || line+=" guest.fb=${C[guest-fb]}"
+	[ "${C[one-by-one]:-no}" = no ] || line+=" guest.one-by-one=yes"
 	[ -z "$(pci_has test)" ] || line+=" guest.echo=yes"
 	[ "${C[paint]:-no}" = no ] || line+=" guest.paint=yes"
 	[ -z "${C[rebind]:-}" ] || line+=" guest.rebind=${C[rebind]// /,}"
@@ -504,8 +538,12 @@ heard() {
 			failed = seen = ""
 		}
 		/^guest: end echo/ {
-			keep("echo", ($4 == 0 ? "" : "exit " $4 ", ") echoes + 0 " BARs" strange)
-			echoes = strange = ""
+			for (t in answers) if (!(t in fails)) echoes += answers[t]
+			keep("echo", ($4 == (dead != "") ? "" : "exit " $4 ", ") echoes + 0 " BARs" dead)
+			keep("strange", strange)
+			echoes = dead = strange = ""
+			split("", answers)
+			split("", fails)
 		}
 		/^guest: end / { block = ""; next }
 		/^guest: finished$/ { finished++ }
@@ -514,9 +552,22 @@ heard() {
 		/^guest: painted$/ { keep("paint", "painted") }
 		/^guest: rebound / { v[which, "rebind"] = v[which, "rebind"] $3 ":" $4 " " }
 		/^guest: dump / { keep("dump", $3 == "saved" ? $3 : substr($0, 13)) }
-		/failed D0 Entry with status / { t = $0; sub(/.*with status /, "", t); keep("refused", t) }
-		block == "echo" && /^ok / { echoes++ }
-		block == "echo" && /^not ok / { strange = strange ", " $0 }
+		/failed D0 Entry with status / {
+			t = $0; sub(/.*with status /, "", t)
+			if (index(v[which, "refused"], t) == 0)
+				v[which, "refused"] = v[which, "refused"] t " "
+		}
+		# Of a device, by its instance
+		/: Need 0x[0-9a-f]+ of (low|high) MMIO space/ {
+			for (i = 2; $i != "Need"; i++) t = $i
+			v[which, "need"] = v[which, "need"] t $(i + 3) " "
+		}
+		block == "echo" && /^ok / { answers[$2]++ }
+		block == "echo" && /^not ok / {
+			if (!($3 in fails)) dead = dead (dead == "" ? ", dead: " : " ") $3
+			fails[$3]
+			strange = strange ", " $0
+		}
 		/Hypervisor detected: / { t = $0; sub(/.*Hypervisor detected: /, "", t); keep("hypervisor", t) }
 		/Vmbus version:/ { keep("vmbus", "said") }
 		/hv_mmio=.* fb=/ { t = $0; sub(/.* fb=/, "", t); v[which, "printed"] = plain(t) }
@@ -543,12 +594,37 @@ heard() {
 EVENTS_OF='def events_of(n): [foreach .[] as $e (0; if $e.event == "contact" and
 	$e.accepted then . + 1 else . end; {n: ., e: $e}) | select(.n == n) | .e];'
 
-# seen TRACE LAYOUT: what judge wants of the host's trace, and of what hvhost
-# layout says, as lines "KEY VALUE".
+# seen TRACE LAYOUT [NEED1 NEED2]: what judge wants of the host's trace, and of
+# what hvhost layout says, as lines "KEY VALUE". NEED: what heard says of the
+# first and the second kernel, for only guests know why they leave D0.
 seen() {
-	jq -rs --slurpfile layout "$2" "$EVENTS_OF"'
+	jq -rs --slurpfile layout "$2" --arg need1 "${3:-}" --arg need2 "${4:-}" \
+		"$EVENTS_OF"'
 		def plain: [.[]? | gsub("0x"; "")] | join(" ");
 		def start: . // "none" | split("-")[0] | ltrimstr("0x");
+		# What a conflict is with; the host goes by the worst
+		def worst: map(if . == "framebuffer" or . == "outside" then . else "device" end) |
+			if index("framebuffer") then "framebuffer"
+			elif index("device") then "device" else "outside" end;
+		def kind(what): if . == "outside" then . else what + "-on-" + . end;
+		def attempts: group_by([.what, .device, .bar, .range]) |
+			map({what: .[0].what, device: .[0].device, with: map(.with) | worst});
+		# BARs that were refused when they were last to decode
+		def dead_bars: reduce .[] as $e ({}; "\($e.device) \($e.bar)" as $bar |
+			if $e.event == "conflict" and $e.what == "bar" and $e.action == "refused" then
+				.[$bar] |= {device: $e.device, with: ((.with // []) + [$e.with])}
+			elif $e.event == "bar" and $e.decodes then del(.[$bar]) else . end) |
+			map("\(.with | worst | kind("bar")) \(.device)");
+		def lost_buses(need; instance): group_by(.device) | .[] | .[0].device as $d |
+			map(select(.event | startswith("d0_"))) | last as $last |
+			map(select(.event == "d0_entry")) | last as $entry |
+			if $entry == null then "no-config-window \($d)"
+			elif $entry.reason == "framebuffer" then "config-on-framebuffer \($d)"
+			elif $entry.reason == "overlap" then "config-on-device \($d)"
+			elif $entry.reason == "outside" then "outside \($d)"
+			elif $last.event == "d0_entry" then empty
+			else (need | split(" ")[] | split(":") | select(.[0] == instance[$d]) |
+				"no-\(.[1])-window \($d)") end;
 		(map(select(.event == "layout"))[0] // {}) as $said |
 		(map(select(.event == "end"))[0] // {}) as $last |
 		"end \($last.how // "-")",
@@ -572,13 +648,28 @@ seen() {
 		"buses.\($which) \([$own[] | select(.event == "d0_entry") | .device] | unique | length)",
 		"held.\($which) \([$own[] | select(.event == "d0_entry" and .reason == "held") |
 			.device] | unique | length)",
-		"conflicts.\($which) \([$own[] | select(.event == "conflict") | .what + "/" +
-			if .with == "framebuffer" or .with == "outside" then .with
-			else "device" end] | if . == [] then "none" else unique | join(",") end)",
+		"conflicts.\($which) \([$own[] | select(.event == "conflict")] | attempts |
+			map(.what + "/" + .with) | if . == [] then "none" else unique | join(",") end)",
+		"lost.\($which) \(
+			([$own[] | select(.event == "offer")] | map({(.device): .instance}) | add) as $instance |
+			[($own | dead_bars[]),
+			([$own[] | select(.event == "conflict" and .what == "framebuffer")] | attempts[] |
+				(.with | kind("framebuffer")) + " video"),
+			([$own[] | select((.event == "open" and (.device | startswith("nvme") or
+				startswith("test"))) or .event == "d0_entry" or .event == "d0_exit")] |
+				lost_buses(if $n == 1 then $need1 else $need2 end; $instance)),
+			(if any($own[]; .event == "open" and .device == "video") and
+				(any($own[]; .event == "vram_location" and .accepted) | not)
+				then "no-vram video" else empty end)] | unique | join(", "))",
 		# It stays where the kernel before has put it.
 		"vram.\($which) \([range($n + 1) as $k | events_of($k)[] |
 			select(.event == "vram_location" and .accepted) | .fb] |
 			last // $said.fb | start)"' "$1"
+}
+
+# sorted SEPARATOR WORDS: each once, in order.
+sorted() {
+	tr -s ' ' '\n' <<<"$2" | sed '/^$/d' | LC_ALL=C sort -u | paste -sd"$1"
 }
 
 # verdict GROUP WANT GOT: a line "pass GROUP" or "fail GROUP: why".
@@ -600,11 +691,12 @@ judge() {
 	release[second]=$(sed -n '$p' "$d/release")
 	[[ $path != k* ]] || kernels+=(second)
 	while read -r key value; do
-		host[$key]=$value
-	done < <(seen "$d/out/trace" "$d/layout.json" 2>/dev/null)
-	while read -r key value; do
 		guest[$key]=$value
 	done < <(heard "$d/console" 2>/dev/null)
+	while read -r key value; do
+		host[$key]=$value
+	done < <(seen "$d/out/trace" "$d/layout.json" "${guest[need.first]:-}" \
+		"${guest[need.second]:-}" 2>/dev/null)
 	while read -r key value; do
 		disk[$key]=$value
 	done < <(cat "$d/out/disk" 2>/dev/null)
@@ -671,7 +763,7 @@ judge() {
 	for which in "${kernels[@]}"; do
 		[[ $(kernel_of "$kernel" "$which") = *-series ]] || continue
 		value=pass
-		[[ $(expected nvme "$kernel" "$path" "$which") != refused* ]] ||
+		[[ $(losses "$kernel" "$path" "$which") != *config-on-framebuffer* ]] ||
 			value="failed hyperv_mmio.host_accepts_pci"
 		want+="$value " got+="${guest[selftest.$which]:-missing} "
 	done
@@ -686,11 +778,20 @@ judge() {
 # variables.
 judge_devices() {
 	local nvme want_d0='' got_d0='' want_c='' got_c='' want_disk='' got_disk=''
-	local want_echo='' got_echo='' want_paint='' got_paint='' want_vram='' got_vram='' drivers
+	local want_echo='' got_echo='' want_paint='' got_paint='' want_vram='' got_vram=''
+	local want_lost='' got_lost='' drivers words said i n held bars dead tests conflicts
+	local -A lost=() had=()
 
 	for which in "${kernels[@]}"; do
 		nvme=$(expected nvme "$kernel" "$path" "$which")
 		drivers=$(modules "$kernel" "$which")
+		value=$(losses "$kernel" "$path" "$which" | LC_ALL=C sort -u)
+		want_lost+="${value//$'\n'/, }; "
+		got_lost+="${host[lost.$which]:-}; "
+		lost=()
+		while read -r key words; do
+			[ -z "$key" ] || lost[$words]+=" $key"
+		done <<<"$value"
 
 		# Where the host has the framebuffer when that kernel is done.
 		value=$(expected vram "$kernel" "$path" "$which")
@@ -700,26 +801,41 @@ judge_devices() {
 		# Which buses came to D0, in a second kernel only after the host
 		# was asked to let go of what the first had; and what the guest
 		# says of a refusal.
-		value=none n=0
-		if [[ ,$drivers, = *,pci-hyperv,* && ${#PCI[@]} != 0 ]]; then
-			value=ok n=${#PCI[@]}
-			[[ $nvme != refused* ]] || value=c0370048
-		fi
-		want_d0+="$value $n buses "
+		words='' said='' n=0 held=0 bars=0 dead='' tests=0 conflicts=''
+		for i in "${!PCI[@]}"; do
+			key=nvme0
+			[ "${PCI[i]}" = nvme ] || key=test$((tests++))
+			[[ ,$drivers, = *,pci-hyperv,* ]] || continue
+			case ${lost[$key]:-} in
+			*no-config-window*) continue ;;
+			*config-on-framebuffer*) said+="c0370048 " ;;
+			*config-on-device* | *outside*) said+="c0000018 " ;;
+			*) words="ok " ;;
+			esac
+			n=$((n + 1))
+			held=$((held + ${had[$key]:-0}))
+			[[ ! ${lost[$key]:-} =~ config-on|no-|outside ]] || continue
+			[ "$which" = second ] || had[$key]=1
+			if [ -n "${lost[$key]:-}" ]; then
+				dead+=" $(printf %04x $((i + 1))):00:00.0"
+			else
+				bars=$((bars + $(tr -cd , <<<"${PCI[i]}" | wc -c)))
+			fi
+		done
+		[ "$n" != 0 ] || words=none
+		want_d0+="$(sorted , "$said $words") $n buses said $(sorted , "$said") "
 		got_d0+="${host[d0.$which]:-nothing} ${host[buses.$which]:-0} buses "
+		got_d0+="said $(sorted , "${guest[refused.$which]:-}") "
 		if [ "$which" = second ]; then
-			[ "$(modules "$kernel" first | grep -c pci-hyperv)" = 1 ] || n=0
-			want_d0+="$n held " got_d0+="${host[held.second]:-0} held "
+			want_d0+="$held held " got_d0+="${host[held.second]:-0} held "
 		fi
-		[ "$value" != c0370048 ] || want_d0+="said c0370048 "
-		[ -z "${guest[refused.$which]:-}" ] || got_d0+="said ${guest[refused.$which]} "
 
-		case $nvme in
-		refused*) want_c+="config/framebuffer " ;;
-		dead* | ignored*) want_c+="bar/framebuffer " ;;
-		*) want_c+="none " ;;
-		esac
-		got_c+="${host[conflicts.$which]:-nothing} "
+		[[ $nvme != ignored* ]] || lost[nvme0]="bar-on-framebuffer"
+		for key in "${lost[@]}"; do
+			[[ $key != *-on-* ]] || conflicts+="${key//-on-//} "
+		done
+		conflicts=$(sorted , "$conflicts")
+		want_c+="${conflicts:-none} " got_c+="${host[conflicts.$which]:-nothing} "
 
 		value=found
 		[[ $nvme != refused* && $nvme != dead* ]] || value=missing
@@ -729,11 +845,16 @@ judge_devices() {
 		if [ "$value" = found ]; then
 			want_disk+="$FILE_SUM " got_disk+="${guest[file.$which]:-none} "
 		fi
-		want_echo+="$(tr -cd , <<<"${PCI[*]#nvme}" | wc -c) BARs "
-		got_echo+="${guest[echo.$which]:-none} "
+		key="$bars BARs${dead:+, dead:$dead}"
+		[ "$n" != 0 ] || key="exit 1, 0 BARs"
+		want_echo+="$key; "
+		value=${guest[echo.$which]:-none}
+		[ "$key" = "$value" ] || value+=${guest[strange.$which]:-}
+		got_echo+="$value; "
 		want_paint+="painted " got_paint+="${guest[paint.$which]:-not painted} "
 	done
 	verdict vram "$want_vram" "$got_vram"
+	verdict lost "$want_lost" "$got_lost"
 	verdict d0 "$want_d0" "$got_d0"
 	verdict conflicts "$want_c" "$got_c"
 	[ -z "$(pci_has test)" ] || verdict echo "$want_echo" "$got_echo"
