@@ -32,6 +32,7 @@ const char *const order_names[ORDERS] = {
 };
 
 static const struct range nothing = { 1, 0 };
+static const struct claims no_claims = { { 1, 0 }, { 1, 0 }, { 1, 0 } };
 
 /* The host, and what is on its map */
 struct host {
@@ -115,7 +116,8 @@ static void video(const struct kernel *k, struct host *h, struct outcome *o)
 }
 
 /* BARs fill the windows that are made for them, so windows stand for them. */
-static u32 claim_bars(struct host *h, int bus, int i, struct range *window)
+static u32 claim_bars(struct host *h, int bus, int i, struct range *window,
+		      struct range *tried)
 {
 	enum mmio_verdict v;
 
@@ -124,19 +126,20 @@ static u32 claim_bars(struct host *h, int bus, int i, struct range *window)
 	v = claim(h, &h->own[bus][i], MMIO_BAR, window);
 	if (v == MMIO_FREE)
 		return 0;
+	*tried = *window;
 	*window = nothing;
 	return fault(v, BAR_ON_FB, BAR_ON_DEVICE);
 }
 
 /* pci-hyperv's probe of one bus */
 static u32 probe(const struct kernel *k, struct host *h, int bus,
-		 const struct bus *dev, struct claims *c, struct range *tried)
+		 const struct bus *dev, struct claims *c, struct claims *tried)
 {
 	u32 faults;
 	int err = 0;
 
-	*c = (struct claims) { nothing, nothing, nothing };
-	*tried = nothing;
+	*c = no_claims;
+	*tried = no_claims;
 	if (k->config(bus, &c->config)) {
 		c->config = nothing;
 		return 1u << NO_CONFIG;
@@ -148,21 +151,21 @@ static u32 probe(const struct kernel *k, struct host *h, int bus,
 		err = k->windows(bus, dev, &c->low, &c->high);
 	if (err) {
 		mmio_remove(&h->map, &h->own[bus][0]);
-		*tried = c->config;
 		faults = 1u << (err == -ENOSPC ? NO_HIGH : NO_LOW);
 	}
 	if (faults) {
 		k->unconfig(bus);
-		*c = (struct claims) { nothing, nothing, nothing };
+		tried->config = c->config;
+		*c = no_claims;
 		return faults;
 	}
-	return claim_bars(h, bus, 1, &c->low) | claim_bars(h, bus, 2, &c->high);
+	return claim_bars(h, bus, 1, &c->low, &tried->low) |
+	       claim_bars(h, bus, 2, &c->high, &tried->high);
 }
 
 static void meet(struct host *h, const struct before *before,
 		 const struct pci_set *set, struct outcome *o)
 {
-	const struct claims none = { nothing, nothing, nothing };
 	int i;
 
 	o->faults = 0;
@@ -176,7 +179,8 @@ static void meet(struct host *h, const struct before *before,
 	if (!nowhere(&before->fb))
 		mmio_add(&h->map, &h->fb);
 	for (i = 0; i < set->buses; i++)
-		hold(h, i, i < before->held_count ? &before->held[i] : &none);
+		hold(h, i, i < before->held_count ? &before->held[i] :
+						    &no_claims);
 }
 
 static void pci(const struct kernel *k, struct host *h,
@@ -184,9 +188,11 @@ static void pci(const struct kernel *k, struct host *h,
 {
 	int i;
 
-	for (i = 0; i < set->buses; i++)
-		o->faults |= probe(k, h, i, &set->bus[i], &o->bus[i],
-				   &o->tried[i]);
+	for (i = 0; i < set->buses; i++) {
+		o->bus_faults[i] = probe(k, h, i, &set->bus[i], &o->bus[i],
+					 &o->tried[i]);
+		o->faults |= o->bus_faults[i];
+	}
 	k->left(&o->left);
 }
 
@@ -225,6 +231,8 @@ void life_alone(const struct kernel *k, const struct boot *boot,
 		       set->buses * sizeof(out[0].bus[0]));
 		memcpy(out[VIDEO_FIRST].tried, out[NO_VIDEO].tried,
 		       set->buses * sizeof(out[0].tried[0]));
+		memcpy(out[VIDEO_FIRST].bus_faults, out[NO_VIDEO].bus_faults,
+		       set->buses * sizeof(out[0].bus_faults[0]));
 		out[VIDEO_FIRST].faults |= out[NO_VIDEO].faults;
 		out[VIDEO_FIRST].left = out[NO_VIDEO].left;
 		return;
@@ -287,7 +295,7 @@ bool life_same(const struct outcome *o, enum order order,
 	if (o->faults & CONFLICTS)
 		return false;
 	for (i = 0; i < o->buses; i++)
-		if (touches(&o->bus[i], fb) || overlap(&o->tried[i], fb))
+		if (touches(&o->bus[i], fb) || overlap(&o->tried[i].config, fb))
 			return false;
 	if (before->held_count != o->buses)
 		return !before->held_count;
@@ -309,7 +317,7 @@ bool life_same(const struct outcome *o, enum order order,
 			if (touches(&o->bus[i], &before->held[j].config) ||
 			    touches(&o->bus[i], &before->held[j].low) ||
 			    touches(&o->bus[i], &before->held[j].high) ||
-			    touches(&before->held[j], &o->tried[i]))
+			    touches(&before->held[j], &o->tried[i].config))
 				return false;
 	}
 	return true;

@@ -48,8 +48,11 @@ struct outcome {
 	struct range fb;		/* where the host has it now */
 	int buses;
 	struct claims bus[MAX_BUSES];	/* what the host let them have */
-	/* The config window of a bus that was given back: no room for BARs */
-	struct range tried[MAX_BUSES];
+	/* What it did not; and a config window that was given back, since there
+	 * was no room for BARs
+	 */
+	struct claims tried[MAX_BUSES];
+	u32 bus_faults[MAX_BUSES];
 	struct left left;
 };
 

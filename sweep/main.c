@@ -796,10 +796,7 @@ static u32 pick(u64 *state, u32 count)
 /* Can hvhost, which is x86 alone, start kernels in this way? */
 static bool can_boot(const struct point *p, const struct way *w)
 {
-	if (p->group == GEN2_ARM64 || !dims_has(p, w))
-		return false;
-	/* A Gen1 VM's screen is in text mode */
-	return p->group != GEN1 || w->told == TOLD_NEVER;
+	return p->group != GEN2_ARM64 && dims_has(p, w);
 }
 
 /*

@@ -33,6 +33,53 @@ static void show_set(FILE *out, const struct pci_set *set)
 	fprintf(out, "]");
 }
 
+static void show_claims(FILE *out, const struct claims *c)
+{
+	show_range(out, "config", &c->config);
+	fprintf(out, ",");
+	show_range(out, "low", &c->low);
+	fprintf(out, ",");
+	show_range(out, "high", &c->high);
+}
+
+static void show_faults(FILE *out, u32 faults)
+{
+	int i, n = 0;
+
+	fprintf(out, "\"faults\":[");
+	for (i = 0; i < FAULTS; i++)
+		if (faults & (1u << i))
+			fprintf(out, "%s\"%s\"", n++ ? "," : "", fault_names[i]);
+	fprintf(out, "]");
+}
+
+static void show_ranges(FILE *out, const char *key, const struct range *r,
+			int count)
+{
+	int i;
+
+	fprintf(out, "\"%s\":[", key);
+	for (i = 0; i < count; i++)
+		fprintf(out, "%s\"%llx-%llx\"", i ? "," : "", r[i].start,
+			r[i].end);
+	fprintf(out, "]");
+}
+
+/* What hvhost makes of it, firmware telling what the first kernel is told */
+static void show_layout(FILE *out, const struct point *p, const struct way *w)
+{
+	struct boot b = dims_boot(p, dims_view(w->told, false), true);
+	struct layout l = p->layout;
+
+	layout_tell(&l, &b.told);
+	fprintf(out, "\"layout\":{");
+	show_ranges(out, "windows", l.usable, l.usable_count);
+	fprintf(out, ",");
+	show_range(out, "reserve",
+		   l.has_told_reserve ? &l.told_reserve : &nothing);
+	fprintf(out, "}");
+}
+
 /* What one kernel does; leaves in @before what the next one finds. */
 static void show_kernel(FILE *out, const struct point *p, const struct way *w,
 			bool second, struct before *before)
@@ -50,31 +97,29 @@ static void show_kernel(FILE *out, const struct point *p, const struct way *w,
 	fprintf(out, "\"%s\":{\"kernel\":\"%s\",\"order\":\"%s\",",
 		second ? "second" : "first", k->name, order_names[order]);
 	show_range(out, "told", &b.told);
-	fprintf(out, ",\"efi\":%s,\"windows\":[", b.efi ? "true" : "false");
+	fprintf(out, ",\"efi\":%s,", b.efi ? "true" : "false");
 	n = k->granted(granted, ARRAY_SIZE(granted));
-	for (i = 0; i < n; i++)
-		fprintf(out, "%s\"%llx-%llx\"", i ? "," : "", granted[i].start,
-			granted[i].end);
+	show_ranges(out, "windows", granted, n);
 	k->reserved(&r);
-	fprintf(out, "],");
+	fprintf(out, ",");
 	show_range(out, "reserve", &r);
 	fprintf(out, ",");
 	show_range(out, "fb", &o->fb);
 	fprintf(out, ",\"bus\":[");
 	for (i = 0; i < o->buses; i++) {
 		fprintf(out, "%s{", i ? "," : "");
-		show_range(out, "config", &o->bus[i].config);
-		fprintf(out, ",");
-		show_range(out, "low", &o->bus[i].low);
-		fprintf(out, ",");
-		show_range(out, "high", &o->bus[i].high);
+		show_claims(out, &o->bus[i]);
+		if (o->bus_faults[i]) {
+			fprintf(out, ",\"tried\":{");
+			show_claims(out, &o->tried[i]);
+			fprintf(out, "},");
+			show_faults(out, o->bus_faults[i]);
+		}
 		fprintf(out, "}");
 	}
-	fprintf(out, "],\"faults\":[");
-	for (i = 0, n = 0; i < FAULTS; i++)
-		if (o->faults & (1u << i))
-			fprintf(out, "%s\"%s\"", n++ ? "," : "", fault_names[i]);
-	fprintf(out, "],\"left\":%llu,\"largest\":%llu}", o->left.bytes,
+	fprintf(out, "],");
+	show_faults(out, o->faults);
+	fprintf(out, ",\"left\":%llu,\"largest\":%llu}", o->left.bytes,
 		o->left.largest);
 
 	before->fb = o->fb;
@@ -109,6 +154,8 @@ void show(FILE *out, const struct point *p, const struct way *w,
 		path_names[w->path], told_names[w->told],
 		w->efi && p->group != GEN1 ? "true" : "false");
 	show_set(out, &p->set[w->set]);
+	fprintf(out, ",");
+	show_layout(out, p, w);
 	fprintf(out, ",");
 	show_kernel(out, p, w, false, &before);
 	if (w->path != BOOT) {
