@@ -413,7 +413,8 @@ static void find_reserve(struct layout *out)
  * @firmware:	What it says; {0, 0}: nothing
  *
  * Its word is believed where it adds something: for 8 to 128 MiB, since
- * lfb_size says too little, and as far as windows go.
+ * lfb_size says too little, and as far as windows go. Where Gen1's BAR is in a
+ * window, that is believed instead.
  */
 void layout_tell(struct layout *out, const struct range *firmware)
 {
@@ -425,6 +426,8 @@ void layout_tell(struct layout *out, const struct range *firmware)
 	out->has_told_reserve = out->has_reserve;
 	out->has_told_extra = false;
 	if (!fb_known(&out->fb_firmware) || !out->fb_firmware.start)
+		return;
+	if (out->generation == 1 && out->has_reserve)
 		return;
 	told = range_of(out->fb_firmware.start,
 			min64(FB_MAX, max64(FB_MIN,

@@ -846,7 +846,8 @@ judge_devices() {
 			want_disk+="$FILE_SUM " got_disk+="${guest[file.$which]:-none} "
 		fi
 		key="$bars BARs${dead:+, dead:$dead}"
-		[ "$n" != 0 ] || key="exit 1, 0 BARs"
+		# No device to try, on whichever bus
+		[ "$bars$dead" != 0 ] || key="exit 1, 0 BARs"
 		want_echo+="$key; "
 		value=${guest[echo.$which]:-none}
 		[ "$key" = "$value" ] || value+=${guest[strange.$which]:-}

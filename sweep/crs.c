@@ -622,6 +622,9 @@ static void find_kept(struct list *l)
 
 	if (!l->told.end || !find_told(l, &told))
 		return;
+	/* The VGA BAR is believed. */
+	if (l->has_vga && l->has_reserve)
+		return;
 	for (i = 0; i < l->window_count; i++) {
 		if (!intersect(&l->windows[i], &told, &part))
 			continue;

@@ -179,7 +179,7 @@ layout 0xc0000000-0xc07fffff .fb --low-mmio 1G --firmware-fb f8000000-f82fffff
 layout null .fb_firmware --firmware-fb none
 layout null .fb_firmware --generation 1
 layout 0xf8000000-0xf82fffff .fb_firmware --generation 1 --firmware-fb f8000000-f82fffff
-layout 0xf7e00000-0xfbffffff .told_reserve --generation 1 --low-mmio 130M \
+layout 0xf8000000-0xfbffffff .told_reserve --generation 1 --low-mmio 130M \
 	--firmware-fb f7e00000-f80fffff
 
 # The README against the code: events and their members

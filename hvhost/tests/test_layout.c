@@ -678,12 +678,18 @@ static void firmware(void **state)
 	l = make(GEN1, .low_mmio = GIB, .firmware_given = true,
 		 .firmware = { 0xc0000000, 0xc02fffff });
 	assert_range(l.told_reserve, 0xf8000000, 0xfbffffff);
-	assert_range(l.told_extra, 0xc0000000, 0xc07fffff);
+	assert_false(l.has_told_extra);
 	/* ... right before what is reserved */
 	l = make(GEN1, .low_mmio = 130 * MIB, .firmware_given = true,
 		 .firmware = { 0xf7e00000, 0xf80fffff });
-	assert_range(l.told_reserve, 0xf7e00000, 0xfbffffff);
+	assert_range(l.told_reserve, 0xf8000000, 0xfbffffff);
 	assert_false(l.has_told_extra);
+	/* ... if the BAR is in no window */
+	l = make(GEN1, .crs_given = true, .crs_count = 1,
+		 .crs = { { 0xc0000000, 0xc7ffffff } }, .firmware_given = true,
+		 .firmware = { 0xc0000000, 0xc02fffff });
+	assert_false(l.has_told_reserve);
+	assert_range(l.told_extra, 0xc0000000, 0xc07fffff);
 }
 
 /* Told something else later, all is as if it had been so from the start. */

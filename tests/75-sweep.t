@@ -1,0 +1,154 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The kernel's own MMIO code over the layouts of the host rule. FULL=1: over all
+# of them, with all drawn boots.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=sweep/lib.sh
+. "$TOP/sweep/lib.sh"
+unset LINUX KERNEL KERNELS
+BASE=7.3
+tmpdir
+KERNELS_OURS=("$BASE-nofix" "$BASE" "$BASE-series")
+# Boots of drawn layouts, of those that FULL=1 has
+AGREE=12 AGREE_FULL=40
+SWEEP=$BUILD/sweep/sweep
+
+# What is expected of the series is for sweep/report to know.
+start=$SECONDS
+rc=0
+make -s -C "$TOP" sweep >"$T/table" 2>"$T/log" || rc=$?
+is "$rc" 0 "the sweep finds what has to be" || cat "$T/log"
+diag "$(grep -E '^[0-9]+ (layouts|ways)' "$T/table")"
+diag "in $((SECONDS - start)) s, building it included"
+for group in gen2-x86 gen2-arm64; do
+	is "$(grep -cE "^$group +$BASE-series( -> $BASE-series)? +[0-9]+ +100\.000 % +[0-9]+ +0\.000 % .* 0 +[0-9]+$" "$T/table")" \
+		4 "$group: the series is free of conflicts, and never worse"
+	like "$(cat "$T/table")" "$group +$BASE -> $BASE +[0-9]+ +0\.000 %" \
+		"$group: mainline is not"
+done
+for pair in "$BASE -> $BASE" "$BASE-series -> $BASE-series"; do
+	like "$(cat "$T/table")" "gen1 +$pair +[0-9]+ +[1-9][0-9]\.[0-9]{3} %" \
+		"gen1: $pair stands in the table as it is"
+done
+for group in gen1 gen2-x86 gen2-arm64; do
+	run_ok "the map of $group is XML" python3 -c '
+import sys, xml.dom.minidom
+xml.dom.minidom.parse(sys.argv[1])' "$BUILD/sweep/out/map-$group.svg"
+done
+run_ok "the examples are scenarios" env SCENARIOS="$BUILD/sweep/out/scenarios" \
+	"$TOP/nest/scenario" check
+
+# The short cut through taken ranges leads nowhere else.
+"$SWEEP" --draw 400 --seed 7 >"$T/short"
+run_ok "a sweep without short cuts builds" env CFLAGS=-DNO_SHORTCUT \
+	bash -c '. kernel/lib.sh; . sweep/lib.sh; sweep_build "$@"' \
+	- "$T/slow" "${KERNELS_OURS[@]}"
+"$T/slow/sweep" --draw 400 --seed 7 >"$T/long"
+run_ok "without short cuts 400 lives are the same" cmp "$T/short" "$T/long"
+faults() {
+	jq -r '.first.faults[]?, .second.faults[]?' "$@" | sort -u | paste -sd' '
+}
+# Where a high window is missing nothing could be had, so that is no example.
+is "$(faults "$T/short")" "$(echo '{"first":{"faults":["no-high-window"]}}' |
+	faults "$BUILD/sweep/out/examples.jsonl" -)" \
+	"each kind of fault that there is is among them"
+
+# What is not as expected is said.
+series=$("$TOP/sweep/source" "$BASE-series") base=$("$TOP/sweep/source" "$BASE")
+sweep_build "$T/unfixed" "$BASE-nofix" "$BASE" "$BASE-series=$base"
+mkdir "$T/unfixed/out"
+"$T/unfixed/sweep" --every 100 --base "$BASE" "$T/unfixed/out" >/dev/null 2>&1
+run_fails 'FAIL: gen2-x86: 7.3-series -> 7.3-series: [0-9]+ ways end in a conflict' \
+	"a series that fixes nothing is found out" \
+	"$TOP/sweep/report" "$T/unfixed/out"
+
+# broken WHAT FILE SED-SCRIPT EREGEX: a source with that change is refused.
+broken() {
+	local tree=$T/broken
+	rm -rf "$tree" "$tree.o"
+	cp -r "$series" "$tree"
+	sed -i -E "$3" "$tree/$2"
+	if cmp -s "$series/$2" "$tree/$2"; then
+		not_ok "$1: the source changes" <<<"$3"
+		return
+	fi
+	run_fails "$4" "$1" bash -c '. kernel/lib.sh; . sweep/lib.sh; sweep_build "$@"' \
+		- "$tree.o" "broken=$tree"
+}
+cd "$TOP"
+vmbus=drivers/hv/vmbus_drv.c hv_pci=drivers/pci/controller/pci-hyperv.c
+broken "a function that is gone" $vmbus 's/vmbus_free_mmio/vmbus_release_mmio/' \
+	'vmbus_drv.c: of vmbus_free_mmio there are 0'
+broken "a function that is there twice" $hv_pci \
+	'$a static void hv_free_config_window(struct hv_pcibus_device *hbus)\n{\n}' \
+	'hv_free_config_window is there 2 times, in lines'
+broken "a member that is gone" $hv_pci 's/resource_size_t low_mmio_space;/u64 low_space;/' \
+	'hv_pcibus_device has 0 members low_mmio_space'
+broken "a function with one more argument" $hv_pci \
+	's/^(static int hv_allocate_config_window\(.*)\)/\1, int how)/' \
+	'too few arguments to function .hv_allocate_config_window'
+broken "a function of another type" $vmbus \
+	's/^void vmbus_free_mmio\(/int vmbus_free_mmio(/' 'vmbus_free_mmio'
+broken "something that is defined elsewhere" $vmbus \
+	's/^(\tpci_dev_put\(pdev\);)/\1\n\tnew_helper();/' 'new_helper'
+rm -rf "$T/broken"
+cp -r "$series" "$T/broken"
+rm "$T/broken/kernel/resource.c"
+run_fails 'has no kernel/resource.c' "a file that is gone" "$TOP/sweep/cut" \
+	"$T/broken" "$T"
+
+run_fails "'x' is not a number from 1 to" "--every x" "$SWEEP" --every x "$T"
+run_fails "'0' is not a number from 1 to" "--draw 0" "$SWEEP" --draw 0
+run_fails "there is no kernel '9.9'" "--base 9.9" "$SWEEP" --base 9.9 "$T"
+run_fails '^usage: ' "no folder" "$SWEEP"
+run_fails '^usage: ' "a folder to draw into" "$SWEEP" --draw 3 "$T"
+run_fails "/none/pairs.tsv: No such file" "no such folder" "$SWEEP" --every 9999 \
+	"$T/none"
+run_fails "not a kernel version: '9.x'" "KERNELS=9.x" make -s sweep KERNELS=9.x
+run_fails "not NAME=FOLDER: 'a b=.'|no such kernel" "KERNELS='a b=.'" make -s sweep "KERNELS=a b=."
+run_fails "no such folder: /none/." "KERNELS=a=/none" make -s sweep KERNELS=a=/none
+run_fails "FULL is 1 or nothing, not '2'" "FULL=2" make -s sweep FULL=2
+
+# Other trees: with mainline's fix in them, and 6.1.176 without.
+OLD=(6.1.176 6.1 6.12)
+run_ok "6.1.176, 6.1 and 6.12 build" sweep_build "$T/old" "${OLD[@]}"
+mkdir "$T/old/out"
+run_ok "and are swept" "$T/old/sweep" --every 40 --base 6.12 "$T/old/out"
+# conflicts KERNEL: ways of Generation 2 boots that end in one
+conflicts() {
+	awk -F '\t' -v k="$1" '$1 == "truth" && $2 == "gen2-x86" && $3 == k &&
+		$4 == "-" { print $9 }' "$T/old/out/pairs.tsv"
+}
+for k in 6.1 6.12; do
+	is "$(conflicts $k)" 0 "$k, which has mainline's fix, boots without a conflict"
+done
+like "$(conflicts 6.1.176)" '^[1-9]' "6.1.176, which has not, does not"
+
+# Windows that no host would send.
+start=$SECONDS
+run_ok "the code builds with sanitizers" env SWEEP_TARGET=crs \
+	bash -c '. kernel/lib.sh; . sweep/lib.sh; sweep_build "$@"' \
+	- "$BUILD/sweep" "${KERNELS_OURS[@]}"
+run_ok "a million random lists of windows" "$BUILD/sweep/crs" --count 1000000
+run_fails "7.3, seed 1: .* not all is right|too much is wrong" \
+	"7.3 does not come through that" "$BUILD/sweep/crs" --kernel "$BASE" --count 10000
+diag "in $((SECONDS - start)) s"
+
+# Layouts drawn by a fixed seed, booted.
+count=$AGREE
+[ -z "${FULL:-}" ] || count=$AGREE_FULL
+start=$SECONDS
+while IFS= read -r line; do
+	case $line in
+	"ok "*) ok "${line#ok }" ;;
+	"not ok "*) not_ok "${line#not ok }" </dev/null ;;
+	"skip "*) skip "${line#skip }" "see there" ;;
+	*) diag "$line" ;;
+	esac
+done < <("$TOP/sweep/agree" --count "$count" 2>&1 || echo "not ok sweep/agree: exit $?")
+for ((i = count; i < AGREE_FULL; i++)); do
+	skip "drawn layout $((i + 1)), booted" "for time; FULL=1 runs it, as does sweep/agree"
+done
+diag "in $((SECONDS - start)) s"
+done_testing
