@@ -531,7 +531,8 @@ heard() {
 		function note(text) { ends = ends ", " text }
 		BEGIN { which = "first" }
 		{ sub(/\r$/, "") }
-		/^guest: kernel second$/ { which = "second" }
+		# Its own first messages, if there are any, come before it says so.
+		/^guest: (starts|kernel) second/ { which = "second" }
 		/^guest: begin / { block = $3; next }
 		/^guest: end selftest/ {
 			keep("selftest", failed ? "failed" failed : $4 || !seen ? "exit " $4 : "pass")

@@ -36,6 +36,8 @@ for group in gen1 gen2-x86 gen2-arm64; do
 import sys, xml.dom.minidom
 xml.dom.minidom.parse(sys.argv[1])' "$BUILD/sweep/out/map-$group.svg"
 done
+run_ok "an example can be played" make -s run \
+	S=build/sweep/out/scenarios/gen2-x86-config-on-framebuffer-7.3.conf
 run_ok "the examples are scenarios" env SCENARIOS="$BUILD/sweep/out/scenarios" \
 	"$TOP/nest/scenario" check
 
