@@ -93,11 +93,6 @@ static u64 range_size(const struct range *r)
 	return r->end - r->start + 1;
 }
 
-static bool range_contains(const struct range *a, const struct range *b)
-{
-	return a->start <= b->start && b->end <= a->end;
-}
-
 static bool range_intersect(const struct range *a, const struct range *b,
 			    struct range *out)
 {
@@ -408,52 +403,6 @@ static void find_reserve(struct layout *out)
 }
 
 /**
- * layout_tell() - Have firmware, or kexec, say where the framebuffer is.
- * @out:	As layout_make() made it; told_* are found anew
- * @firmware:	What it says; {0, 0}: nothing
- *
- * Its word is believed where it adds something: for 8 to 128 MiB, since
- * lfb_size says too little, and as far as windows go. Where Gen1's BAR is in a
- * window, that is believed instead.
- */
-void layout_tell(struct layout *out, const struct range *firmware)
-{
-	struct range told, part;
-	int i;
-
-	out->fb_firmware = *firmware;
-	out->told_reserve = out->reserve;
-	out->has_told_reserve = out->has_reserve;
-	out->has_told_extra = false;
-	if (!fb_known(&out->fb_firmware) || !out->fb_firmware.start)
-		return;
-	if (out->generation == 1 && out->has_reserve)
-		return;
-	told = range_of(out->fb_firmware.start,
-			min64(FB_MAX, max64(FB_MIN,
-					    range_size(&out->fb_firmware))));
-	if (range_empty(&told))
-		return;
-
-	for (i = 0; i < out->usable_count; i++) {
-		struct range *r = &out->told_reserve, both;
-
-		if (!range_intersect(&out->usable[i], &told, &part))
-			continue;
-		if (out->has_told_reserve && range_contains(r, &part))
-			continue;
-		if (out->has_told_reserve &&
-		    range_intersect(r, &part, &both)) {
-			r->start = min64(r->start, part.start);
-			r->end = max64(r->end, part.end);
-		} else {
-			out->told_extra = part;
-			out->has_told_extra = true;
-		}
-	}
-}
-
-/**
  * layout_make() - Lay out guest physical address space as a host would.
  * @req:	What the user asks for
  * @out:	Result; undefined on error
@@ -465,7 +414,6 @@ void layout_tell(struct layout *out, const struct range *firmware)
 int layout_make(const struct layout_request *req, struct layout *out,
 		char *why, size_t why_len)
 {
-	struct range firmware = { 0, 0 };
 	int ret = check_request(req, why, why_len);
 
 	if (ret)
@@ -485,10 +433,11 @@ int layout_make(const struct layout_request *req, struct layout *out,
 	}
 	/* Gen1 boots in text mode, Gen2 from wherever the framebuffer is */
 	if (req->firmware_given)
-		firmware = req->firmware;
+		out->fb_firmware = req->firmware;
 	else if (out->generation == 2 && fb_known(&out->fb))
-		firmware = range_of(out->fb.start,
-				    min64(FB_FIRMWARE, range_size(&out->fb)));
+		out->fb_firmware = range_of(out->fb.start,
+					    min64(FB_FIRMWARE,
+						  range_size(&out->fb)));
 	ret = place_ram(req, out, why, why_len);
 	if (ret)
 		return ret;
@@ -499,6 +448,5 @@ int layout_make(const struct layout_request *req, struct layout *out,
 			      MIB_FMT, out->max_fb / MIB,
 			      mib(range_size(&out->crs[0])));
 	find_reserve(out);
-	layout_tell(out, &firmware);
 	return 0;
 }

@@ -53,15 +53,9 @@ struct layout {
 	int usable_count;
 	struct range reserve;		/* to be kept for the framebuffer */
 	bool has_reserve;
-	/* The same for a guest that firmware, or kexec, tells of fb_firmware:
-	 * reserve, grown over what overlaps it, and what lies apart from it
-	 */
-	struct range told_reserve, told_extra;
-	bool has_told_reserve, has_told_extra;
 };
 
 int layout_make(const struct layout_request *req, struct layout *out,
 		char *why, size_t why_len);
-void layout_tell(struct layout *layout, const struct range *firmware);
 
 #endif

@@ -625,8 +625,6 @@ int options_layout(const struct options *opt)
 	print_ranges("crs", l.crs, l.crs_count);
 	print_ranges("windows", l.usable, l.usable_count);
 	print_range("reserve", &l.reserve, l.has_reserve);
-	print_range("told_reserve", &l.told_reserve, l.has_told_reserve);
-	print_range("told_extra", &l.told_extra, l.has_told_extra);
 	print_range("fb", &l.fb, l.fb.end);
 	print_range("fb_firmware", &l.fb_firmware, l.fb_firmware.end);
 	print_range("vga_bar", &l.vga_bar, l.vga_bar.end);

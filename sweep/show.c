@@ -65,18 +65,13 @@ static void show_ranges(FILE *out, const char *key, const struct range *r,
 	fprintf(out, "]");
 }
 
-/* What hvhost makes of it, firmware telling what the first kernel is told */
-static void show_layout(FILE *out, const struct point *p, const struct way *w)
+/* What hvhost makes of it */
+static void show_layout(FILE *out, const struct layout *l)
 {
-	struct boot b = dims_boot(p, dims_view(w->told, false), true);
-	struct layout l = p->layout;
-
-	layout_tell(&l, &b.told);
 	fprintf(out, "\"layout\":{");
-	show_ranges(out, "windows", l.usable, l.usable_count);
+	show_ranges(out, "windows", l->usable, l->usable_count);
 	fprintf(out, ",");
-	show_range(out, "reserve",
-		   l.has_told_reserve ? &l.told_reserve : &nothing);
+	show_range(out, "reserve", l->has_reserve ? &l->reserve : &nothing);
 	fprintf(out, "}");
 }
 
@@ -155,7 +150,7 @@ void show(FILE *out, const struct point *p, const struct way *w,
 		w->efi && p->group != GEN1 ? "true" : "false");
 	show_set(out, &p->set[w->set]);
 	fprintf(out, ",");
-	show_layout(out, p, w);
+	show_layout(out, &p->layout);
 	fprintf(out, ",");
 	show_kernel(out, p, w, false, &before);
 	if (w->path != BOOT) {

@@ -173,13 +173,13 @@ layout 0xe0000000-0xe7ffffff .reserve --arch arm64
 layout "0xf8000000-0xf9ffffff 0xfc000000-0xfed3ffff" '.windows | join(" ")' \
 	--crs 0xfc000000-0xffffffff --crs f8000000-f9ffffff --crs 5000-4000
 layout null .fb --fb none
-layout 0xfd000000-0xfd7fffff .told_extra --fb fd000000-fdffffff
-layout 0xf8000000-0xf87fffff .told_extra --low-mmio 1G --firmware-fb f8000000-f82fffff
+layout 0xf8000000-0xfbffffff .reserve --fb fd000000-fdffffff
+layout 0x40000000-0x47ffffff .reserve --low-mmio 3G --firmware-fb f8000000-f82fffff
 layout 0xc0000000-0xc07fffff .fb --low-mmio 1G --firmware-fb f8000000-f82fffff
 layout null .fb_firmware --firmware-fb none
 layout null .fb_firmware --generation 1
 layout 0xf8000000-0xf82fffff .fb_firmware --generation 1 --firmware-fb f8000000-f82fffff
-layout 0xf8000000-0xfbffffff .told_reserve --generation 1 --low-mmio 130M \
+layout 0xf8000000-0xfbffffff .reserve --generation 1 --low-mmio 130M \
 	--firmware-fb f7e00000-f80fffff
 
 # The README against the code: events and their members

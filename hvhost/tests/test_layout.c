@@ -77,8 +77,6 @@ static void gen2_default(void **state)
 	assert_range(l.fb_firmware, 0xf8000000, 0xf82fffff);
 	assert_true(l.has_reserve);
 	assert_range(l.reserve, 0xf8000000, 0xfbffffff);
-	assert_false(l.has_told_extra);
-	assert_range(l.told_reserve, 0xf8000000, 0xfbffffff);
 	assert_int_equal(l.vga_bar.end, 0);
 }
 
@@ -611,10 +609,9 @@ static void fb_none(void **state)
 	assert_int_equal(l.fb.end, 0);
 	assert_int_equal(l.fb_firmware.end, 0);
 	assert_range(l.reserve, 0xf8000000, 0xfbffffff);
-	assert_range(l.told_reserve, 0xf8000000, 0xfbffffff);
 }
 
-/* Where firmware's word adds something, it is told_*, not reserve. */
+/* The reservation goes by the rule, not by where the framebuffer is. */
 static void fb_elsewhere(void **state)
 {
 	struct layout l = make(GEN2, .fb_given = true,
@@ -623,28 +620,22 @@ static void fb_elsewhere(void **state)
 	(void)state;
 	assert_range(l.fb_firmware, 0xfd000000, 0xfd2fffff);
 	assert_range(l.reserve, 0xf8000000, 0xfbffffff);
-	assert_range(l.told_reserve, 0xf8000000, 0xfbffffff);
-	assert_true(l.has_told_extra);
-	assert_range(l.told_extra, 0xfd000000, 0xfd7fffff);
-	/* overlapping: grows */
+	/* overlapping it */
 	l = make(GEN2, .fb_given = true, .fb = { 0xfbc00000, 0xfc3fffff });
 	assert_range(l.reserve, 0xf8000000, 0xfbffffff);
-	assert_range(l.told_reserve, 0xf8000000, 0xfc3fffff);
-	assert_false(l.has_told_extra);
 	/* outside of all windows: nobody's, but not RAM either */
 	l = make(.generation = 2, .memory = 1536 * MIB, .fb_given = true,
 		 .fb = { 0x40000000, 0x407fffff });
-	assert_false(l.has_told_extra);
 	assert_range(l.ram[0], 0, 0x3fffffff);
 	assert_range(l.ram[1], 4 * GIB, 4 * GIB + 512 * MIB - 1);
 	/* half in the hole, at the top of the address space */
 	l = make(GEN2, .fb_given = true, .fb = { 0xfec00000, 0xff3fffff });
-	assert_range(l.told_extra, 0xfec00000, 0xfed3ffff);
+	assert_range(l.reserve, 0xf8000000, 0xfbffffff);
 	l = make(GEN2, .fb_given = true, .fb = { ~0ull - 4095, ~0ull });
-	assert_false(l.has_told_extra);
+	assert_range(l.reserve, 0xf8000000, 0xfbffffff);
 }
 
-/* What firmware says need not be so, nor be all that is reserved. */
+/* What firmware says need not be so, and does not matter. */
 static void firmware(void **state)
 {
 	struct layout l = make(GEN2, .firmware_given = true);
@@ -653,19 +644,14 @@ static void firmware(void **state)
 	(void)state;
 	assert_range(l.fb, 0xf8000000, 0xf87fffff);
 	assert_int_equal(l.fb_firmware.end, 0);
-	assert_range(l.told_reserve, 0xf8000000, 0xfbffffff);
-	assert_false(l.has_told_extra);
 	l = make(GEN2, .firmware_given = true, .firmware = told);
 	assert_range(l.fb, 0xf8000000, 0xf87fffff);
 	assert_range(l.fb_firmware, told.start, told.end);
 	assert_range(l.reserve, 0xf8000000, 0xfbffffff);
-	assert_range(l.told_reserve, 0xf8000000, 0xfbffffff);
-	assert_range(l.told_extra, 0xfd000000, 0xfd7fffff);
 	/* It is no reason to have less RAM. */
 	l = make(.generation = 2, .memory = 1536 * MIB, .firmware_given = true,
 		 .firmware = { 0x40000000, 0x402fffff });
 	assert_range(l.ram[0], 0, 1536 * MIB - 1);
-	assert_false(l.has_told_extra);
 
 	/* Text mode, VESA's mode, and one elsewhere */
 	l = make(GEN1);
@@ -673,41 +659,10 @@ static void firmware(void **state)
 	l = make(GEN1, .firmware_given = true,
 		 .firmware = { 0xf8000000, 0xf82fffff });
 	assert_range(l.fb_firmware, 0xf8000000, 0xf82fffff);
-	assert_range(l.told_reserve, 0xf8000000, 0xfbffffff);
-	assert_false(l.has_told_extra);
 	l = make(GEN1, .low_mmio = GIB, .firmware_given = true,
 		 .firmware = { 0xc0000000, 0xc02fffff });
-	assert_range(l.told_reserve, 0xf8000000, 0xfbffffff);
-	assert_false(l.has_told_extra);
-	/* ... right before what is reserved */
-	l = make(GEN1, .low_mmio = 130 * MIB, .firmware_given = true,
-		 .firmware = { 0xf7e00000, 0xf80fffff });
-	assert_range(l.told_reserve, 0xf8000000, 0xfbffffff);
-	assert_false(l.has_told_extra);
-	/* ... if the BAR is in no window */
-	l = make(GEN1, .crs_given = true, .crs_count = 1,
-		 .crs = { { 0xc0000000, 0xc7ffffff } }, .firmware_given = true,
-		 .firmware = { 0xc0000000, 0xc02fffff });
-	assert_false(l.has_told_reserve);
-	assert_range(l.told_extra, 0xc0000000, 0xc07fffff);
-}
-
-/* Told something else later, all is as if it had been so from the start. */
-static void tell(void **state)
-{
-	const struct range told = { 0xfd000000, 0xfd2fffff }, none = { 0, 0 };
-	struct layout l = make(GEN2), other;
-
-	(void)state;
-	layout_tell(&l, &told);
-	other = make(GEN2, .firmware_given = true, .firmware = told);
-	assert_memory_equal(&l, &other, offsetof(struct layout, told_extra));
-	assert_range(l.told_extra, 0xfd000000, 0xfd7fffff);
-	assert_true(l.has_told_extra);
-	layout_tell(&l, &none);
-	assert_int_equal(l.fb_firmware.end, 0);
-	assert_range(l.told_reserve, 0xf8000000, 0xfbffffff);
-	assert_false(l.has_told_extra);
+	assert_range(l.fb_firmware, 0xc0000000, 0xc02fffff);
+	assert_range(l.reserve, 0xf8000000, 0xfbffffff);
 }
 
 static void bad_firmware(void **state)
@@ -765,7 +720,6 @@ int main(void)
 		cmocka_unit_test(fb_none),
 		cmocka_unit_test(fb_elsewhere),
 		cmocka_unit_test(firmware),
-		cmocka_unit_test(tell),
 		cmocka_unit_test(bad_firmware),
 	};
 

@@ -465,9 +465,7 @@ static void layout(void **state)
 			    "  \"crs\": [\"0x40000000-0xffffffff\", \"0x100000000-0xffffffff\"],\n"
 			    "  \"windows\": [\"0x40000000-0xfed3ffff\"],\n"
 			    "  \"reserve\": \"0x40000000-0x47ffffff\",\n"
-			    "  \"told_reserve\": \"0x40000000-0x47ffffff\",\n"
-			    "  \"told_extra\": null,\n"
-			    "  \"fb\": \"0x40000000-0x407fffff\",\n"
+			    			    			    "  \"fb\": \"0x40000000-0x407fffff\",\n"
 			    "  \"fb_firmware\": \"0x40000000-0x402fffff\",\n"
 			    "  \"vga_bar\": null,\n"
 			    "  \"max_fb\": \"0x800000\",\n"
@@ -479,8 +477,7 @@ static void layout(void **state)
 	accepted("layout --low-mmio 3G --firmware-fb f8000000-f82fffff",
 		 OPTIONS_LAYOUT);
 	assert_int_equal(captured(do_layout, 0, NULL), 0);
-	assert_non_null(strstr(out, "  \"told_reserve\": \"0x40000000-0x47ffffff\",\n"
-			       "  \"told_extra\": \"0xf8000000-0xf87fffff\",\n"
+	assert_non_null(strstr(out, "  \"reserve\": \"0x40000000-0x47ffffff\",\n"
 			       "  \"fb\": \"0x40000000-0x407fffff\",\n"
 			       "  \"fb_firmware\": \"0xf8000000-0xf82fffff\",\n"));
 	accepted("layout --firmware-fb none", OPTIONS_LAYOUT);
