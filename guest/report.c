@@ -5,6 +5,7 @@
  * programs for it, and in a guest of an emulated machine each takes long.
  *
  *	messages	what the kernel says of its hypervisor, VMBus, and the devices
+ *	reports		what it says of itself that it should not have to
  *	screen		the framebuffer that firmware or kexec told it of
  *	mmio		what VMBus truly has, whatever the kernel prints
  *	iomem		/proc/iomem
@@ -36,13 +37,9 @@ static bool read_at(int fd, uint64_t offset, void *buf, size_t len)
 	return pread(fd, buf, len, (off_t)offset) == (ssize_t)len;
 }
 
-static int messages(void)
+/* The kernel's messages that have one of @wanted in them */
+static int log_lines(const char * const *wanted, size_t count)
 {
-	static const char * const wanted[] = {
-		"Hypervisor detected", "Hyper-V", "hv_vmbus", "hv_utils",
-		"hyperv_drm", "hyperv_fb", "hv_pci", "PCI Pass-through VSP",
-		"nvme",
-	};
 	static char log[4 << 20];
 	char *line, *save;
 	size_t i;
@@ -54,7 +51,7 @@ static int messages(void)
 	log[len] = 0;
 	for (line = strtok_r(log, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save)) {
-		for (i = 0; i < ARRAY_SIZE(wanted); i++) {
+		for (i = 0; i < count; i++) {
 			if (strstr(line, wanted[i])) {
 				/* Without its level, "<6>" */
 				puts(line + strcspn(line, "["));
@@ -63,6 +60,27 @@ static int messages(void)
 		}
 	}
 	return 0;
+}
+
+static int messages(void)
+{
+	static const char * const wanted[] = {
+		"Hypervisor detected", "Hyper-V", "hv_vmbus", "hv_utils",
+		"hyperv_drm", "hyperv_fb", "hv_pci", "PCI Pass-through VSP",
+		"nvme",
+	};
+
+	return log_lines(wanted, ARRAY_SIZE(wanted));
+}
+
+static int reports(void)
+{
+	static const char * const wanted[] = {
+		"BUG: ", "WARNING: ", "INFO: ", "Oops", "kernel BUG at",
+		"Trying to free nonexistent resource",
+	};
+
+	return log_lines(wanted, ARRAY_SIZE(wanted));
 }
 
 static int screen(void)
@@ -344,6 +362,7 @@ static const struct {
 	int (*fn)(void);
 } block[] = {
 	{ "messages", messages },
+	{ "reports", reports },
 	{ "screen", screen },
 	{ "mmio", mmio },
 	{ "iomem", iomem },

@@ -7,10 +7,10 @@
 SCENARIOS=${SCENARIOS:-$TOP/scenarios}
 PATHS=(boot kexec-s kexec-c kdump-s kdump-c shutdown)
 # MiB that a VM has unless its scenario says otherwise, and that a crash kernel
-# needs: with our kernels, and with one of Debian's, which are larger and come
-# with larger initramfs. A dump of less memory takes less time.
-MEMORY_OURS=384 MEMORY_DEBIAN=768
-CRASH_OURS=96 CRASH_DEBIAN=256
+# needs: with our kernels, with one of Debian's, which are larger and come with
+# larger initramfs, and with one with KASAN. A dump of less memory takes less time.
+MEMORY_OURS=384 MEMORY_DEBIAN=768 MEMORY_DEBUG=1024
+CRASH_OURS=96 CRASH_DEBIAN=256 CRASH_DEBUG=384
 # Modules that Debian's kernels need for what ours have built in: always, and
 # for the disk, where those with -amd64 at the end have no driver built in.
 DEBIAN_MODULES=hv_vmbus,hv_utils
@@ -82,12 +82,13 @@ good_value() {
 	memory | low-mmio) [[ $2 =~ $size ]] ;;
 	high-mmio) [[ $2 = none || $2 =~ $size ]] ;;
 	video) [[ $2 =~ ^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$ ]] ;;
-	not-windows | synthvid | paint | one-by-one) [[ $2 =~ ^(yes|no)$ ]] ;;
+	not-windows | synthvid | paint | one-by-one | leaks) [[ $2 =~ ^(yes|no)$ ]] ;;
 	pci) [[ $2 =~ ^([1-9][0-9]?\ *x\ *)?(nvme|test(,bar(32|64)=[1-9][0-9]{0,3}[KMG])+)$ ]] ;;
 	bar-conflicts) [[ $2 =~ ^(refuse|ignore)$ ]] ;;
 	dead-windows) [[ $2 =~ ^(forget|keep)$ ]] ;;
 	drivers | second-drivers) [[ $2 = none || $2 =~ ^-?[a-z_-]+(\ -?[a-z_-]+)*$ ]] ;;
-	rebind) [[ $2 =~ ^[a-z_]+:[1-9](\ [a-z_]+:[1-9])*$ ]] ;;
+	rebind) [[ $2 =~ ^[a-z_]+:[1-9][0-9]?(\ [a-z_]+:[1-9][0-9]?)*$ ]] ;;
+	failslab) [[ $2 =~ ^[a-z_]+:[1-9][0-9]{0,2}(\ [a-z_]+:[1-9][0-9]{0,2})*$ ]] ;;
 	save) [[ $2 =~ ^(small|full)$ ]] ;;
 	vram) [[ $2 =~ ^(none|[1-9a-f][0-9a-f]{0,15})$ ]] ;;
 	nvme) [[ $2 = works || $2 =~ ^(refused|dead|ignored):\ [^:]+$ ]] ;;
@@ -141,7 +142,8 @@ scenario_load() {
 		generation | memory | cpus | low-mmio | high-mmio | video | \
 			not-windows | fb | firmware-fb | isolation | vmbus-version | \
 			append | synthvid | bar-conflicts | dead-windows | drivers | \
-			second-drivers | one-by-one | rebind | paint | save | vram | \
+			second-drivers | one-by-one | rebind | failslab | leaks | \
+			paint | save | vram | \
 			guest-fb | paths | kernel | efi | lfb-base | windows | \
 			reserve | nvme | lost)
 			[ -z "${C[$key]:-}" ] ||
@@ -180,6 +182,7 @@ scenario_load() {
 # scenario_memory KERNEL: what the loaded scenario's VM has with that kernel.
 scenario_memory() {
 	case ${C[memory]:-}$1 in
+	*-debug*) echo "${MEMORY_DEBUG}M" ;;
 	[0-9]*[MG]*) echo "${C[memory]}" ;;
 	*debian-*) echo "${MEMORY_DEBIAN}M" ;;
 	*) echo "${MEMORY_OURS}M" ;;
@@ -408,6 +411,8 @@ command_line() {
 	[ -z "$(pci_has test)" ] || line+=" guest.echo=yes"
 	[ "${C[paint]:-no}" = no ] || line+=" guest.paint=yes"
 	[ -z "${C[rebind]:-}" ] || line+=" guest.rebind=${C[rebind]// /,}"
+	[ -z "${C[failslab]:-}" ] || line+=" guest.failslab=${C[failslab]// /,}"
+	[ "${C[leaks]:-no}" = no ] || line+=" guest.leaks=yes"
 	if [ -n "$(pci_has nvme)" ]; then
 		line+=" guest.disk=yes"
 		[[ $2 != kdump-* ]] || line+=" guest.dump=${C[save]}"
@@ -415,6 +420,7 @@ command_line() {
 	if [[ $2 = kdump-* ]]; then
 		mib=$CRASH_OURS
 		[[ $1 != *debian-* ]] || mib=$CRASH_DEBIAN
+		[[ $1 != *-debug* ]] || mib=$CRASH_DEBUG
 		line+=" crashkernel=${mib}M"
 	fi
 	echo "$line"
@@ -538,6 +544,8 @@ heard() {
 			keep("selftest", failed ? "failed" failed : $4 || !seen ? "exit " $4 : "pass")
 			failed = seen = ""
 		}
+		/^guest: end reports 0 / { keep("looked", "yes") }
+		/^guest: end leaks 0 / { keep("leaks", "none") }
 		/^guest: end echo/ {
 			for (t in answers) if (!(t in fails)) echoes += answers[t]
 			keep("echo", ($4 == (dead != "") ? "" : "exit " $4 ", ") echoes + 0 " BARs" dead)
@@ -551,6 +559,7 @@ heard() {
 		/^(guest: (failed|cannot|not painted)|job: )/ && !noted++ { note(substr($0, $1 == "job:" ? 1 : 8)) }
 		/^guest: (release|efi|disk|file) / { v[which, $2] = $3 }
 		/^guest: painted$/ { keep("paint", "painted") }
+		/^guest: failslab / { v[which, "failslab"] = v[which, "failslab"] $3 ":" $4 " "; hits[which] += $6; refusals[which] += $8 }
 		/^guest: rebound / { v[which, "rebind"] = v[which, "rebind"] $3 ":" $4 " " }
 		/^guest: dump / { keep("dump", $3 == "saved" ? $3 : substr($0, 13)) }
 		/failed D0 Entry with status / {
@@ -572,6 +581,12 @@ heard() {
 		/Hypervisor detected: / { t = $0; sub(/.*Hypervisor detected: /, "", t); keep("hypervisor", t) }
 		/Vmbus version:/ { keep("vmbus", "said") }
 		/hv_mmio=.* fb=/ { t = $0; sub(/.* fb=/, "", t); v[which, "printed"] = plain(t) }
+		# Each once, without its time
+		block == "reports" {
+			t = $0; sub(/^\[[ 0-9.]*\] */, "", t)
+			if (index(v[which, "reports"], t ";") == 0) v[which, "reports"] = v[which, "reports"] t "; "
+		}
+		block == "leaks" { leaks[which]++; if (leaks[which] < 12) v[which, "leaks"] = v[which, "leaks"] $0 "; " }
 		block == "screen" && /^lfb_base / { keep("lfb-base", substr($2, 3)) }
 		block == "mmio" && /^windows / { keep("windows", substr($0, 9)) }
 		block == "mmio" && /^reservation / { keep("reserve", $2) }
@@ -586,6 +601,7 @@ heard() {
 		block == "selftest" && /^not ok / { failed = failed " " $4 }
 		END {
 			print "ends", finished + 0 " finished" ends
+			for (k in hits) v[k, "hits"] = (hits[k] ? "some" : "no") " hits, " (refusals[k] ? "some" : "no") " refusals"
 			for (k in v) { split(k, a, SUBSEP); print a[2] "." a[1], v[k] }
 		}' "$1"
 }
@@ -639,7 +655,7 @@ seen() {
 			elif startswith("0x81") then "linux" else . end] | join(" "))",
 		"traced \($said.windows | plain)",
 		"layout \($layout[0].windows | plain)",
-		"layout-reserve \([$layout[0].told_reserve // empty] | plain)",
+		"layout-reserve \([$layout[0].reserve // empty] | plain)",
 		"layout-fb \($layout[0].fb | start)",
 		(["first", 1], ["second", 2]) as [$which, $n] |
 		events_of($n) as $own |
@@ -762,13 +778,21 @@ judge() {
 
 	want='' got=''
 	for which in "${kernels[@]}"; do
-		[[ $(kernel_of "$kernel" "$which") = *-series ]] || continue
+		[[ $(kernel_of "$kernel" "$which") = *-series* ]] || continue
 		value=pass
 		[[ $(losses "$kernel" "$path" "$which") != *config-on-framebuffer* ]] ||
 			value="failed hyperv_mmio.host_accepts_pci"
 		want+="$value " got+="${guest[selftest.$which]:-missing} "
 	done
 	[ -z "$want" ] || verdict selftest "$want" "$got"
+	want='' got=''
+	for which in "${kernels[@]}"; do
+		[[ $(kernel_of "$kernel" "$which") = *-series* ]] || continue
+		want+="none, " got+="${guest[reports.$which]:-none}, "
+		[ "${guest[looked.$which]:-}" = yes ] || got+="not asked for, "
+		[ "${C[leaks]:-no}" = no ] || want+="no leaks, " got+="${guest[leaks.$which]:-not looked for} leaks, "
+	done
+	[ -z "$want" ] || verdict reports "${want//no leaks/none leaks}" "$got"
 	[[ $path != kdump-* ]] ||
 		verdict vmcore "elf core, OSRELEASE=${release[first]}, large" \
 			"${guest[elf.second]:-}, ${guest[osrelease.second]:-}, ${guest[large.second]:-}"
@@ -861,6 +885,8 @@ judge_devices() {
 	verdict conflicts "$want_c" "$got_c"
 	[ -z "$(pci_has test)" ] || verdict echo "$want_echo" "$got_echo"
 	[ "${C[paint]:-no}" = no ] || verdict paint "$want_paint" "$got_paint"
+	[ -z "${C[failslab]:-}" ] || verdict failslab "${C[failslab]} some hits, some refusals" \
+		"${guest[failslab.first]:-nothing} ${guest[hits.first]:-}"
 	[ -z "${C[rebind]:-}" ] || verdict rebind "${C[rebind]}" "${guest[rebind.first]:-nothing}"
 	[ -n "$(pci_has nvme)" ] || return 0
 	verdict disk "$want_disk$FILE_SUM fsck 0" \
