@@ -43,10 +43,10 @@
 #define ENOUGH		100000
 
 /*
- * vmbus_allocate_mmio() tries one place after another at the distance of the
- * alignment: 4 KiB in a large window that is taken, or that reaches beyond the
- * end of iomem_resource, is practically for ever. That is a known weakness, and
- * nothing is learnt from waiting: requests are made such that there are few
+ * vmbus_allocate_mmio() of some kernels tries one place after another at the
+ * distance of the alignment: 4 KiB in a large window that is taken, or that
+ * reaches beyond the end of iomem_resource, is practically for ever. Nothing is
+ * learnt from waiting: for these, requests are made such that there are few
  * tries. One that ends at the reservation takes no time, the others do.
  */
 #define TRY_COST	16
@@ -63,13 +63,13 @@ enum class {
 	NO_WINDOW, ONE_WINDOW, MANY_WINDOWS, NO_LOW, NO_RESERVE, SMALL_RESERVE,
 	/* The machine */
 	WITH_EFI, VGA_INSIDE, VGA_OUTSIDE, VGA_IN_TWO, TOLD_NOTHING, TOLD_RIGHT,
-	TOLD_MORE, TOLD_APART, TOLD_IN_TWO, TOLD_NOWHERE, TOLD_NONSENSE,
+	TOLD_MORE, TOLD_APART, TOLD_NOWHERE, TOLD_VESA,
 	BUSY_WINDOW, BUSY_RESERVE,
 	/* Requests */
 	REQUESTS,
 	ALLOCATED = REQUESTS, REFUSED, REFUSED_FULL, FB_OK, FB_OK_INSIDE,
 	FB_OK_OUTSIDE, SIZE_0, ONE_BYTE, MIN_OVER_MAX, FULL_WINDOW, ENDS_AT_TOP,
-	BY_VIDEO, BY_CONFIG, BY_LOW, BY_HIGH, FREED, CLASSES
+	BY_VIDEO, BY_CONFIG, BY_LOW, BY_HIGH, GIVEN_BACK, FREED, CLASSES
 };
 
 static const char *const class_names[CLASSES] = {
@@ -105,9 +105,8 @@ static const char *const class_names[CLASSES] = {
 	[TOLD_RIGHT] = "screen_info's in the reservation",
 	[TOLD_MORE] = "screen_info's partly in it",
 	[TOLD_APART] = "screen_info's in another place",
-	[TOLD_IN_TWO] = "... that is in another window as well",
 	[TOLD_NOWHERE] = "screen_info's outside of all windows",
-	[TOLD_NONSENSE] = "nonsense in screen_info",
+	[TOLD_VESA] = "screen_info's, but not EFI's",
 	[BUSY_WINDOW] = "something busy in a window",
 	[BUSY_RESERVE] = "something busy in the reservation",
 	[ALLOCATED] = "granted",
@@ -125,6 +124,7 @@ static const char *const class_names[CLASSES] = {
 	[BY_CONFIG] = "pci-hyperv's for config space",
 	[BY_LOW] = "pci-hyperv's for 32-bit BARs",
 	[BY_HIGH] = "pci-hyperv's for 64-bit BARs",
+	[GIVEN_BACK] = "... given back, since there is none for 64-bit ones",
 	[FREED] = "given back",
 };
 
@@ -156,8 +156,8 @@ struct list {
 	int crs_count, busy_count;
 	bool has_vga, efi;
 
-	struct range windows[MAX_WINDOWS], reserve, kept, maybe[MAX_WINDOWS];
-	int window_count, maybe_count;
+	struct range windows[MAX_WINDOWS], reserve, kept;
+	int window_count;
 	bool has_reserve, has_kept;
 
 	struct request last;
@@ -593,51 +593,33 @@ static void find_reserve(struct list *l)
 	l->has_reserve = true;
 }
 
-/*
- * What screen_info tells of: its size has 32 bits, in a Gen1 VM with VESA's unit
- * of 64 KiB. One that ends at the very top is not believed.
- */
+/* What EFI told of, which no Gen1 VM has: its size has 32 bits */
 static bool find_told(const struct list *l, struct range *told)
 {
-	u64 size = l->told.end - l->told.start + 1;
+	u64 size = (u32)(l->told.end - l->told.start + 1);
 
-	if (l->has_vga)
-		size = (u64)(u32)(size >> 16) << 16;
-	else
-		size = (u32)size;
 	size = max64(FB_LEAST, min64(FB_MOST, size));
-	*told = range_at(l->told.start, size);
-	return told->start && told->end >= told->start && told->end != TOP;
+	*told = (struct range) {
+		l->told.start, l->told.start + min64(size - 1, TOP - l->told.start)
+	};
+	return l->told.end && !l->has_vga;
 }
 
-/*
- * What screen_info tells of is kept free: the part where it begins, if that is
- * in a window. Parts in other windows may be, or not: they are there because it
- * is taken to be larger than firmware says, or because it is a lie.
- */
+/* It is kept free as far as it is in the window in which it begins. */
 static void find_kept(struct list *l)
 {
-	struct range told, part;
+	struct range told;
 	int i;
 
-	if (!l->told.end || !find_told(l, &told))
+	if (!find_told(l, &told))
 		return;
-	/* The VGA BAR is believed. */
-	if (l->has_vga && l->has_reserve)
+	for (i = 0; i < l->window_count; i++)
+		if (is_in(told.start, &l->windows[i], 1))
+			break;
+	if (i == l->window_count)
 		return;
-	for (i = 0; i < l->window_count; i++) {
-		if (!intersect(&l->windows[i], &told, &part))
-			continue;
-		if (l->has_reserve && overlap(&part, &l->reserve)) {
-			l->reserve.start = min64(l->reserve.start, part.start);
-			l->reserve.end = max64(l->reserve.end, part.end);
-		} else if (part.start == told.start) {
-			l->kept = part;
-			l->has_kept = true;
-		} else {
-			l->maybe[l->maybe_count++] = part;
-		}
-	}
+	intersect(&l->windows[i], &told, &l->kept);
+	l->has_kept = !l->has_reserve || !overlap(&l->kept, &l->reserve);
 }
 
 /*
@@ -705,10 +687,9 @@ static void count_machine(struct list *l, bool *is)
 	if (!l->told.end) {
 		is[TOLD_NOTHING] = true;
 	} else if (!find_told(l, &told)) {
-		is[TOLD_NONSENSE] = true;
+		is[TOLD_VESA] = true;
 	} else {
 		is[TOLD_APART] = l->has_kept;
-		is[TOLD_IN_TWO] = l->has_kept && l->maybe_count;
 		is[TOLD_RIGHT] = l->has_reserve && within(&told, &l->reserve);
 		is[TOLD_MORE] = l->has_reserve && !is[TOLD_RIGHT] &&
 			overlap(&told, &l->reserve);
@@ -833,9 +814,16 @@ static const struct range *in_the_way(const struct list *l,
 	return o ?: overlaps_any(r, &l->kept, l->has_kept);
 }
 
-/* The lowest place in @win that has to be found for a request, beside the
- * reservation or in it
- */
+/* What a request cannot have, beside the reservation or in it */
+static const struct range *obstacle(const struct list *l,
+				    const struct range *r, bool in_reserve)
+{
+	const struct range *o = in_the_way(l, r);
+
+	return o ?: overlaps_any(r, &l->reserve, l->has_reserve && !in_reserve);
+}
+
+/* The lowest place in @win that has to be found for a request */
 static bool find_in(const struct list *l, const struct range *win,
 		    const struct request *q, bool in_reserve, struct range *out)
 {
@@ -850,18 +838,87 @@ static bool find_in(const struct list *l, const struct range *win,
 		if (up < at || up > end || end - up < q->size - 1)
 			return false;
 		*out = range_at(up, q->size);
-		o = in_the_way(l, out);
-		if (!o && !in_reserve && l->has_reserve &&
-		    overlap(out, &l->reserve))
-			o = &l->reserve;
-		if (!o)
-			o = overlaps_any(out, l->maybe, l->maybe_count);
+		o = obstacle(l, out, in_reserve);
 		if (!o)
 			return true;
 		if (o->end == TOP)
 			return false;
 		at = o->end + 1;
 	}
+}
+
+/* The highest place in @win outside of the reservation */
+static bool find_last_in(const struct list *l, const struct range *win,
+			 const struct request *q, struct range *out)
+{
+	u64 at = max64(win->start, q->min), end = min64(win->end, q->max);
+	const struct range *o;
+
+	if (!q->size)
+		return false;
+	for (;;) {
+		u64 down;
+
+		if (end < at || end - at < q->size - 1)
+			return false;
+		down = (end - (q->size - 1)) & ~(q->align - 1);
+		if (down < at)
+			return false;
+		*out = range_at(down, q->size);
+		o = obstacle(l, out, false);
+		if (!o)
+			return true;
+		if (o->start <= at)
+			return false;
+		end = o->start - 1;
+	}
+}
+
+/* ... in the part of all windows that is in @part */
+static bool find_part(const struct list *l, struct range part,
+		      const struct request *q, struct range *out)
+{
+	int i;
+
+	for (i = 0; i < l->window_count; i++) {
+		struct range win;
+
+		if (part.end < part.start ||
+		    !intersect(&l->windows[i], &part, &win))
+			continue;
+		if (win.start >= 4 * GIB ? find_last_in(l, &win, q, out) :
+					   find_in(l, &win, q, false, out))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Where the documentation says that a request is granted: high MMIO from the
+ * top, but for others than the framebuffer its last 128 MiB only in the end,
+ * after low MMIO behind the reservation and then before it. There, BARs stay
+ * clear of where earlier kernels have config windows.
+ */
+static bool find_place(const struct list *l, const struct request *q,
+		       struct range *out)
+{
+	const struct range low = { 0, 4 * GIB - 1 }, high = { 4 * GIB, TOP };
+	u64 skip = q->max < 4 * GIB ? 64 * KIB : 0, end;
+	struct range clear = { 4 * GIB, 0 }, behind = low, before = low;
+
+	if (!l->window_count)
+		return false;
+	end = l->windows[l->window_count - 1].end;
+	if (end >= FB_MOST)
+		clear.end = end - FB_MOST;
+	behind.start = (l->has_reserve ? l->reserve.end + 1 : 0) + skip;
+	before.start = l->windows[0].start + skip;
+	if (!q->fb_ok && (find_part(l, clear, q, out) ||
+			  find_part(l, behind, q, out) ||
+			  find_part(l, before, q, out) ||
+			  find_part(l, low, q, out)))
+		return true;
+	return find_part(l, high, q, out) || find_part(l, low, q, out);
 }
 
 enum found { NOT_FOUND, INSIDE, OUTSIDE };
@@ -874,6 +931,8 @@ static enum found find(const struct list *l, const struct request *q,
 	if (q->fb_ok && l->has_reserve &&
 	    find_in(l, &l->reserve, q, true, out))
 		return INSIDE;
+	if (!l->kernel->steps)
+		return find_place(l, q, out) ? OUTSIDE : NOT_FOUND;
 	for (i = 0; i < l->window_count; i++)
 		if (find_in(l, &l->windows[i], q, false, out))
 			return OUTSIDE;
@@ -908,6 +967,8 @@ static u64 cost(const struct list *l, const struct request *q)
 	u64 cost = 0, last = found == OUTSIDE ? at.start : TOP;
 	int i;
 
+	if (!l->kernel->steps)
+		return 0;
 	if (q->fb_ok && l->has_reserve)
 		cost += TRY_COST * places_in(&l->reserve, q, found == INSIDE ?
 					     at.start : TOP);
@@ -1027,8 +1088,11 @@ static bool check_answer(struct list *l, const struct request *q, int err,
 			return wrong_place(l, q, got, "but the reservation has [%#llx-%#llx]",
 					   room->start, room->end);
 	}
-	if (found == NOT_FOUND && !overlaps_any(got, l->maybe, l->maybe_count))
+	if (found == NOT_FOUND)
 		return wrong_place(l, q, got, "where there should be no room");
+	if (!l->kernel->steps && !same(got, room))
+		return wrong_place(l, q, got, "which should be [%#llx-%#llx]",
+				   room->start, room->end);
 	return true;
 }
 
@@ -1262,12 +1326,13 @@ static bool windows(struct list *l, int bus)
 			return true;
 		found[i] = expect(l, &q[i], &room[i]);
 	}
-	/*
-	 * Known, and pci-hyperv's: when there is no room for the second, it
-	 * gives back the first as something it is not, and that stays busy.
-	 */
-	if (low && high && found[1] == NOT_FOUND)
-		return true;
+	/* Then it has to give back the first. Kernels without the fix leave it. */
+	if (low && high && found[1] == NOT_FOUND) {
+		if (l->kernel->steps)
+			return true;
+		l->count[GIVEN_BACK] += found[0] != NOT_FOUND;
+		found[0] = NOT_FOUND;
+	}
 	say(l, "pci-hyperv asks for %#llx low, %#llx high, bus %d\n", low, high,
 	    bus);
 	l->bus[bus] = BUS_ON;

@@ -375,9 +375,12 @@ static int allocate(u64 min, u64 max, u64 size, u64 align, bool fb_ok,
 
 static int remove_all(void)
 {
+	bool dangles;
+
 	vmbus_mmio_remove();
+	dangles = hyperv_mmio;
 	hyperv_mmio = NULL;
-	return objects;
+	return objects + dangles;
 }
 
 static const char *check_children(const struct resource *parent)
@@ -422,6 +425,9 @@ static const char *check(void)
 
 const struct kernel KERNEL = {
 	.name = KERNEL_NAME,
+#ifndef HAVE_vmbus_claim_mmio
+	.steps = true,
+#endif
 	.boot = boot,
 	.video = video,
 	.config = config,

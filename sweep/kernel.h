@@ -44,6 +44,8 @@ struct left {
  */
 struct kernel {
 	const char *name;
+	/* Does it allocate step by step? So do all without the series. */
+	bool steps;
 	/* Forget all, then walk _CRS and reserve. Return: 0 or -ENOMEM. */
 	int (*boot)(const struct boot *boot);
 	/* hyperv_drm's probe gets its VRAM */
@@ -69,7 +71,9 @@ struct kernel {
 	int (*allocate)(u64 min, u64 max, u64 size, u64 align, bool fb_ok,
 			struct range *out);
 	void (*free)(u64 start, u64 size);
-	/* The VMBus driver lets go. Return: objects that are still there. */
+	/* The VMBus driver lets go. Return: objects that are still there, and a
+	 * list of windows that is.
+	 */
 	int (*remove)(void);
 	/* NULL, or what is wrong with the resource trees */
 	const char *(*check)(void);

@@ -9,8 +9,10 @@
  * Not with sanitizers, and not with NO_SHORTCUT, for who measures or checks.
  */
 #if !defined(SANITIZE) && !defined(NO_SHORTCUT)
-static bool skip_taken(const struct resource *window, resource_size_t *start,
-		       resource_size_t size, resource_size_t step)
+static __maybe_unused bool skip_taken(const struct resource *window,
+				      resource_size_t *start,
+				      resource_size_t size,
+				      resource_size_t step)
 {
 	const struct resource *res;
 
