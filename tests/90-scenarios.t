@@ -94,7 +94,8 @@ chosen() {
 	case $1:$3:$2 in
 	gen2-default:7.3-series:*) ;;
 	gen2-efi-noruntime:*:kexec-s) ;;
-	gen2-efi-noruntime:* | gen2-foreign-fb:7.3-nofix:* | gen1-8k*:7.3-series:*) return 1 ;;
+	gen2-efi-noruntime:* | gen2-foreign-fb:7.3-nofix:*) return 1 ;;
+	gen1-8k*:7.3-series..*) ;;
 	gen2-video-once:* | gen2-low-150m:* | gen2-4834x3622:* | *:7.3-series..*) return 1 ;;
 	*:*debian-7.3:* | *:*debian-6.12:* | *:*..debian-*:* | *:debian-*..*:*) return 1 ;;
 	*:*:kdump-c) ;;
@@ -183,11 +184,14 @@ for kernel in 7.3-nofix debian-6.1.176-amd64; do
 		"$kernel: the second kernel is told of no framebuffer"
 done
 lost gen2-efi-noruntime kexec-s 7.3 config
-lost gen2-8k kdump-c 7.3-nofix..7.3-series config
+lost gen2-8k kdump-c 7.3-nofix..7.3 config
+saved gen2-8k kdump-c 7.3-nofix..7.3-series
 saved gen2-efi-noruntime kexec-s 7.3-series
-for kernel in 7.3 ${FULL:+7.3-series}; do
-	lost gen1-8k-low-1g kdump-c "$kernel" config
-	lost gen1-8k kdump-c "$kernel" bar
+lost gen1-8k-low-1g kdump-c 7.3 config
+lost gen1-8k kdump-c 7.3 bar
+for kernel in 7.3-series 7.3..7.3-series 7.3-series..7.3; do
+	saved gen1-8k-low-1g kdump-c "$kernel"
+	saved gen1-8k kdump-c "$kernel"
 done
 gen2=0
 while IFS=$'\t' read -r name path kernel _; do
