@@ -394,7 +394,7 @@ static void find_reserve(struct layout *out)
 	if (!usable)
 		return;
 	size = usable / 4 * 3;
-	size = min64(size - size % MIB, min64(FB_MAX, sized / 2));
+	size = min64(size - size % (2 * MIB), min64(FB_MAX, sized / 2));
 	size = min64(size, range_size(&u[0]));
 	if (!size)
 		return;

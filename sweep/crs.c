@@ -584,7 +584,7 @@ static void find_reserve(struct list *l)
 	sized = usable;
 	if (is_in(HOLE_START - 1, l->windows, l->window_count))
 		sized += 4 * GIB - HOLE_START;
-	size = usable / 4 * 3 / MIB * MIB;
+	size = usable / 4 * 3 / (2 * MIB) * (2 * MIB);
 	size = min64(min64(size, FB_MOST), sized / 2);
 	size = min64(size, l->windows[0].end - l->windows[0].start + 1);
 	if (!size)

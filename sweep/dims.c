@@ -9,7 +9,9 @@
 
 #include "dims.h"
 
-const char *const group_names[GROUPS] = { "gen1", "gen2-x86", "gen2-arm64" };
+const char *const group_names[GROUPS] = {
+	"gen1", "gen1-no-high", "gen2-x86", "gen2-arm64"
+};
 const char *const high_names[HIGHS] = { "512M", "64G", "none" };
 const char *const set_names[SETS] = {
 	"nvme", "bar32", "mixed", "fill", "fill"
@@ -75,7 +77,7 @@ static u64 stale(const struct point *p)
 	const struct layout *l = &p->layout;
 	const u64 usual = 4 * GIB - X86_MIN_MIB * MIB;
 
-	if (p->group == GEN1)
+	if (is_gen1(p->group))
 		return l->crs[0].start < usual ? l->crs[0].start :
 						 l->crs[1].start;
 	return l->crs[0].start < usual ? usual : l->crs[0].start + 8 * MIB;
@@ -192,7 +194,7 @@ static int lay_out(const struct asked *a, struct layout *out, char *why,
 {
 	struct layout_request req = {
 		.arch = a->group == GEN2_ARM64 ? LAYOUT_ARM64 : LAYOUT_X86,
-		.generation = a->group == GEN1 ? 1 : 2,
+		.generation = is_gen1(a->group) ? 1 : 2,
 		.memory = VM_MEMORY,
 		.low_mmio = a->low_mib * MIB,
 		.high_mmio = a->high == HIGH_64G ? 64 * GIB :
@@ -322,6 +324,9 @@ struct asked *dims_points(bool full, int *count)
 		for (h = 0; h < HIGHS; h++) {
 			struct asked a = { .group = g, .high = h };
 
+			if (is_gen1(g) &&
+			    (h == HIGH_NONE) != (g == GEN1_NO_HIGH))
+				continue;
 			min = g == GEN2_ARM64 ? ARM64_MIN_MIB : X86_MIN_MIB;
 			for (fb = FB_MIN_MIB; fb <= FB_MAX_MIB + 1;
 			     fb += STEP_MIB) {
@@ -334,7 +339,7 @@ struct asked *dims_points(bool full, int *count)
 					add_point(&points, count, a);
 				}
 			}
-			if (g == GEN1)
+			if (is_gen1(g))
 				continue;
 			a.other_host = true;
 			a.fb_mib = OTHER_FB_MIB;
@@ -359,7 +364,7 @@ struct asked *dims_points(bool full, int *count)
  */
 bool dims_has(const struct point *p, const struct way *w)
 {
-	bool lie = w->told == TOLD_STALE && p->group != GEN1;
+	bool lie = w->told == TOLD_STALE && !is_gen1(p->group);
 
 	if (w->set == SET_FILL ? lie : w->set == SET_FILL_LIE && !lie)
 		return false;
@@ -367,7 +372,7 @@ bool dims_has(const struct point *p, const struct way *w)
 		return w->efi && w->told != TOLD_ONCE;
 	if (w->efi)
 		return true;
-	return p->group != GEN1 && w->told != TOLD_ONCE;
+	return !is_gen1(p->group) && w->told != TOLD_ONCE;
 }
 
 /**
@@ -405,12 +410,12 @@ struct boot dims_boot(const struct point *p, enum view view, bool efi)
 	struct boot b = {
 		.crs = l->crs, .crs_count = l->crs_count,
 		.busy = p->busy, .busy_count = p->busy_count,
-		.vga_bar = p->group == GEN1 ? &l->vga_bar : NULL,
-		.efi = efi && p->group != GEN1,
+		.vga_bar = is_gen1(p->group) ? &l->vga_bar : NULL,
+		.efi = efi && !is_gen1(p->group),
 	};
 	u64 size = FIRMWARE_FB;
 
-	if (p->group == GEN1)
+	if (is_gen1(p->group))
 		b.told = (struct range) { l->fb.start, l->fb.start + size - 1 };
 	else
 		b.told = l->fb_firmware;

@@ -818,10 +818,13 @@ static void draw(u64 seed, int count)
 			.first_order = pick(&state, ORDERS),
 			.second_order = pick(&state, ORDERS),
 		};
-		u32 group = pick(&state, 2), high = pick(&state, HIGHS);
+		u32 group = pick(&state, 2) ? GEN2_X86 : GEN1;
+		u32 high = pick(&state, HIGHS);
 		u32 small = pick(&state, 3), i;
 		struct point p;
 
+		if (group == GEN1 && high == HIGH_NONE)
+			group = GEN1_NO_HIGH;
 		/* A third of them are small */
 		do {
 			i = pick(&state, point_count);

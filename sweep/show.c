@@ -147,7 +147,7 @@ void show(FILE *out, const struct point *p, const struct way *w,
 		a->other_host ? "true" : "false", l->width, l->height,
 		l->mmio_megabytes, high_names[a->high], set_names[w->set],
 		path_names[w->path], told_names[w->told],
-		w->efi && p->group != GEN1 ? "true" : "false");
+		w->efi && !is_gen1(p->group) ? "true" : "false");
 	show_set(out, &p->set[w->set]);
 	fprintf(out, ",");
 	show_layout(out, &p->layout);
