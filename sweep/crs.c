@@ -874,17 +874,21 @@ static bool find_last_in(const struct list *l, const struct range *win,
 	}
 }
 
-/* ... in the part of all windows that is in @part */
-static bool find_part(const struct list *l, struct range part,
+/* ... in the part of all windows that is in @part, without the last @keep bytes
+ * of each
+ */
+static bool find_part(const struct list *l, struct range part, u64 keep,
 		      const struct request *q, struct range *out)
 {
 	int i;
 
 	for (i = 0; i < l->window_count; i++) {
-		struct range win;
+		struct range win, all = l->windows[i];
 
-		if (part.end < part.start ||
-		    !intersect(&l->windows[i], &part, &win))
+		if (all.end < keep || all.end - keep < all.start)
+			continue;
+		all.end -= keep;
+		if (part.end < part.start || !intersect(&all, &part, &win))
 			continue;
 		if (win.start >= 4 * GIB ? find_last_in(l, &win, q, out) :
 					   find_in(l, &win, q, false, out))
@@ -895,7 +899,7 @@ static bool find_part(const struct list *l, struct range part,
 
 /*
  * Where the documentation says that a request is granted: high MMIO from the
- * top, but for others than the framebuffer its last 128 MiB only in the end,
+ * top, but for others than the framebuffer each last 128 MiB only in the end,
  * after low MMIO behind the reservation and then before it. There, BARs stay
  * clear of where earlier kernels have config windows.
  */
@@ -903,22 +907,22 @@ static bool find_place(const struct list *l, const struct request *q,
 		       struct range *out)
 {
 	const struct range low = { 0, 4 * GIB - 1 }, high = { 4 * GIB, TOP };
-	u64 skip = q->max < 4 * GIB ? 64 * KIB : 0, end;
-	struct range clear = { 4 * GIB, 0 }, behind = low, before = low;
+	u64 skip = q->max < 4 * GIB ? 64 * KIB : 0;
+	struct range behind = low, before = low;
 
 	if (!l->window_count)
 		return false;
-	end = l->windows[l->window_count - 1].end;
-	if (end >= FB_MOST)
-		clear.end = end - FB_MOST;
-	behind.start = (l->has_reserve ? l->reserve.end + 1 : 0) + skip;
 	before.start = l->windows[0].start + skip;
-	if (!q->fb_ok && (find_part(l, clear, q, out) ||
-			  find_part(l, behind, q, out) ||
-			  find_part(l, before, q, out) ||
-			  find_part(l, low, q, out)))
+	if (l->has_reserve)
+		behind.start = min64(l->reserve.end + 1, 4 * GIB);
+	if (skip)
+		behind.start = max64(behind.start, l->windows[0].start) + skip;
+	if (!q->fb_ok && (find_part(l, high, FB_MOST, q, out) ||
+			  find_part(l, behind, 0, q, out) ||
+			  find_part(l, before, 0, q, out) ||
+			  find_part(l, low, 0, q, out)))
 		return true;
-	return find_part(l, high, q, out) || find_part(l, low, q, out);
+	return find_part(l, high, 0, q, out) || find_part(l, low, 0, q, out);
 }
 
 enum found { NOT_FOUND, INSIDE, OUTSIDE };

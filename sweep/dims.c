@@ -358,8 +358,8 @@ struct asked *dims_points(bool full, int *count)
  * @w:	The way
  *
  * Return: false if it would be another way once more, or if no way is known in
- * which it comes about: Gen1 has no EFI, and what hands on no EFI (kexec_file_load
- * without runtime services) hands on screen_info. What fills low MMIO is one set
+ * which it comes about: Gen1 has no EFI, and what hands on no EFI (x86's
+ * kexec_file_load without runtime services) hands on screen_info. What fills low MMIO is one set
  * or the other, by what the series says that it keeps.
  */
 bool dims_has(const struct point *p, const struct way *w)
@@ -372,7 +372,7 @@ bool dims_has(const struct point *p, const struct way *w)
 		return w->efi && w->told != TOLD_ONCE;
 	if (w->efi)
 		return true;
-	return !is_gen1(p->group) && w->told != TOLD_ONCE;
+	return p->group == GEN2_X86 && w->told != TOLD_ONCE;
 }
 
 /**
