@@ -563,7 +563,7 @@ heard() {
 		/^guest: rebound / { v[which, "rebind"] = v[which, "rebind"] $3 ":" $4 " " }
 		/^guest: dump / { keep("dump", $3 == "saved" ? $3 : substr($0, 13)) }
 		/failed D0 Entry with status / {
-			t = $0; sub(/.*with status /, "", t)
+			t = $0; sub(/.*with status /, "", t); sub(/[ ,].*/, "", t)
 			if (index(v[which, "refused"], t) == 0)
 				v[which, "refused"] = v[which, "refused"] t " "
 		}
