@@ -24,7 +24,7 @@ home() {
 	git -C "$L" config user.name Dev
 	git -C "$L" config user.email dev@kernel.org
 	git -C "$L" update-ref refs/tags/base "$(git -C "$MAIN" rev-parse base)"
-	git -C "$L" sparse-checkout set --no-cone /.gitignore /drivers/hv/
+	git -C "$L" sparse-checkout set --no-cone /.gitattributes /.gitignore /drivers/hv/
 	git -C "$L" checkout -q -B series base
 }
 patches() {
