@@ -203,6 +203,11 @@ while IFS=$'\t' read -r name path kernel _; do
 done <"$result"
 run_ok "$gen2 crashes on Generation 2 had a dump to save" test "$gen2" -ge 12
 
+# What the guest says of a refusal with the series
+like "$(tr -d '\r' <"$BUILD/matrix/jobs/7.3-series.gen2-fb-elsewhere.boot/console")" \
+	'status c0370048, config window \[mem 0xff7ffe000-0xff7ffffff\] \(on the framebuffer\?\)' \
+	"a refusal names the window, and what it may be on"
+
 for path in ${FULL:+kexec-c} kdump-c; do
 	s="gen2-foreign-fb $path 7.3-series"
 	# shellcheck disable=SC2086 # three words
