@@ -62,7 +62,7 @@ enum class {
 	/* What has to become of it */
 	NO_WINDOW, ONE_WINDOW, MANY_WINDOWS, NO_LOW, NO_RESERVE, SMALL_RESERVE,
 	/* The machine */
-	WITH_EFI, VGA_INSIDE, VGA_OUTSIDE, VGA_IN_TWO, TOLD_NOTHING, TOLD_RIGHT,
+	DEVICETREE, WITH_EFI, VGA_INSIDE, VGA_OUTSIDE, VGA_IN_TWO, TOLD_NOTHING, TOLD_RIGHT,
 	TOLD_MORE, TOLD_APART, TOLD_NOWHERE, TOLD_VESA,
 	BUSY_WINDOW, BUSY_RESERVE,
 	/* Requests */
@@ -97,6 +97,7 @@ static const char *const class_names[CLASSES] = {
 	[NO_LOW] = "windows, but none below 4 GiB",
 	[NO_RESERVE] = "windows, but nothing to reserve",
 	[SMALL_RESERVE] = "less than 8 MiB to reserve",
+	[DEVICETREE] = "devicetree instead of ACPI",
 	[WITH_EFI] = "EFI",
 	[VGA_INSIDE] = "a VGA BAR in a window",
 	[VGA_OUTSIDE] = "a VGA BAR outside of all windows",
@@ -154,7 +155,7 @@ struct list {
 
 	struct range crs[MAX_RANGES], busy[2], vga, told;
 	int crs_count, busy_count;
-	bool has_vga, efi;
+	bool has_vga, efi, devicetree;
 
 	struct range windows[MAX_WINDOWS], reserve, kept;
 	int window_count;
@@ -485,15 +486,25 @@ static void generate(struct list *l, u64 seed, u64 index)
 		l->told = make_told(l);
 	make_busy(l);
 	l->patient = !pick(l, 32);
+	l->devicetree = l->kernel->devicetree && !pick(l, 8);
+	if (l->devicetree) {
+		l->has_vga = false;
+		l->told = (struct range) {};
+	}
 }
 
 /*
  * What the kernel has to make of it, by its documentation
  */
 
-/* Ranges that are ignored as a whole */
-static bool counts(const struct range *r)
+/*
+ * Ranges that are ignored as a whole. Of all addresses there are devicetree
+ * cannot tell: their number is 0.
+ */
+static bool counts(const struct list *l, const struct range *r)
 {
+	if (l->devicetree && !(r->end - r->start + 1))
+		return false;
 	return r->start <= r->end && r->end - r->start >= 0xfff &&
 	       r->end >= MIB;
 }
@@ -542,7 +553,7 @@ static void find_windows(struct list *l)
 	int i, n = 0, goods = 0;
 
 	for (i = 0; i < l->crs_count; i++)
-		if (counts(&l->crs[i]))
+		if (counts(l, &l->crs[i]))
 			good[goods++] = l->crs[i];
 	n = add_cut(at, n, 0);
 	n = add_cut(at, n, HOLE_START);
@@ -568,6 +579,9 @@ static void find_reserve(struct list *l)
 	u64 usable = 0, sized, size;
 	int i;
 
+	/* A framebuffer comes with ACPI. */
+	if (l->devicetree)
+		return;
 	for (i = 0; l->has_vga && i < l->window_count; i++) {
 		if (!intersect(&l->windows[i], &l->vga, &l->reserve))
 			continue;
@@ -678,6 +692,7 @@ static void count_machine(struct list *l, bool *is)
 	is[NO_RESERVE] = l->window_count && !l->has_reserve;
 	is[SMALL_RESERVE] = l->has_reserve &&
 		l->reserve.end - l->reserve.start < 8 * MIB - 1;
+	is[DEVICETREE] = l->devicetree;
 	is[WITH_EFI] = l->efi;
 	for (i = 0; l->has_vga && i < l->window_count; i++)
 		n += overlap(&l->vga, &l->windows[i]);
@@ -1475,6 +1490,8 @@ static void show_list(const struct list *l, FILE *f)
 		fprintf(f, "; busy [%#llx-%#llx]", l->busy[i].start,
 			l->busy[i].end);
 	fprintf(f, "; %sEFI", l->efi ? "" : "no ");
+	if (l->devicetree)
+		fprintf(f, "; devicetree");
 }
 
 /* All of it. Return: was it right? */
@@ -1485,6 +1502,7 @@ static bool play(struct list *l)
 		.busy = l->busy, .busy_count = l->busy_count,
 		.vga_bar = l->has_vga ? &l->vga : NULL,
 		.efi = l->efi, .told = l->told,
+		.devicetree = l->devicetree,
 	};
 	int i, n, err;
 	u64 state;
@@ -1602,7 +1620,7 @@ static void play_all(const struct kernel *k, u64 seed, u64 count, int jobs,
 static void show_failure(const struct kernel *k, u64 seed, u64 index,
 			 const char *why)
 {
-	struct list l = {};
+	struct list l = { .kernel = k };
 
 	generate(&l, seed, index);
 	fprintf(stderr, "crs: %s seed %llu index %llu: %s; ", k->name, seed,

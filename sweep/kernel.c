@@ -113,7 +113,7 @@ typedef struct hyperv_drm_device drm_t;
 #define vmbus_mmio_remove()	vmbus_acpi_remove(NULL)
 #endif
 
-static struct hv_device video_dev = { { "video" } };
+static struct hv_device video_dev = { .device.name = "video" };
 static struct hv_device pci_dev[MAX_BUSES];
 static struct hv_pcibus_device hbus[MAX_BUSES];
 static struct pci_host_bridge bridge;
@@ -192,6 +192,14 @@ static int boot(const struct boot *b)
 		};
 	tell(&b->told, has_vga);
 
+#ifdef HAVE_vmbus_device_add
+	if (b->devicetree) {
+		struct device_node node = { b->crs, b->crs_count };
+		struct platform_device pdev = { .dev.of_node = &node };
+
+		return vmbus_device_add(&pdev);
+	}
+#endif
 	/* vmbus_acpi_add() */
 	err = walk(b->crs, b->crs_count);
 	if (!err && hyperv_mmio)
@@ -425,6 +433,9 @@ static const char *check(void)
 
 const struct kernel KERNEL = {
 	.name = KERNEL_NAME,
+#ifdef HAVE_vmbus_device_add
+	.devicetree = true,
+#endif
 #ifndef HAVE_vmbus_claim_mmio
 	.steps = true,
 #endif

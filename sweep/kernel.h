@@ -22,6 +22,7 @@ struct boot {
 	const struct range *vga_bar;	/* of the Gen1 VGA device, NULL: none */
 	bool efi;			/* was it told of EFI? */
 	struct range told;		/* screen_info's framebuffer; {0, 0}: none */
+	bool devicetree;		/* from one, instead of ACPI */
 };
 
 /* The BARs of the one device on a virtual PCI bus; of size 0: there is none. */
@@ -46,6 +47,8 @@ struct kernel {
 	const char *name;
 	/* Does it allocate step by step? So do all without the series. */
 	bool steps;
+	/* boot() knows devicetree */
+	bool devicetree;
 	/* Forget all, then walk _CRS and reserve. Return: 0 or -ENOMEM. */
 	int (*boot)(const struct boot *boot);
 	/* hyperv_drm's probe gets its VRAM */

@@ -12,9 +12,76 @@
 #include <linux/sizes.h>
 #include <uapi/linux/pci_regs.h>
 
+/* A devicetree's node is its ranges. */
+struct device_node {
+	const struct range *ranges;
+	int count;
+};
+
 struct device {
 	const char *name;
+	struct device_node *of_node;
 };
+
+struct platform_device {
+	struct device dev;
+};
+
+struct of_range {
+	u64 cpu_addr, size;
+	unsigned int flags;
+};
+
+struct of_range_parser {
+	const struct device_node *node;
+	int next;
+};
+
+static inline int of_range_parser_init(struct of_range_parser *parser,
+				       const struct device_node *node)
+{
+	*parser = (struct of_range_parser) { .node = node };
+	return 0;
+}
+
+static inline bool of_range_parser_one(struct of_range_parser *parser,
+				       struct of_range *range)
+{
+	const struct range *r = &parser->node->ranges[parser->next];
+
+	if (parser->next++ == parser->node->count)
+		return false;
+	*range = (struct of_range) { .cpu_addr = r->start,
+				     .size = r->end - r->start + 1,
+				     .flags = IORESOURCE_MEM };
+	return true;
+}
+
+#define for_each_of_range(parser, range) \
+	while (of_range_parser_one(parser, range))
+
+/* With devicetree there is an interrupt to be asked for. */
+typedef unsigned long irq_hw_number_t;
+
+struct irq_data {
+	irq_hw_number_t hwirq;
+};
+
+static inline int platform_get_irq(struct platform_device *pdev, unsigned int n)
+{
+	(void)pdev;
+	return (int)n + 1;
+}
+
+static inline struct irq_data *irq_get_irq_data(unsigned int irq)
+{
+	static struct irq_data data;
+
+	data.hwirq = irq;
+	return &data;
+}
+
+#define irqd_to_hwirq(data)	((data)->hwirq)
 
 #define dev_name(dev)		((dev)->name)
 
