@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The kernel's own MMIO code over the layouts of the host rule. FULL=1: over all
 # of them, with all drawn boots.
+# shellcheck disable=SC2016 # what is in quotes is for sed
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=sweep/lib.sh
