@@ -97,6 +97,8 @@ chosen() {
 	gen2-efi-noruntime:* | gen2-foreign-fb:7.3-nofix:*) return 1 ;;
 	gen1-8k*:7.3-series..*) ;;
 	gen2-video-once:* | gen2-low-150m:* | gen2-4834x3622:* | *:7.3-series..*) return 1 ;;
+	# Another kernel to build, and minutes each
+	*:*-debug:*) return 1 ;;
 	*:*debian-7.3:* | *:*debian-6.12:* | *:*..debian-*:* | *:debian-*..*:*) return 1 ;;
 	*:*:kdump-c) ;;
 	gen2-crs-degenerate:7.3:*) ;;
