@@ -166,7 +166,7 @@ layout 0xf0000000-0xf7ffffff .reserve --video 7680x4320
 layout 128 .mmio_megabytes --video 7680x4320
 layout 0xf7800000-0xfbbfffff .reserve --video 4834x3622
 layout 0xf6a00000-0xfb4fffff .reserve --low-mmio 150M
-layout 0xfe000000-0xfe8fffff .reserve --low-mmio 32M --not-windows
+layout 0xfe000000-0xfe7fffff .reserve --low-mmio 32M --not-windows
 layout 0x100000000-0xffffffff '.crs[1]' --high-mmio none
 layout 1 '.windows | length' --high-mmio none
 layout 0xe0000000-0xe7ffffff .reserve --arch arm64

@@ -465,7 +465,7 @@ static void layout(void **state)
 			    "  \"crs\": [\"0x40000000-0xffffffff\", \"0x100000000-0xffffffff\"],\n"
 			    "  \"windows\": [\"0x40000000-0xfed3ffff\"],\n"
 			    "  \"reserve\": \"0x40000000-0x47ffffff\",\n"
-			    			    			    "  \"fb\": \"0x40000000-0x407fffff\",\n"
+			    "  \"fb\": \"0x40000000-0x407fffff\",\n"
 			    "  \"fb_firmware\": \"0x40000000-0x402fffff\",\n"
 			    "  \"vga_bar\": null,\n"
 			    "  \"max_fb\": \"0x800000\",\n"
