@@ -790,9 +790,9 @@ judge() {
 		[[ $(kernel_of "$kernel" "$which") = *-series* ]] || continue
 		want+="none, " got+="${guest[reports.$which]:-none}, "
 		[ "${guest[looked.$which]:-}" = yes ] || got+="not asked for, "
-		[ "${C[leaks]:-no}" = no ] || want+="no leaks, " got+="${guest[leaks.$which]:-not looked for} leaks, "
+		[ "${C[leaks]:-no}" = no ] || want+="none leaks, " got+="${guest[leaks.$which]:-not looked for} leaks, "
 	done
-	[ -z "$want" ] || verdict reports "${want//no leaks/none leaks}" "$got"
+	[ -z "$want" ] || verdict reports "$want" "$got"
 	[[ $path != kdump-* ]] ||
 		verdict vmcore "elf core, OSRELEASE=${release[first]}, large" \
 			"${guest[elf.second]:-}, ${guest[osrelease.second]:-}, ${guest[large.second]:-}"

@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common.h"
 #include "kernel.h"
 
 #define TOP		(~0ull)
@@ -216,16 +217,6 @@ static bool same(const struct range *a, const struct range *b)
 static bool in_hole(const struct range *r)
 {
 	return r->start <= HOLE_END && r->end >= HOLE_START;
-}
-
-/* splitmix64 */
-static u64 next_random(u64 *state)
-{
-	u64 z = *state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
 }
 
 static u32 pick(struct list *l, u32 count)
@@ -1724,21 +1715,6 @@ static int run_one(const struct kernel *k, u64 seed, u64 index)
 	}
 	show_failure(k, seed, index, why);
 	return 1;
-}
-
-static long number(const char *option, const char *text, long min, long max)
-{
-	char *end;
-	long n;
-
-	errno = 0;
-	n = strtol(text, &end, 10);
-	if (errno || end == text || *end || n < min || n > max) {
-		fprintf(stderr, "crs: %s: '%s' is not a number from %ld to %ld\n",
-			option, text, min, max);
-		exit(2);
-	}
-	return n;
 }
 
 static const struct kernel *kernel_named(const char *name)

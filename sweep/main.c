@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common.h"
 #include "show.h"
 
 #define MAX_KERNELS	8
@@ -778,16 +779,6 @@ static void write_examples(const char *folder)
 	finish(f);
 }
 
-/* splitmix64 */
-static u64 next_random(u64 *state)
-{
-	u64 z = *state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
-
 static u32 pick(u64 *state, u32 count)
 {
 	return (u32)(next_random(state) % count);
@@ -836,21 +827,6 @@ static void draw(u64 seed, int count)
 		show(stdout, &p, &w, "drawn");
 		count--;
 	}
-}
-
-static long number(const char *option, const char *text, long min, long max)
-{
-	char *end;
-	long n;
-
-	errno = 0;
-	n = strtol(text, &end, 10);
-	if (errno || end == text || *end || n < min || n > max) {
-		fprintf(stderr, "sweep: %s: '%s' is not a number from %ld to %ld\n",
-			option, text, min, max);
-		exit(2);
-	}
-	return n;
 }
 
 static int kernel_named(const char *name)
