@@ -65,7 +65,7 @@ enum class {
 	/* The machine */
 	DEVICETREE, WITH_EFI, VGA_INSIDE, VGA_OUTSIDE, VGA_IN_TWO, TOLD_NOTHING, TOLD_RIGHT,
 	TOLD_MORE, TOLD_APART, TOLD_NOWHERE, TOLD_VESA,
-	BUSY_WINDOW, BUSY_RESERVE,
+	BUSY_WINDOW, BUSY_RESERVE, MOVES,
 	/* Requests */
 	REQUESTS,
 	ALLOCATED = REQUESTS, REFUSED, REFUSED_FULL, FB_OK, FB_OK_INSIDE,
@@ -111,6 +111,7 @@ static const char *const class_names[CLASSES] = {
 	[TOLD_VESA] = "screen_info's, but not EFI's",
 	[BUSY_WINDOW] = "something busy in a window",
 	[BUSY_RESERVE] = "something busy in the reservation",
+	[MOVES] = "a framebuffer that is larger than what is reserved",
 	[ALLOCATED] = "granted",
 	[REFUSED] = "refused",
 	[REFUSED_FULL] = "... since something is in the way",
@@ -157,6 +158,7 @@ struct list {
 	struct range crs[MAX_RANGES], busy[2], vga, told;
 	int crs_count, busy_count;
 	bool has_vga, efi, devicetree;
+	u16 offered;			/* MiB of video memory */
 
 	struct range windows[MAX_WINDOWS], reserve, kept;
 	int window_count;
@@ -439,6 +441,14 @@ static void make_busy(struct list *l)
 		l->busy[l->busy_count++] = r;
 }
 
+/* Of video memory, as a host may offer it */
+static u16 make_mib(struct list *l)
+{
+	static const u16 usual[] = { 0, 3, 8, 64, 128, 0xffff };
+
+	return pick(l, 2) ? usual[pick(l, ARRAY_SIZE(usual))] : pick(l, 300);
+}
+
 static void generate(struct list *l, u64 seed, u64 index)
 {
 	u64 state = seed;
@@ -476,6 +486,8 @@ static void generate(struct list *l, u64 seed, u64 index)
 	if (pick(l, 2))
 		l->told = make_told(l);
 	make_busy(l);
+	if (pick(l, 3))
+		l->offered = make_mib(l);
 	l->patient = !pick(l, 32);
 	l->devicetree = l->kernel->devicetree && !pick(l, 8);
 	if (l->devicetree) {
@@ -671,6 +683,15 @@ static void count_ranges(struct list *l, bool *is)
 	}
 }
 
+/* Does the framebuffer not fit into what is reserved? */
+static bool moves(const struct list *l)
+{
+	u64 reserved = l->has_reserve ? l->reserve.end - l->reserve.start + 1 :
+					0;
+
+	return l->offered > reserved / MIB;
+}
+
 static void count_machine(struct list *l, bool *is)
 {
 	struct range told;
@@ -681,6 +702,7 @@ static void count_machine(struct list *l, bool *is)
 	is[MANY_WINDOWS] = l->window_count >= 4;
 	is[NO_LOW] = l->window_count && l->windows[0].start >= 4 * GIB;
 	is[NO_RESERVE] = l->window_count && !l->has_reserve;
+	is[MOVES] = moves(l);
 	is[SMALL_RESERVE] = l->has_reserve &&
 		l->reserve.end - l->reserve.start < 8 * MIB - 1;
 	is[DEVICETREE] = l->devicetree;
@@ -853,82 +875,78 @@ static bool find_in(const struct list *l, const struct range *win,
 	}
 }
 
-/* The highest place in @win outside of the reservation */
-static bool find_last_in(const struct list *l, const struct range *win,
-			 const struct request *q, struct range *out)
+/* ... in what is in @part of the first window that has one */
+static bool find_part(const struct list *l, struct range part,
+		      const struct request *q, struct range *out)
 {
-	u64 at = max64(win->start, q->min), end = min64(win->end, q->max);
-	const struct range *o;
+	struct range win;
+	int i;
 
-	if (!q->size)
-		return false;
-	for (;;) {
-		u64 down;
-
-		if (end < at || end - at < q->size - 1)
-			return false;
-		down = (end - (q->size - 1)) & ~(q->align - 1);
-		if (down < at)
-			return false;
-		*out = range_at(down, q->size);
-		o = obstacle(l, out, false);
-		if (!o)
+	for (i = 0; i < l->window_count; i++)
+		if (part.start <= part.end &&
+		    intersect(&l->windows[i], &part, &win) &&
+		    find_in(l, &win, q, false, out))
 			return true;
-		if (o->start <= at)
-			return false;
-		end = o->start - 1;
-	}
+	return false;
 }
 
-/* ... in the part of all windows that is in @part, without the last @keep bytes
- * of each
- */
-static bool find_part(const struct list *l, struct range part, u64 keep,
-		      const struct request *q, struct range *out)
+/* ... in high MMIO: where framebuffers are moved to, or where they are not */
+static bool find_high(const struct list *l, const struct request *q,
+		      struct range *out)
 {
 	int i;
 
 	for (i = 0; i < l->window_count; i++) {
-		struct range win, all = l->windows[i];
+		struct range win = l->windows[i];
+		u64 size = win.end - win.start;
 
-		if (all.end < keep || all.end - keep < all.start)
+		if (win.start < 4 * GIB)
 			continue;
-		all.end -= keep;
-		if (part.end < part.start || !intersect(&all, &part, &win))
-			continue;
-		if (win.start >= 4 * GIB ? find_last_in(l, &win, q, out) :
-					   find_in(l, &win, q, false, out))
+		if (q->fb_ok) {
+			if (size >= FB_MOST)
+				win.start = win.end - FB_MOST + 1;
+		} else {
+			win.start += size / 2 + size % 2;
+			if (size < FB_MOST || win.end - win.start < FB_MOST)
+				continue;
+			win.end -= FB_MOST;
+		}
+		if (find_in(l, &win, q, false, out))
 			return true;
 	}
 	return false;
 }
 
 /*
- * Where the documentation says that a request is granted: high MMIO from the
- * top, but for others than the framebuffer each last 128 MiB only in the end,
- * after low MMIO behind the reservation and then before it. There, BARs stay
- * clear of where earlier kernels have config windows.
+ * Where the documentation says that a request is granted: the first place, but
+ * what may be anywhere beside the I/O APIC; and while a framebuffer may have
+ * been moved, first away from where to.
  */
 static bool find_place(const struct list *l, const struct request *q,
 		       struct range *out)
 {
-	const struct range low = { 0, 4 * GIB - 1 }, high = { 4 * GIB, TOP };
-	u64 skip = q->max < 4 * GIB ? 64 * KIB : 0;
-	struct range behind = low, before = low;
+	const struct range config = { 0xfec01000, 0xfecfffff };
+	const struct range all = { 0, TOP };
+	struct range clear = all, behind = { l->reserve.end + 1, 4 * GIB - 1 };
 
-	if (!l->window_count)
-		return false;
-	before.start = l->windows[0].start + skip;
-	if (l->has_reserve)
-		behind.start = min64(l->reserve.end + 1, 4 * GIB);
-	if (skip)
-		behind.start = max64(behind.start, l->windows[0].start) + skip;
-	if (!q->fb_ok && (find_part(l, high, FB_MOST, q, out) ||
-			  find_part(l, behind, 0, q, out) ||
-			  find_part(l, before, 0, q, out) ||
-			  find_part(l, low, 0, q, out)))
+	if (!q->fb_ok && q->min < 4 * GIB && q->max >= 4 * GIB &&
+	    find_part(l, config, q, out))
 		return true;
-	return find_part(l, high, 0, q, out) || find_part(l, low, 0, q, out);
+	/* BARs, clear of where earlier kernels begin with config windows */
+	if (l->window_count && q->max < 4 * GIB) {
+		clear.start = l->windows[0].start;
+		if (l->has_reserve && l->reserve.start == clear.start)
+			clear.start = l->reserve.end + 1;
+		clear.start += 64 * KIB;
+	}
+	if (moves(l)) {
+		if (find_high(l, q, out))
+			return true;
+		behind.start = max64(behind.start, clear.start);
+		if (!q->fb_ok && l->has_reserve && find_part(l, behind, q, out))
+			return true;
+	}
+	return find_part(l, clear, q, out) || find_part(l, all, q, out);
 }
 
 enum found { NOT_FOUND, INSIDE, OUTSIDE };
@@ -1255,9 +1273,7 @@ static u64 limit(const struct list *l)
 
 static bool video(struct list *l)
 {
-	static const u32 usual[] = { 0, 3, 8, 64, 128 };
-	u32 mib = pick(l, 2) ? usual[pick(l, ARRAY_SIZE(usual))] :
-		pick(l, 300);
+	u32 mib = pick(l, 4) ? l->offered : make_mib(l);
 	struct request q = {
 		.max = TOP, .size = mib * MIB, .align = MIB, .fb_ok = true,
 	};
@@ -1480,7 +1496,7 @@ static void show_list(const struct list *l, FILE *f)
 	for (i = 0; i < l->busy_count; i++)
 		fprintf(f, "; busy [%#llx-%#llx]", l->busy[i].start,
 			l->busy[i].end);
-	fprintf(f, "; %sEFI", l->efi ? "" : "no ");
+	fprintf(f, "; %u MiB offered; %sEFI", l->offered, l->efi ? "" : "no ");
 	if (l->devicetree)
 		fprintf(f, "; devicetree");
 }
@@ -1492,7 +1508,7 @@ static bool play(struct list *l)
 		.crs = l->crs, .crs_count = l->crs_count,
 		.busy = l->busy, .busy_count = l->busy_count,
 		.vga_bar = l->has_vga ? &l->vga : NULL,
-		.efi = l->efi, .told = l->told,
+		.efi = l->efi, .told = l->told, .offered_mib = l->offered,
 		.devicetree = l->devicetree,
 	};
 	int i, n, err;

@@ -14,7 +14,7 @@ const char *const group_names[GROUPS] = {
 };
 const char *const high_names[HIGHS] = { "512M", "64G", "none" };
 const char *const set_names[SETS] = {
-	"nvme", "bar32", "mixed", "fill", "fill"
+	"nvme", "bar32", "mixed", "high", "high-up", "fill", "fill"
 };
 const char *const told_names[TOLDS] = { "passed-on", "zero", "never", "stale" };
 const char *const path_names[PATHS] = { "boot", "kexec", "kdump" };
@@ -153,6 +153,29 @@ static void fill_set(struct point *p, enum set which)
 	}
 }
 
+/*
+ * All of high MMIO, but for a framebuffer that does not fit into the VGA BAR and
+ * 1 MiB: a device for each power of two, from the largest or from the smallest.
+ */
+static void fill_high(struct point *p)
+{
+	const struct layout *l = &p->layout;
+	struct pci_set *down = &p->set[SET_HIGH], *up = &p->set[SET_HIGH_UP];
+	bool moves = is_gen1(p->group) &&
+		l->max_fb > l->vga_bar.end - l->vga_bar.start + 1;
+	u64 size, all = 0;
+	int i;
+
+	for (i = 0; i < l->usable_count; i++)
+		if (l->usable[i].start >= 4 * GIB)
+			all = l->usable[i].end - l->usable[i].start + 1;
+	for (size = all / 2; size >= MIB; size >>= 1)
+		if (!moves || size != FB_MAX_MIB * MIB)
+			add_bar(down, down->buses, size, true);
+	for (i = down->buses - 1; i >= 0; i--)
+		add_bar(up, up->buses, down->bus[i].bar[0].size, true);
+}
+
 static void make_sets(struct point *p)
 {
 	/* 64-bit BARs in KiB, two a device; 0: none */
@@ -185,6 +208,7 @@ static void make_sets(struct point *p)
 			if (mixed[i % 8][j])
 				add_bar(set, i, mixed[i % 8][j] * KIB, true);
 
+	fill_high(p);
 	fill_set(p, SET_FILL);
 	fill_set(p, SET_FILL_LIE);
 }
@@ -366,6 +390,8 @@ bool dims_has(const struct point *p, const struct way *w)
 {
 	bool lie = w->told == TOLD_STALE && !is_gen1(p->group);
 
+	if (!p->set[w->set].buses)
+		return false;
 	if (w->set == SET_FILL ? lie : w->set == SET_FILL_LIE && !lie)
 		return false;
 	if (w->path == BOOT)
@@ -412,6 +438,7 @@ struct boot dims_boot(const struct point *p, enum view view, bool efi)
 		.busy = p->busy, .busy_count = p->busy_count,
 		.vga_bar = is_gen1(p->group) ? &l->vga_bar : NULL,
 		.efi = efi && !is_gen1(p->group),
+		.offered_mib = l->mmio_megabytes,
 	};
 	u64 size = FIRMWARE_FB;
 

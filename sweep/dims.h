@@ -12,7 +12,10 @@
 enum group { GEN1, GEN1_NO_HIGH, GEN2_X86, GEN2_ARM64, GROUPS };
 enum high { HIGH_512M, HIGH_64G, HIGH_NONE, HIGHS };
 /* What fills low MMIO depends on whether space is kept for a lie as well. */
-enum set { SET_NVME, SET_BAR32, SET_MIXED, SET_FILL, SET_FILL_LIE, SETS };
+enum set {
+	SET_NVME, SET_BAR32, SET_MIXED, SET_HIGH, SET_HIGH_UP, SET_FILL,
+	SET_FILL_LIE, SETS
+};
 
 /* What screen_info says: to both kernels, the first alone, none; a lie to both */
 enum told { TOLD, TOLD_ONCE, TOLD_NEVER, TOLD_STALE, TOLDS };

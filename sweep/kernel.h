@@ -22,6 +22,7 @@ struct boot {
 	const struct range *vga_bar;	/* of the Gen1 VGA device, NULL: none */
 	bool efi;			/* was it told of EFI? */
 	struct range told;		/* screen_info's framebuffer; {0, 0}: none */
+	u16 offered_mib;		/* of video memory, by VMBus */
 	bool devicetree;		/* from one, instead of ACPI */
 };
 
