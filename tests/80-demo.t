@@ -38,13 +38,13 @@ found "first: NVMe disk" found found
 found "second: told of a framebuffer" nothing nothing
 found "second: reserved" none f8000000-fbffffff
 found "second: framebuffer at" f8000000 f8000000
-found "second: PCI config window" f8000000-f8001fff ff7ffe000-ff7ffffff
+found "second: PCI config window" f8000000-f8001fff fec01000-fec02fff
 found "second: D0 entry" "refused, c0370048" accepted
 found "second: NVMe BARs" none "$range $range"
 found "second: NVMe disk" missing found
 found "dump" LOST 'saved, [1-9][0-9]* MiB, of 7\.3\..*'
 found "verdict" "as it must be" "as it must be"
-like "$(grep 'low MMIO ' "$T/table")" 'low MMIO +XF+\.+ +F+r+\.+' \
+like "$(grep 'low MMIO ' "$T/table")" 'low MMIO +XF+\.+ +F+r+\.+C\.*' \
 	"the map of low MMIO shows what is where"
 like "$(grep 'failed D0 Entry' "$BUILD/demo/jobs/7.3-nofix/console")" \
 	'PCI Pass-through VSP failed D0 Entry with status c0370048' \
