@@ -5,7 +5,7 @@
 
 export V JOBS ACCEL LINUX SIGNOFF KERNEL TIMES KERNELS FULL
 
-.PHONY: help demo check tree series kernel lint kunit run shell matrix sweep clean
+.PHONY: help demo check tree series kernel lint kunit run shell matrix sweep report clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -43,5 +43,8 @@ matrix: ## every scenario on every path with every kernel; table (M='gen2-*:boot
 sweep: ## the kernel's MMIO code over every layout of the host rule; tables, maps (FULL=1)
 	@sweep/run
 
+report: ## build/report.html, one page of what matrix, sweep and bench found last
+	@report/run
+
 clean: ## remove what was built, but not the downloads nor the tree you work in
-	@rm -rf build/kernel build/kunit build/lint build/lint-local build/nest build/demo build/check build/src build/hvhost build/matrix build/run build/guest build/sweep
+	@rm -rf build/kernel build/kunit build/lint build/lint-local build/nest build/demo build/check build/src build/hvhost build/matrix build/run build/guest build/sweep build/report.html
