@@ -95,9 +95,13 @@ def block(things, span, label, rows, top):
         w = (min(r[1], span[1]) - max(r[0], span[0]) + 1) * scale
         if w >= LEAST:
             return x, w
-        # What grows to be seen must not seem to reach into what is behind it.
-        grown = (r[0], r[0] + int(LEAST / scale))
-        if any(overlap(t[1], grown) and not overlap(t[1], r) for t in things):
+        # What grows to be seen must not seem to reach into the framebuffer's place.
+        more = int(LEAST / scale)
+        behind, before = (any(
+            t[0] in ("fb", "reserve") and overlap(t[1], grown) and not overlap(t[1], r)
+            for t in things) for grown in (
+                (r[0], r[0] + more), (r[1] - more, r[1])))
+        if behind and not before:
             x += w - LEAST
         return min(max(x, LEFT), WIDTH - RIGHT - LEAST), LEAST
 
