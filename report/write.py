@@ -12,6 +12,7 @@ import importlib.machinery
 import importlib.util
 import itertools
 import os
+import re
 import statistics
 import sys
 import time
@@ -216,14 +217,25 @@ def summary(matrix, sweep):
     return "".join(out)
 
 
+def counterpart(matrix, run):
+    """The same scenario and path with the series, or None; of several kernels with
+    one that of the run's own version, or what was run most."""
+    def version(kernel):
+        found = re.search(r"[0-9]+\.[0-9]+", kernel.split("..")[-1])
+        return found[0] if found else ""
+
+    names = [r.kernel for r in matrix.runs]
+    found = [r for r in matrix.runs if (r.scenario, r.path) == (run.scenario, run.path)
+             and r.kernel.endswith("-series") and ".." not in r.kernel]
+    return max(found, default=None, key=lambda r: (
+        version(r.kernel) == version(run.kernel), names.count(r.kernel)))
+
+
 def comparisons(matrix):
     """(run that loses something, the same with the series) of plain kernels."""
-    good = {(r.scenario, r.path): r for r in matrix.runs
-            if r.kernel.endswith("-series") and ".." not in r.kernel
-            and r.word()[0] == "good"}
-    return [(r, good[r.scenario, r.path]) for r in matrix.runs
-            if r.word()[0] == "lost" and ".." not in r.kernel
-            and "-series" not in r.kernel and (r.scenario, r.path) in good]
+    lost = [(r, counterpart(matrix, r)) for r in matrix.runs
+            if r.word()[0] == "lost" and ".." not in r.kernel and "-series" not in r.kernel]
+    return [(r, other) for r, other in lost if other and other.word()[0] == "good"]
 
 
 def same_crash(matrix):
@@ -308,19 +320,18 @@ def losses_section(matrix):
     lost = [r for r in matrix.runs if r.word()[0] == "lost"]
     if not lost:
         return ""
-    with_series = {(r.scenario, r.path): r for r in matrix.runs
-                   if r.kernel.endswith("-series") and ".." not in r.kernel}
     rows = []
     for r in sorted(lost, key=lambda r: (r.scenario, PATHS.index(r.path)
                                          if r.path in PATHS else 9,
                                          kernel_order(r.kernel))):
-        other = with_series.get((r.scenario, r.path))
+        other = counterpart(matrix, r)
         rows.append("<tr>%s</tr>" % "".join(
             '<td data-label="%s">%s</td>' % cell for cell in (
                 ("run", "%s, %s" % (esc(r.scenario), esc(r.path))),
                 ("kernel", esc(r.kernel.replace("..", " \u2192 "))),
                 ("becomes", link(r)), ("why", esc(r.reason)),
-                ("with the series", link(other) if other and other is not r
+                ("with the series", link(other, "%s, %s" % (
+                    other.word()[1], other.kernel)) if other and other is not r
                  else "is this one" if other is r else "not run"))))
     return ('<section id="losses"><h2>What is lost, and why</h2><div class="wide" '
             'tabindex="0" role="region" aria-label="Losses"><table class="stack">'

@@ -167,6 +167,16 @@ report=$(SWEEP=/none report/run 2>&1)
 like "$report" "there is no sweep; make sweep makes it" "without a sweep, on stderr"
 has "Sweep: not run; make sweep does" "and in the report"
 
+# Of several kernels with the series, that of the same version is beside one without.
+mkdir "$T/mix"
+printf 'gen2-default\tkdump-c\t%s\t9\t%s\tpass ends\n' 7.3-series '' 7.3-nofix 'why 7.3' \
+	debian-6.1.176 'why 6.1' 6.1-series '' 7.3-series '' >"$T/mix/result.tsv"
+run_ok "of two versions" env MATRIX="$T/mix" report/run
+for version in 6.1 7.3; do
+	has "why $version</td><td data-label=\"with the series\"><a class=\"good\" href=\"#run-$version-series" \
+		"a loss of $version is beside $version-series"
+done
+
 # A host and a guest that mean harm, runs that were killed, a sweep without maps.
 job=$T/bad/jobs/7.3-series.gen2-default.boot
 mkdir -p "$job/out" "$T/bad/jobs/7.3.nobody.boot" "$T/maps"
