@@ -18,6 +18,11 @@ g() {
 		-c advice.detachedHead=false "$@"
 }
 
+# t GIT-ARGS...: git in the tree.
+t() {
+	g -C "$TREE" "$@"
+}
+
 # ours DATE: what is committed here comes out the same everywhere.
 ours() {
 	export GIT_AUTHOR_NAME='kernel/tree' GIT_AUTHOR_EMAIL='tree@localhost'
@@ -37,6 +42,62 @@ room() {
 patch_sum() {
 	find "$PATCHES" -maxdepth 1 -name '[0-9]*.patch' ! -name '0000-*' \
 		-print0 | sort -z | xargs -0r cat | sha256sum | cut -d' ' -f1
+}
+
+# applied WAY PATCH...: sets APPLIED, the commit that they make on tag base by git
+# am, or with WAY -3 by git am -3. They go on in a work tree aside that holds next
+# to no files, so a patch that fails changes nothing.
+applied() {
+	local aside=$TREE.am way=$1 p
+	shift
+	rm -rf "$aside"
+	t worktree prune
+	t worktree add -q --no-checkout --detach "$aside" base
+	g -C "$aside" sparse-checkout set --no-cone /Makefile
+	g -C "$aside" read-tree -m -u HEAD
+	for p; do
+		if ! (ours "$(t log -1 --format=%at base)"
+			unset "${!GIT_AUTHOR_@}"
+			g -C "$aside" am -q --committer-date-is-author-date \
+				${way:+"$way"} "$p") >"$BUILD/tree.log" 2>&1; then
+			t worktree remove --force "$aside"
+			die "$p does not apply: $(grep -m1 -E '^(error|fatal)' \
+				"$BUILD/tree.log" || tail -1 "$BUILD/tree.log")"
+		fi
+	done
+	# shellcheck disable=SC2034
+	APPLIED=$(g -C "$aside" rev-parse HEAD)
+	t worktree remove --force "$aside"
+}
+
+# What a second or later version has in the prefix of its subjects.
+# shellcheck disable=SC2034
+LATER=' v([2-9]|[1-9][0-9]+)( |$)'
+
+# verdict pass|fail|skip WHAT[: WHY]: one line of what the check $check finds.
+# A fail sets rc.
+# shellcheck disable=SC2034,SC2154 # both are the caller's
+verdict() {
+	echo "$1 $check: $2"
+	[ "$1" != fail ] || rc=1
+}
+
+# judge WHAT COMMAND...: pass if it succeeds and prints nothing.
+judge() {
+	local what=$1 out
+	shift
+	if out=$("$@" 2>&1) && [ -z "$out" ]; then
+		verdict pass "$what"
+	else
+		verdict fail "$what: $(head -c 2000 <<<"${out:-exit $?}" | paste -sd'|')"
+	fi
+}
+
+# checkpatch TREE ARGS...: what TREE's own has to say, strictly. The Debian base
+# knows no commit; kernel/lint asks MAINTAINERS for new files.
+checkpatch() {
+	"$1/scripts/checkpatch.pl" --strict --quiet --root="$1" --no-summary \
+		--ignore UNKNOWN_COMMIT_ID,FILE_PATH_CHANGES "${@:2}"
 }
 
 # kernel_version: "7.3.4" from a kernel's Makefile on stdin.
