@@ -11,22 +11,6 @@ tmpdir
 MAIN=$TOP/build/linux-7.3
 unset LINUX BASE
 
-# home NAME: a copy of this repository's kernel/ and patches/ in H, with a
-# tree that has the base and no series yet.
-home() {
-	H=$T/$1 P=$T/$1/patches/linux-7.3 L=$T/$1/build/linux-7.3
-	mkdir -p "$H/build"
-	cp -r "$TOP/kernel" "$TOP/patches" "$H/"
-	git init -q "$L"
-	echo "$MAIN/.git/objects" >"$L/.git/objects/info/alternates"
-	git -C "$L" config series.base "$(git -C "$MAIN" config series.base)"
-	git -C "$L" config series.pin "$(<"$P/base")"
-	git -C "$L" config user.name Dev
-	git -C "$L" config user.email dev@kernel.org
-	git -C "$L" update-ref refs/tags/base "$(git -C "$MAIN" rev-parse base)"
-	git -C "$L" sparse-checkout set --no-cone /.gitattributes /.gitignore /drivers/hv/
-	git -C "$L" checkout -q -B series base
-}
 patches() {
 	(cd "$1" && find . -name '[0-9]*.patch' ! -name '0000-*' | sort)
 }

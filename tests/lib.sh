@@ -7,7 +7,8 @@
 #	is GOT WANT DESC	like TEXT EREGEX DESC
 #	run_ok DESC CMD...	run_fails EREGEX DESC CMD...
 #	verdicts CMD...
-#	skip DESC REASON	diag TEXT	tmpdir		done_testing
+#	skip DESC REASON	diag TEXT	tmpdir		home NAME [PATH...]
+#	done_testing
 
 set -euo pipefail
 # "echo why | not_ok what" must count in this shell, not in a child.
@@ -119,6 +120,26 @@ tmpdir() {
 	mkdir -p "$BUILD/check"
 	T=$(mktemp -d "$BUILD/check/${0##*/}.XXXXXX")
 	trap 'rm -rf "$T"' EXIT
+}
+
+# home NAME [PATH...]: H is a copy of this repository's kernel/ and patches/, with
+# P its series, and L its tree, which has the base and no series yet. Of its files
+# only drivers/hv/ and PATHs are there; the rest git knows from MAIN, the real one.
+home() {
+	H=$T/$1 P=$T/$1/patches/linux-7.3 L=$T/$1/build/linux-7.3
+	shift
+	mkdir -p "$H/build"
+	cp -r "$TOP/kernel" "$TOP/patches" "$TOP/Makefile" "$H/"
+	git init -q "$L"
+	echo "$MAIN/.git/objects" >"$L/.git/objects/info/alternates"
+	git -C "$L" config series.base "$(git -C "$MAIN" config series.base)"
+	git -C "$L" config series.pin "$(<"$P/base")"
+	git -C "$L" config user.name Dev
+	git -C "$L" config user.email dev@kernel.org
+	git -C "$L" update-ref refs/tags/base "$(git -C "$MAIN" rev-parse base)"
+	git -C "$L" sparse-checkout set --no-cone /.gitattributes /.gitignore \
+		/drivers/hv/ "$@"
+	git -C "$L" checkout -q -B series base
 }
 
 # done_testing: the plan, unless it was given, and the verdict.
