@@ -3,9 +3,9 @@
 # number of compilers, ACCEL=auto|kvm|tcg chooses where guests run, LINUX=<tree>
 # takes your own kernel tree (git or not, v7.3 or later) as the base.
 
-export V JOBS ACCEL LINUX SIGNOFF KERNEL TIMES KERNELS FULL
+export V JOBS ACCEL LINUX SIGNOFF PREV REALLY KERNEL TIMES KERNELS FULL
 
-.PHONY: help demo check tree series kernel lint kunit run shell matrix sweep report clean
+.PHONY: help demo check tree series kernel lint kunit send run shell matrix sweep report clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ lint: ## checkpatch, sparse, W=1, coccicheck, kernel-doc, more architectures and
 kunit: ## the series' KUnit tests on x86_64 and arm64, in QEMU
 	@kernel/kunit
 
+send: ## rehearse sending the series, to loopback (REALLY=1: send it; PREV=<version before>)
+	@kernel/send
+
 run: ## one scenario with a live console (S=gen2-default P=kdump-s KERNEL=7.3)
 	@nest/scenario run $(or $(S),$(error S=NAME is missing; nest/scenario list has them)) $(P)
 
@@ -47,4 +50,4 @@ report: ## build/report.html, one page of what matrix, sweep and bench found las
 	@report/run
 
 clean: ## remove what was built, but not the downloads nor the tree you work in
-	@rm -rf build/kernel build/kunit build/lint build/lint-local build/nest build/demo build/check build/src build/hvhost build/matrix build/run build/guest build/sweep build/report.html
+	@rm -rf build/kernel build/kunit build/lint build/lint-local build/nest build/demo build/check build/src build/hvhost build/matrix build/run build/guest build/sweep build/report.html build/sink
