@@ -45,7 +45,6 @@ static struct heartbeat heartbeat;
 static struct shutdown shutdown_ic;
 static struct synthvid video;
 static struct vpci_device *pci[VM_MAX_PCI];
-static bool screen_written;
 
 static void request_shutdown(void)
 {
@@ -57,9 +56,8 @@ static void request_shutdown(void)
 }
 
 /* What is on the screen, as the guest last told, or as firmware set it. */
-static int write_screen(struct vm *vm)
+static int write_screen(struct vm *vm, const char *path)
 {
-	const char *path = vm->opt->screen;
 	struct screen screen = SCREEN_FIRMWARE;
 	u64 offset = video.fb.range.start % HV_PAGE_SIZE;
 	char why[160] = "there is no framebuffer";
@@ -74,10 +72,9 @@ static int write_screen(struct vm *vm)
 		err = screen_write(path, &screen, vm->vram.host + offset,
 				   vm->vram.size - offset, why, sizeof(why));
 	if (err) {
-		fprintf(stderr, "hvhost: --screen '%s': %s\n", path, why);
+		fprintf(stderr, "hvhost: screen '%s': %s\n", path, why);
 		return err;
 	}
-	screen_written = true;
 	trace_begin("screen");
 	trace_str("file", path);
 	trace_num("width", screen.width);
@@ -89,6 +86,16 @@ static int write_screen(struct vm *vm)
 	return 0;
 }
 
+/* The device of that name, of which options_parse() has made sure */
+static struct vpci_device *find_pci(const char *name)
+{
+	int i = 0;
+
+	while (strcmp(pci[i]->name, name))
+		i++;
+	return pci[i];
+}
+
 /**
  * host_console_said() - Do what the options want to be done then.
  * @vm:		The VM; its lock is held
@@ -96,6 +103,7 @@ static int write_screen(struct vm *vm)
  */
 void host_console_said(struct vm *vm, const struct option_watch *watch)
 {
+	const char *what = "taken away";
 	int err = 0;
 
 	switch (watch->action) {
@@ -103,18 +111,22 @@ void host_console_said(struct vm *vm, const struct option_watch *watch)
 		request_shutdown();
 		return;
 	case WATCH_SCREEN:
-		write_screen(vm);
+		write_screen(vm, watch->object);
 		return;
+	case WATCH_ADD:
+		what = "added";
+		err = vpci_add(vm->vpci, find_pci(watch->object));
+		break;
 	case WATCH_EJECT:
-		err = vpci_eject(vm->vpci, watch->device);
+		err = vpci_eject(vm->vpci, watch->object);
 		break;
 	case WATCH_REMOVE:
-		err = vpci_surprise(vm->vpci, watch->device);
+		err = vpci_surprise(vm->vpci, watch->object);
 		break;
 	}
 	if (err)
-		fprintf(stderr, "hvhost: %s cannot be taken away: %s\n",
-			watch->device, strerror(-err));
+		fprintf(stderr, "hvhost: %s cannot be %s: %s\n",
+			watch->object, what, strerror(-err));
 }
 
 static void trace_layout(const struct layout *l)
@@ -250,7 +262,8 @@ static int add_pci(struct vm *vm)
 	if (!vm->vpci)
 		return -ENOMEM;
 	for (i = 0; i < vm->opt->pcis && !err; i++)
-		err = vpci_add(vm->vpci, pci[i]);
+		if (!vm->opt->pci[i].later)
+			err = vpci_add(vm->vpci, pci[i]);
 	return err;
 }
 
@@ -362,7 +375,7 @@ static enum vm_end run(const struct options *opt)
 	 */
 	how = vm_ended(&why);
 	if (vm_lock(&vm, FINISH_MS)) {
-		if (opt->screen && !screen_written && write_screen(&vm) &&
+		if (opt->screen && write_screen(&vm, opt->screen) &&
 		    how == VM_POWEROFF) {
 			how = VM_HOST_ERROR;
 			why = "the screen could not be written";

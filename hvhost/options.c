@@ -57,12 +57,14 @@ static const char usage[] =
 "The run:\n"
 "  --timeout SECONDS     end it after that long\n"
 "  --shutdown-on TEXT    when the console says so, ask the guest to shut down\n"
+"  --add-on DEVICE=TEXT  ... offer it that PCI device; what is first added, is\n"
+"                        not there at the start\n"
 "  --eject-on DEVICE=TEXT\n"
 "                        ... ask it to let go of that PCI device\n"
 "  --remove-on DEVICE=TEXT\n"
 "                        ... take that PCI device away without asking\n"
 "  --screen FILE         what is on the screen when the run ends, as PNG\n"
-"  --screen-on TEXT      ... not then, but each time the console says so\n"
+"  --screen-on FILE=TEXT ... or each time the console says so\n"
 "  --trace FILE          what the host did and saw, in JSON lines\n"
 "  -v, --verbose         the same on stderr, for people\n"
 "\n"
@@ -70,8 +72,8 @@ static const char usage[] =
 "4: triple fault, 124: timeout.\n";
 
 enum {
-	OPT_APPEND = 256, OPT_ARCH, OPT_BAR_CONFLICTS, OPT_CPUS, OPT_CRS,
-	OPT_DEAD_WINDOWS, OPT_EJECT_ON, OPT_FB, OPT_FIRMWARE_FB,
+	OPT_ADD_ON = 256, OPT_APPEND, OPT_ARCH, OPT_BAR_CONFLICTS, OPT_CPUS,
+	OPT_CRS, OPT_DEAD_WINDOWS, OPT_EJECT_ON, OPT_FB, OPT_FIRMWARE_FB,
 	OPT_GENERATION, OPT_HIGH_MMIO, OPT_INITRD, OPT_ISOLATION, OPT_KERNEL,
 	OPT_LOW_MMIO, OPT_MEMORY, OPT_NO_SYNTHVID, OPT_NOT_WINDOWS, OPT_PCI,
 	OPT_REMOVE_ON, OPT_SCREEN, OPT_SCREEN_ON, OPT_SHUTDOWN_ON, OPT_TIMEOUT,
@@ -79,6 +81,7 @@ enum {
 };
 
 static const struct option long_options[] = {
+	{ "add-on", required_argument, NULL, OPT_ADD_ON },
 	{ "append", required_argument, NULL, OPT_APPEND },
 	{ "arch", required_argument, NULL, OPT_ARCH },
 	{ "bar-conflicts", required_argument, NULL, OPT_BAR_CONFLICTS },
@@ -328,18 +331,19 @@ static const char *parse_pci(const char *s, struct options *opt)
 	return NULL;
 }
 
-/* TEXT, or DEVICE=TEXT; @s stays as it is unless all is well */
+/* TEXT, DEVICE=TEXT or FILE=TEXT; @s stays as it is unless all is well */
 static const char *parse_watch(char *s, enum watch_action action,
 			       struct options *opt)
 {
 	struct option_watch watch = { .action = action, .text = s };
 	char *equals = NULL;
 
-	if (action == WATCH_EJECT || action == WATCH_REMOVE) {
+	if (action != WATCH_SHUTDOWN) {
 		equals = strchr(s, '=');
 		if (!equals || equals == s)
-			return "DEVICE=TEXT";
-		watch.device = s;
+			return action == WATCH_SCREEN ? "FILE=TEXT" :
+							"DEVICE=TEXT";
+		watch.object = s;
 		watch.text = equals + 1;
 	}
 	if (!*watch.text || strlen(watch.text) > SERIAL_WATCH)
@@ -378,6 +382,8 @@ static const char *take(int option, char *arg, struct options *opt)
 		return *arg ? NULL : "a file";
 	case OPT_SHUTDOWN_ON:
 		return parse_watch(arg, WATCH_SHUTDOWN, opt);
+	case OPT_ADD_ON:
+		return parse_watch(arg, WATCH_ADD, opt);
 	case OPT_EJECT_ON:
 		return parse_watch(arg, WATCH_EJECT, opt);
 	case OPT_REMOVE_ON:
@@ -470,35 +476,43 @@ static int check_file(const char *option, const char *path)
 			 strerror(err)) : 0;
 }
 
-static bool has_pci(const struct options *opt, const char *name)
+static struct option_pci *find_pci(struct options *opt, const char *name)
 {
 	int i;
 
 	for (i = 0; i < opt->pcis; i++)
 		if (!strcmp(opt->pci[i].name, name))
-			return true;
-	return false;
+			return &opt->pci[i];
+	return NULL;
 }
 
-static int check_watches(const struct options *opt)
+/* Backwards, for the first that names a device says whether it is there. */
+static int check_watches(struct options *opt)
 {
+	static const char * const name[] = {
+		[WATCH_ADD] = "add-on", [WATCH_EJECT] = "eject-on",
+		[WATCH_REMOVE] = "remove-on",
+	};
+	struct option_pci *pci;
 	int i;
 
-	for (i = 0; i < opt->watches; i++) {
+	for (i = opt->watches; i--;) {
 		const struct option_watch *w = &opt->watch[i];
 
-		if (w->device && !has_pci(opt, w->device))
+		if (!name[w->action])
+			continue;
+		pci = find_pci(opt, w->object);
+		if (!pci)
 			return bad("--%s '%s=%s': no --pci makes a '%s'",
-				   w->action == WATCH_EJECT ? "eject-on" :
-				   "remove-on", w->device, w->text, w->device);
-		if (w->action == WATCH_SCREEN && !opt->screen)
-			return bad("--screen-on '%s' needs --screen", w->text);
+				   name[w->action], w->object, w->text,
+				   w->object);
+		pci->later = w->action == WATCH_ADD;
 	}
 	return 0;
 }
 
 /* What options say together */
-static int check(int command, const struct options *opt)
+static int check(int command, struct options *opt)
 {
 	if (opt->isolation_vbs && opt->layout.generation == 1)
 		return bad("--isolation vbs needs --generation 2");

@@ -36,14 +36,17 @@ struct option_pci {
 	const char *disk;		/* NULL: it is a test device */
 	struct echo_bar bar[VPCI_BARS];
 	int bars;
+	bool later;			/* not there before an --add-on */
 };
 
 /* What to do when the console says a text */
-enum watch_action { WATCH_SHUTDOWN, WATCH_EJECT, WATCH_REMOVE, WATCH_SCREEN };
+enum watch_action {
+	WATCH_SHUTDOWN, WATCH_SCREEN, WATCH_ADD, WATCH_EJECT, WATCH_REMOVE,
+};
 
 struct option_watch {
 	enum watch_action action;
-	const char *device;		/* to be ejected or removed */
+	const char *object;		/* PCI device, or file of a picture */
 	const char *text;
 };
 

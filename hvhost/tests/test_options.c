@@ -132,7 +132,7 @@ static void all(void **state)
 	assert_int_equal(opt.watches, 1);
 	assert_string_equal(opt.watch[0].text, "done");
 	assert_int_equal(opt.watch[0].action, WATCH_SHUTDOWN);
-	assert_null(opt.watch[0].device);
+	assert_null(opt.watch[0].object);
 	assert_int_equal(opt.cpus, 8);
 	assert_int_equal(opt.timeout, 30);
 	assert_true(opt.isolation_vbs);
@@ -250,21 +250,26 @@ static void watches(void **state)
 	int i;
 
 	(void)state;
-	accepted("run --kernel /dev/null --eject-on nvme0=a=b --shutdown-on c --remove-on test0=d --screen-on e --shutdown-on f --screen s.png --pci nvme,disk=x --pci test,bar32=4K",
+	accepted("run --kernel /dev/null --eject-on nvme0=a=b --shutdown-on c --remove-on test0=d --screen-on s.png=e --shutdown-on f --add-on test0=g --add-on test1=h --remove-on test1=i --pci nvme,disk=x --pci test,bar32=4K --pci test,bar32=4K",
 		 OPTIONS_RUN);
-	assert_int_equal(opt.watches, 5);
+	assert_int_equal(opt.watches, 8);
 	assert_int_equal(opt.watch[0].action, WATCH_EJECT);
-	assert_string_equal(opt.watch[0].device, "nvme0");
+	assert_string_equal(opt.watch[0].object, "nvme0");
 	assert_string_equal(opt.watch[0].text, "a=b");
 	assert_int_equal(opt.watch[1].action, WATCH_SHUTDOWN);
 	assert_string_equal(opt.watch[1].text, "c");
 	assert_int_equal(opt.watch[2].action, WATCH_REMOVE);
-	assert_string_equal(opt.watch[2].device, "test0");
+	assert_string_equal(opt.watch[2].object, "test0");
 	assert_int_equal(opt.watch[3].action, WATCH_SCREEN);
-	assert_null(opt.watch[3].device);
+	assert_string_equal(opt.watch[3].object, "s.png");
 	assert_string_equal(opt.watch[3].text, "e");
 	assert_string_equal(opt.watch[4].text, "f");
-	assert_string_equal(opt.screen, "s.png");
+	assert_int_equal(opt.watch[5].action, WATCH_ADD);
+	assert_string_equal(opt.watch[5].object, "test0");
+	/* There from the start, unless it is added first */
+	assert_false(opt.pci[0].later);
+	assert_false(opt.pci[1].later);
+	assert_true(opt.pci[2].later);
 
 	refused("run --kernel /dev/null --eject-on nvme0", "--eject-on 'nvme0' is not DEVICE=TEXT");
 	refused("run --kernel /dev/null --remove-on =x", "--remove-on '=x' is not DEVICE=TEXT");
@@ -272,7 +277,8 @@ static void watches(void **state)
 	refused("run --kernel /dev/null --eject-on nvme0=x", "--eject-on 'nvme0=x': no --pci makes a 'nvme0'");
 	refused("run --kernel /dev/null --pci nvme,disk=a --remove-on nvme1=x",
 		"--remove-on 'nvme1=x': no --pci makes a 'nvme1'");
-	refused("run --kernel /dev/null --screen-on x", "--screen-on 'x' needs --screen");
+	refused("run --kernel /dev/null --add-on nvme0=x", "--add-on 'nvme0=x': no --pci makes a 'nvme0'");
+	refused("run --kernel /dev/null --screen-on x", "--screen-on 'x' is not FILE=TEXT");
 	memset(text, 'x', sizeof(text));
 	text[255] = 0;
 	snprintf(args, sizeof(args), "run --kernel /dev/null --shutdown-on %s",
