@@ -68,6 +68,11 @@ build: 7.3-series: up to date' "again, all are up to date"
 is "$(stat -c '%n %Y' "$OUT"/7.3*/bzImage "$OUT/obj/vmlinux")" "$before" "and not touched"
 run_fails "no such kernel: '7.4'" "a kernel that there is not" "$TOP/kernel/build" 7.4
 
+# Only the series' last patch lets SYSFB be off.
+run_fails "'# CONFIG_SYSFB is not set' is not honoured: there is 'CONFIG_SYSFB=y'" \
+	"7.3-nosysfb: there is no 7.3 without SYSFB" "$TOP/kernel/build" 7.3-nosysfb
+like "$(<"$OUT/7.3-series/config")" 'CONFIG_SYSFB=y' "7.3-series: as distributions have it, with"
+
 # A fragment that is not honoured.
 printf 'CONFIG_A=y\n# CONFIG_B is not set\n' >"$T/config"
 printf '# A comment\nCONFIG_A=y\n# CONFIG_B is not set\n# CONFIG_C is not set\n' >"$T/good"
