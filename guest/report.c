@@ -206,10 +206,36 @@ unreadable:
 	return cannot("read the kernel's memory");
 }
 
+/*
+ * Print the ranges of what is below the struct resource that the pointer at
+ * @pointer points to, and below its siblings, but for the one at @but.
+ */
+static int held(uint64_t pointer, uint64_t but, unsigned int depth)
+{
+	/* As in resources(), then the child */
+	uint64_t at, res[8];
+	int n = 0;
+
+	if (!kernel_read(pointer, &at, sizeof(at)))
+		goto unreadable;
+	for (; at && n++ < 1024; at = res[6]) {
+		if (!kernel_read(at, res, sizeof(res)))
+			goto unreadable;
+		if (depth && at != but)
+			printf("held %llx-%llx\n", (unsigned long long)res[0],
+			       (unsigned long long)res[1]);
+		if (depth < 3 && held(at + 7 * sizeof(res[0]), but, depth + 1))
+			return 1;
+	}
+	return 0;
+unreadable:
+	return cannot("read the kernel's memory");
+}
+
 static int mmio(void)
 {
 	static const char * const names[] = { "hyperv_mmio", "fb_mmio" };
-	uint64_t address[2] = { 0, 0 };
+	uint64_t address[2] = { 0, 0 }, fb;
 
 	if (!kcore_open())
 		return cannot("read /proc/kcore");
@@ -217,7 +243,9 @@ static int mmio(void)
 	if (!address[0] || !address[1])
 		return cannot("find hyperv_mmio and fb_mmio in /proc/kallsyms");
 	return resources("windows", address[0], true) |
-	       resources("reservation", address[1], false);
+	       resources("reservation", address[1], false) |
+	       (kernel_read(address[1], &fb, sizeof(fb)) ?
+		held(address[0], fb, 0) : cannot("read the kernel's memory"));
 }
 
 static int iomem(void)

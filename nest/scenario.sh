@@ -17,15 +17,18 @@ DEBIAN_MODULES=hv_vmbus,hv_utils
 DEBIAN_DISK_MODULES=nvme,ext4
 # What guest/init writes to its disk, seq 20000.
 FILE_SUM=f6351f5ead9a700e34275480b3856ea738122a7c57bdeb744a631251c069587a
+# The first picture that it paints, in the console's colours (0xaa a channel); the
+# second is the other way round.
+PICTURE="aa0000 00aa00 aa5500 0000aa aa00aa 00aaaa aaaaaa 000000"
 # MiB of the NVMe disk: room for a dump without what makedumpfile leaves out,
 # and for one of everything.
 DISK_SMALL=384 DISK_FULL=1024
 
 # A scenario, once scenario_load has read it:
 #	C			its values by key
-#	CRS PCI ALSO EXCEPT	what may be given more than once
+#	CRS PCI ON ALSO EXCEPT	what may be given more than once; ON: as options
 declare -A C
-CRS=() PCI=() ALSO=() EXCEPT=()
+CRS=() PCI=() ON=() ALSO=() EXCEPT=()
 
 # scenario_names: those that there are.
 scenario_names() {
@@ -84,6 +87,11 @@ good_value() {
 	video) [[ $2 =~ ^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$ ]] ;;
 	not-windows | synthvid | paint | one-by-one | leaks) [[ $2 =~ ^(yes|no)$ ]] ;;
 	pci) [[ $2 =~ ^([1-9][0-9]?\ *x\ *)?(nvme|test(,bar(32|64)=[1-9][0-9]{0,3}[KMG])+)$ ]] ;;
+	add-on | eject-on | remove-on)
+		[[ $2 =~ ^(nvme0|test(0|[1-9][0-9]{0,2}))=[1-9]$ ]] ;;
+	gone) [[ $2 =~ ^(nvme0|test[0-9]{1,3})(\ (nvme0|test[0-9]{1,3}))*$ ]] ;;
+	at-once) [[ $2 =~ ^[1-9][0-9]?$ ]] ;;
+	handover) [[ $2 =~ ^(simpledrm|efifb)$ ]] ;;
 	bar-conflicts) [[ $2 =~ ^(refuse|ignore)$ ]] ;;
 	dead-windows) [[ $2 =~ ^(forget|keep)$ ]] ;;
 	drivers | second-drivers) [[ $2 = none || $2 =~ ^-?[a-z_-]+(\ -?[a-z_-]+)*$ ]] ;;
@@ -121,7 +129,7 @@ good_value() {
 	esac
 }
 
-# scenario_load NAME|FILE: sets C, CRS, ALSO and EXCEPT, or says what is wrong
+# scenario_load NAME|FILE: sets C, CRS and the others, or says what is wrong
 # where and ends.
 scenario_load() {
 	local file=$1 line n=0 key value i
@@ -131,7 +139,7 @@ scenario_load() {
 			die "no such scenario: '$1' (there is: $(scenario_names | paste -sd' '))"
 	fi
 	[ -r "$file" ] || die "no such scenario: $file"
-	C=() CRS=() PCI=() ALSO=() EXCEPT=()
+	C=() CRS=() PCI=() ON=() ALSO=() EXCEPT=()
 	while IFS= read -r line || [ -n "$line" ]; do
 		n=$((n + 1))
 		[[ ! $line =~ ^[[:space:]]*(#.*)?$ ]] || continue
@@ -143,12 +151,12 @@ scenario_load() {
 			not-windows | fb | firmware-fb | isolation | vmbus-version | \
 			append | synthvid | bar-conflicts | dead-windows | drivers | \
 			second-drivers | one-by-one | rebind | failslab | leaks | \
-			paint | save | vram | \
+			paint | handover | gone | at-once | save | vram | \
 			guest-fb | paths | kernel | efi | lfb-base | windows | \
 			reserve | nvme | lost)
 			[ -z "${C[$key]:-}" ] ||
 				die "$file:$n: $key a second time: '$value'" ;;
-		crs | pci | also | except) ;;
+		crs | pci | *-on | also | except) ;;
 		*) die "$file:$n: no such key: '$key'" ;;
 		esac
 		set -f
@@ -157,6 +165,7 @@ scenario_load() {
 		set +f
 		case $key in
 		crs) CRS+=("$value") ;;
+		*-on) ON+=("--$key" "${value/=/=guest: probing }") ;;
 		pci)
 			[[ $value = *x* ]] || value="1 x $value"
 			for ((i = 0; i < ${value%%x*}; i++)); do
@@ -173,6 +182,7 @@ scenario_load() {
 	C[name]=$(basename "$file" .conf)
 	: "${C[cpus]:=1}" "${C[drivers]:=none}" "${C[kernel]:=7.3-series}"
 	: "${C[second-drivers]:=${C[drivers]}}" "${C[save]:=small}" "${C[nvme]:=works}"
+	[ -z "${C[handover]:-}" ] || C[paint]=yes
 	[ "$(printf '%s\n' "${PCI[@]}" | grep -cx nvme)" -le 1 ] ||
 		die "$file: more than one nvme, and no way to tell which has the dump"
 	[[ ${C[one-by-one]:-no} = no || ${C[kernel]}${ALSO[*]} != *debian-* ]] ||
@@ -215,7 +225,13 @@ scenario_options() {
 	scenario_layout_options "$1"
 	given cpus isolation vmbus-version bar-conflicts dead-windows
 	[ "${C[synthvid]:-yes}" = yes ] || echo --no-synthvid
-	[ -z "${C[paint]:-}" ] || printf '%s\n' --screen out/screen.png
+	if [ -n "${C[handover]:-}" ]; then
+		printf '%s\n' --screen-on "out/before.png=guest: painted 1" \
+			--screen-on "out/screen.png=guest: painted 2"
+	elif [ -n "${C[paint]:-}" ]; then
+		printf '%s\n' --screen out/screen.png
+	fi
+	[ ${#ON[@]} = 0 ] || printf '%s\n' "${ON[@]}"
 	for r in "${PCI[@]}"; do
 		printf '%s\n' --pci "${r/#nvme/nvme,disk=disk}"
 	done
@@ -410,6 +426,8 @@ command_line() {
 	[ "${C[one-by-one]:-no}" = no ] || line+=" guest.one-by-one=yes"
 	[ -z "$(pci_has test)" ] || line+=" guest.echo=yes"
 	[ "${C[paint]:-no}" = no ] || line+=" guest.paint=yes"
+	[ -z "${C[handover]:-}" ] || line+=" guest.handover=${C[handover]}"
+	[ ${#ON[@]} = 0 ] || line+=" guest.settle=$((${#PCI[@]} - $(wc -w <<<"${C[gone]:-}")))"
 	[ -z "${C[rebind]:-}" ] || line+=" guest.rebind=${C[rebind]// /,}"
 	[ -z "${C[failslab]:-}" ] || line+=" guest.failslab=${C[failslab]// /,}"
 	[ "${C[leaks]:-no}" = no ] || line+=" guest.leaks=yes"
@@ -473,6 +491,7 @@ look_at_disk() {
 job_make() {
 	local d=$1 files=$2/${3//\//_} initrd=initrd options
 	mkdir -p "$d"
+	[ "${C[paint]:-no}" = no ] || need netpbm
 	case $4 in
 	kexec-*) initrd="initrd-kexec" ;;
 	# By hand, in a shell, all is wanted.
@@ -484,7 +503,7 @@ job_make() {
 		echo "#!/bin/sh"
 		[ -z "$(pci_has nvme)" ] || make_disk
 		printf './hvhost run --kernel bzImage --initrd %s' "$initrd"
-		printf " %s" "${options[@]}"
+		printf " %q" "${options[@]}"
 		printf " --trace out/trace --append '%s'" \
 			"$(command_line "$3" "$4" "${6:-}")"
 		case $4 in
@@ -558,7 +577,7 @@ heard() {
 		/^guest: finished$/ { finished++ }
 		/^(guest: (failed|cannot|not painted)|job: )/ && !noted++ { note(substr($0, $1 == "job:" ? 1 : 8)) }
 		/^guest: (release|efi|disk|file) / { v[which, $2] = $3 }
-		/^guest: painted$/ { keep("paint", "painted") }
+		/^guest: painted [12]$/ { v[which, "paint"] = $3 }
 		/^guest: failslab / { v[which, "failslab"] = v[which, "failslab"] $3 ":" $4 " "; hits[which] += $6; refusals[which] += $8 }
 		/^guest: rebound / { v[which, "rebind"] = v[which, "rebind"] $3 ":" $4 " " }
 		/^guest: dump / { keep("dump", $3 == "saved" ? $3 : substr($0, 13)) }
@@ -590,6 +609,11 @@ heard() {
 		block == "screen" && /^lfb_base / { keep("lfb-base", substr($2, 3)) }
 		block == "mmio" && /^windows / { keep("windows", substr($0, 9)) }
 		block == "mmio" && /^reservation / { keep("reserve", $2) }
+		block == "mmio" && /^held / { v[which, "space"] = v[which, "space"] "held " $2 "; " }
+		# Of VMBus devices, by their instances
+		block == "iomem" && $3 ~ /^........-....-....-....-............$/ {
+			v[which, "space"] = v[which, "space"] "iomem " $1 " " $3 "; "
+		}
 		block == "vmcore" && /^elf / { keep("elf", $0) }
 		block == "vmcore" && /^OSRELEASE=/ { keep("osrelease", $0) }
 		block == "vmcore" && /^size / {
@@ -611,12 +635,13 @@ heard() {
 EVENTS_OF='def events_of(n): [foreach .[] as $e (0; if $e.event == "contact" and
 	$e.accepted then . + 1 else . end; {n: ., e: $e}) | select(.n == n) | .e];'
 
-# seen TRACE LAYOUT [NEED1 NEED2]: what judge wants of the host's trace, and of
-# what hvhost layout says, as lines "KEY VALUE". NEED: what heard says of the
-# first and the second kernel, for only guests know why they leave D0.
+# seen TRACE LAYOUT [NEED1 NEED2 [GONE]]: what judge wants of the host's trace,
+# and of what hvhost layout says, as lines "KEY VALUE". NEED: what heard says of
+# the first and the second kernel, for only guests know why they leave D0. GONE:
+# devices that are not there in the end; what they come to is not asked.
 seen() {
 	jq -rs --slurpfile layout "$2" --arg need1 "${3:-}" --arg need2 "${4:-}" \
-		"$EVENTS_OF"'
+		--arg gone "${5:-}" "$EVENTS_OF"'
 		def plain: [.[]? | gsub("0x"; "")] | join(" ");
 		def start: . // "none" | split("-")[0] | ltrimstr("0x");
 		# What a conflict is with; the host goes by the worst
@@ -642,6 +667,27 @@ seen() {
 			elif $last.event == "d0_entry" then empty
 			else (need | split(" ")[] | split(":") | select(.[0] == instance[$d]) |
 				"no-\(.[1])-window \($d)") end;
+		def stays: .device as $d | $gone | split(" ") | index($d) | not;
+		def is_pci: .device // "" | startswith("nvme") or startswith("test");
+		def present: reduce .[] as $e ({}; if $e.event == "offer" then
+			.[$e.device] = $e.instance elif $e.event == "rescind" then
+			del(.[$e.device]) else . end);
+		# Each event e, with how many buses are between open and D0 then, and
+		# how many others had to come to D0 yet when some had begun to
+		def probing: foreach .[] as $e ({on: {}, to: {}};
+			.e = $e | .left = (.to | del(.[$e.device // ""]) | length) |
+			if $e.event == "offer" and ($e | is_pci) then .to[$e.device] = 1
+			elif $e.event == "open" and ($e | is_pci) then .on[$e.device] = 1 | .begun = true
+			elif $e.event == "close" then del(.on[$e.device])
+			elif $e.event == "rescind" or ($e.event == "d0_entry" and $e.status == "0x0")
+			then del(.on[$e.device]) | del(.to[$e.device]) else . end);
+		# What a bus has: its config window, and what decoded since
+		def has: reduce .[] as $e ({}; $e.device as $d |
+			if $e.event == "d0_entry" and $e.status == "0x0" then
+				.[$d] = ["config \($e.window)"]
+			elif $e.event == "d0_exit" or $e.event == "rescind" then del(.[$d])
+			elif $e.event == "bar" and $e.decodes then .[$d] += ["bar \($e.range)"]
+			else . end);
 		(map(select(.event == "layout"))[0] // {}) as $said |
 		(map(select(.event == "end"))[0] // {}) as $last |
 		"end \($last.how // "-")",
@@ -659,10 +705,17 @@ seen() {
 		"layout-fb \($layout[0].fb | start)",
 		(["first", 1], ["second", 2]) as [$which, $n] |
 		events_of($n) as $own |
-		"d0.\($which) \([$own[] | select(.event == "d0_entry")] | group_by(.device) |
+		"d0.\($which) \([$own[] | select(.event == "d0_entry" and stays)] | group_by(.device) |
 			map(last.status | if . == "0x0" then "ok" else ltrimstr("0x") end) |
 			if . == [] then "none" else unique | join(",") end)",
-		"buses.\($which) \([$own[] | select(.event == "d0_entry") | .device] | unique | length)",
+		"buses.\($which) \([$own[] | select(.event == "d0_entry" and stays) | .device] | unique | length)",
+		"present.\($which) \([$own | present | keys[] | select({device: .} | is_pci)] | join(" "))",
+		"space.\($which) \($own | present as $there | [($there | .[] | "there - \(.);"),
+			(has | to_entries[] | "\(.value[] | gsub("0x"; "")) \($there[.key]);"),
+			"framebuffer \($said.fb // "" | gsub("0x"; ""));"] | join(""))",
+		"at-once.\($which) \([$own | probing | .on | length] | max // 0)",
+		"hot.\($which) \([$own | probing | select(.begun and ((.e.event == "eject" and
+			.e.how != "done") or (.e.event == "offer" and (.e | is_pci)))) | .left] | join(" "))",
 		"held.\($which) \([$own[] | select(.event == "d0_entry" and .reason == "held") |
 			.device] | unique | length)",
 		"conflicts.\($which) \([$own[] | select(.event == "conflict")] | attempts |
@@ -672,8 +725,8 @@ seen() {
 			[($own | dead_bars[]),
 			([$own[] | select(.event == "conflict" and .what == "framebuffer")] | attempts[] |
 				(.with | kind("framebuffer")) + " video"),
-			([$own[] | select((.event == "open" and (.device | startswith("nvme") or
-				startswith("test"))) or .event == "d0_entry" or .event == "d0_exit")] |
+			([$own[] | select((.event == "open" and is_pci) or .event == "d0_entry" or
+				.event == "d0_exit") | select(stays)] |
 				lost_buses(if $n == 1 then $need1 else $need2 end; $instance)),
 			(if any($own[]; .event == "open" and .device == "video") and
 				(any($own[]; .event == "vram_location" and .accepted) | not)
@@ -687,6 +740,63 @@ seen() {
 # sorted SEPARATOR WORDS: each once, in order.
 sorted() {
 	tr -s ' ' '\n' <<<"$2" | sed '/^$/d' | LC_ALL=C sort -u | paste -sd"$1"
+}
+
+# space_wrong LIST: what does not agree of what a guest holds of MMIO space (held
+# RANGE), whose that is by its /proc/iomem (iomem RANGE INSTANCE), and of what is
+# reserved (reserve RANGE), where who is given some has it in /proc/iomem alone; of
+# where the host has the framebuffer (framebuffer RANGE), which may be kept as well; of
+# the devices that the host has (there - INSTANCE), their config windows (config
+# RANGE INSTANCE) and BARs (bar ...). Each has ";" at its end.
+space_wrong() {
+	awk '
+		function pad(s) { while (length(s) < 16) s = "0" s; return s }
+		{ split($2, at, "-"); first = pad(at[1]); last = pad(at[2]); range = first "-" last }
+		$1 == "reserve" { start = first; end = last }
+		$1 == "framebuffer" { fb = range }
+		$1 == "held" { held[range] }
+		$1 == "iomem" { n++; name[n] = range; from[n] = first; to[n] = last; whose[n] = $3 }
+		$1 == "there" { there[$3] }
+		$1 == "config" || $1 == "bar" { m++; what[m] = $1; low[m] = first; high[m] = last; of[m] = $3 }
+		END {
+			for (i = 1; i <= n; i++) {
+				seen[name[i]]
+				if (!(name[i] in held) && !(from[i] >= start && to[i] <= end)) print "not held: " name[i]
+				if (!(whose[i] in there)) print "left behind: " name[i]
+				for (j = 1; j < i; j++) if (from[i] <= to[j] && from[j] <= to[i]) print "twice: " name[i]
+			}
+			for (range in held) if (!(range in seen) && range != fb) print "nobody'\''s: " range
+			for (i = 1; i <= m; i++) {
+				for (j = 1; j <= n; j++)
+					if (whose[j] == of[i] && from[j] <= low[i] && high[i] <= to[j] &&
+						(what[i] == "bar" || name[j] == low[i] "-" high[i])) break
+				if (j > n) print "not its own " what[i] ": " low[i] "-" high[i]
+			}
+		}' <<<"${1//;/$'\n'}" | LC_ALL=C sort | sed 4q | paste -sd,
+}
+
+# iomem_at CONSOLE BLOCK ADDRESS: what /proc/iomem, as that block has it, says of
+# that address, the outermost first, but for PCI's buses and BARs; VMBus for an
+# instance of a device of its.
+iomem_at() {
+	tr -d '\r' <"$1" | block "$2" | awk -v at="$3" '
+		function pad(s) { while (length(s) < 16) s = "0" s; return s }
+		{
+			split($1, range, "-"); name = $0; sub(/.* : /, "", name)
+			if (name ~ /^........-....-....-....-............$/) name = "VMBus"
+			if (name ~ /^PCI Bus |^....:..:..[.].$/) next
+			if (pad(range[1]) <= pad(at) && pad(at) <= pad(range[2]))
+				names = names (names == "" ? "" : " > ") name
+		}
+		END { print names == "" ? "nothing" : names }'
+}
+
+# picture FILE: of what guest/init paints, the eight colours, in hexadecimal.
+picture() {
+	pngtopnm "$1" 2>/dev/null | pnmcut -left 0 -top 56 -width 512 -height 1 2>/dev/null |
+		pnmtoplainpnm 2>/dev/null | sed 1,3d | tr -s ' ' '\n' | sed '/^$/d' |
+		awk 'NR % 192 > 96 && NR % 192 < 100 {
+			printf "%s%02x", (NR > 192 && NR % 3 == 1 ? " " : ""), $1 }' || true
 }
 
 # verdict GROUP WANT GOT: a line "pass GROUP" or "fail GROUP: why".
@@ -713,7 +823,7 @@ judge() {
 	while read -r key value; do
 		host[$key]=$value
 	done < <(seen "$d/out/trace" "$d/layout.json" "${guest[need.first]:-}" \
-		"${guest[need.second]:-}" 2>/dev/null)
+		"${guest[need.second]:-}" "${C[gone]:-}" 2>/dev/null)
 	while read -r key value; do
 		disk[$key]=$value
 	done < <(cat "$d/out/disk" 2>/dev/null)
@@ -799,12 +909,35 @@ judge() {
 	judge_devices
 }
 
+# judge_pictures: judge's part on the screen, with judge_devices' variables too.
+judge_pictures() {
+	local pictures=(x "$PICTURE" "$(tr ' ' '\n' <<<"$PICTURE" | tac | paste -sd' ')") entry='' under=
+
+	want=${want_paint% }
+	verdict paint "$want_paint${pictures[${want##* }]}" "$got_paint$(picture "$d/out/screen.png")"
+	[ -n "${C[handover]:-}" ] || return 0
+	# What firmware's framebuffer showed while it was firmware's
+	want="${pictures[1]}" got=$(picture "$d/out/before.png")
+	[[ $kernel != *-series* || ${C[generation]} != 2 ]] || entry="Hyper-V framebuffer"
+	under=${entry:+$entry > }
+	got+=", $(iomem_at "$d/console" before "${C[lfb-base]}")"
+	for key in iomem unloaded unbound; do
+		got+=", $(iomem_at "$d/console" "$key" "${host[vram.first]:-0}")"
+	done
+	case ${C[handover]} in
+	simpledrm) want+=", ${under}BOOTFB > simpledrm" ;;
+	efifb) want+=", ${under}efifb" ;;
+	esac
+	verdict handover "$want, ${under}VMBus, ${entry:-nothing}, nothing" "$got"
+}
+
 # judge_devices: judge's part on the framebuffer and PCI devices, with its
 # variables.
 judge_devices() {
 	local nvme want_d0='' got_d0='' want_c='' got_c='' want_disk='' got_disk=''
 	local want_echo='' got_echo='' want_paint='' got_paint='' want_vram='' got_vram=''
 	local want_lost='' got_lost='' drivers words said i n held bars dead tests conflicts
+	local want_space='' got_space='' want_hot='' got_hot='' present
 	local -A lost=() had=()
 
 	for which in "${kernels[@]}"; do
@@ -826,10 +959,12 @@ judge_devices() {
 		# Which buses came to D0, in a second kernel only after the host
 		# was asked to let go of what the first had; and what the guest
 		# says of a refusal.
-		words='' said='' n=0 held=0 bars=0 dead='' tests=0 conflicts=''
+		words='' said='' n=0 held=0 bars=0 dead='' tests=0 conflicts='' present=''
 		for i in "${!PCI[@]}"; do
 			key=nvme0
 			[ "${PCI[i]}" = nvme ] || key=test$((tests++))
+			[[ " ${C[gone]:-} " != *" $key "* ]] || continue
+			present+="$key "
 			[[ ,$drivers, = *,pci-hyperv,* ]] || continue
 			case ${lost[$key]:-} in
 			*no-config-window*) continue ;;
@@ -877,14 +1012,37 @@ judge_devices() {
 		value=${guest[echo.$which]:-none}
 		[ "$key" = "$value" ] || value+=${guest[strange.$which]:-}
 		got_echo+="$value; "
-		want_paint+="painted " got_paint+="${guest[paint.$which]:-not painted} "
+		# The second picture is the second kernel's, or after a handover.
+		want_paint+="$([ "$which${C[handover]:-}" = first ] && echo 1 || echo 2) "
+		got_paint+="${guest[paint.$which]:-not painted} "
+
+		if [[ $(kernel_of "$kernel" "$which") = *-series* ]]; then
+			want_space+="; "
+			value="reserve ${guest[reserve.$which]:-};"
+			value+="${guest[space.$which]:-}${host[space.$which]:-}"
+			got_space+="$(space_wrong "$value"); "
+		fi
+		want_hot+="$(sorted ' ' "$present"); "
+		got_hot+="$(sorted ' ' "${host[present.$which]:-}"); "
 	done
 	verdict vram "$want_vram" "$got_vram"
 	verdict lost "$want_lost" "$got_lost"
 	verdict d0 "$want_d0" "$got_d0"
 	verdict conflicts "$want_c" "$got_c"
 	[ -z "$(pci_has test)" ] || verdict echo "$want_echo" "$got_echo"
-	[ "${C[paint]:-no}" = no ] || verdict paint "$want_paint" "$got_paint"
+	[ -z "$want_space" ] || verdict space "$want_space" "$got_space"
+	if [ ${#ON[@]} -gt 0 ]; then
+		# Half of what comes and goes, or more, while others are yet to come to D0
+		n=$(tr -s ' ' '\n' <<<"${host[hot.first]:-}" | grep -c '^[1-9]' || true)
+		[ $((4 * n)) -lt ${#ON[@]} ] || n=enough
+		verdict hot "${want_hot}enough while others were probed" "$got_hot$n while others were probed"
+	fi
+	if [ -n "${C[at-once]:-}" ]; then
+		n=${host[at-once.first]:-0}
+		verdict at-once "at least ${C[at-once]}" \
+			"$([ "$n" -ge "${C[at-once]}" ] && echo "at least ${C[at-once]}" || echo "$n")"
+	fi
+	[ "${C[paint]:-no}" = no ] || judge_pictures
 	[ -z "${C[failslab]:-}" ] || verdict failslab "${C[failslab]} some hits, some refusals" \
 		"${guest[failslab.first]:-nothing} ${guest[hits.first]:-}"
 	[ -z "${C[rebind]:-}" ] || verdict rebind "${C[rebind]}" "${guest[rebind.first]:-nothing}"
