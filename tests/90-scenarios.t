@@ -215,7 +215,7 @@ run_ok "$gen2 crashes on Generation 2 had a dump to save" test "$gen2" -ge 12
 
 # What the guest says of a refusal with the series
 like "$(tr -d '\r' <"$BUILD/matrix/jobs/7.3-series.gen2-fb-elsewhere.boot/console")" \
-	'status c0370048, config window \[mem 0xff7ffe000-0xff7ffffff\] \(on the framebuffer\?\)' \
+	'status c0370048, config window \[mem 0xfec01000-0xfec02fff\] \(on the framebuffer\?\)' \
 	"a refusal names the window, and what it may be on"
 
 for path in ${FULL:+kexec-c} kdump-c; do
