@@ -239,6 +239,8 @@ static int make_pci(const struct options *opt)
 				why);
 			return -EINVAL;
 		}
+		pci[i]->refuse_first = p->refuse_first;
+		pci[i]->refuse_last = p->refuse_last;
 	}
 	return 0;
 }

@@ -31,7 +31,8 @@ static const char usage[] =
 "  --pci nvme,disk=FILE  an NVMe controller with that disk; its name is nvme0,\n"
 "                        the next one's nvme1; up to 128 times --pci in all\n"
 "  --pci test,bar32=SIZE,bar64=SIZE,...\n"
-"                        a device of nothing but BARs, 4K to 1G; test0, test1\n"
+"                        a device of nothing but BARs, 4K to 1G; test0, test1;\n"
+"                        with ,refuse-d0=2-3 behind, these D0 entries fail\n"
 "  --bar-conflicts refuse|ignore\n"
 "                        whether a BAR in another's way decodes; refuse\n"
 "  --dead-windows forget|keep\n"
@@ -272,16 +273,30 @@ static const char *after(const char *s, const char *prefix)
 	return strncmp(s, prefix, len) ? NULL : s + len;
 }
 
-/* bar32=16M,bar64=1G,...: whether there can be such BARs is echo.c's to say. */
+static bool parse_refusal(const char *s, struct option_pci *pci)
+{
+	return parse_pair(s, '-', INT_MAX, &pci->refuse_first,
+			  &pci->refuse_last) &&
+	       pci->refuse_first && pci->refuse_first <= pci->refuse_last;
+}
+
+/*
+ * bar32=16M,bar64=1G,...: whether there can be such BARs is echo.c's to say.
+ * Last of all may be refuse-d0=2-3.
+ */
 static const char *parse_bars(const char *s, struct option_pci *pci)
 {
 	char text[32];
-	const char *size;
+	const char *size, *refusal;
 	size_t len;
 
 	for (;; s += len + 1) {
 		struct echo_bar *bar = &pci->bar[pci->bars];
 
+		refusal = after(s, "refuse-d0=");
+		if (refusal && pci->bars)
+			return parse_refusal(refusal, pci) ? NULL :
+				"test with refuse-d0=FIRST-LAST, from 1 on";
 		if (pci->bars == VPCI_BARS)
 			return "test with at most 6 BARs";
 		len = strcspn(s, ",");

@@ -37,6 +37,7 @@ struct option_pci {
 	struct echo_bar bar[VPCI_BARS];
 	int bars;
 	bool later;			/* not there before an --add-on */
+	u32 refuse_first, refuse_last;	/* as in vpci.h */
 };
 
 /* What to do when the console says a text */

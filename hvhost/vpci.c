@@ -94,6 +94,7 @@ struct vpci_bus {
 	bool live;
 	struct mmio_claim window;
 	u32 slot;			/* of the function that it shows */
+	u64 entries;			/* into D0 that were asked for */
 
 	u8 config[CONFIG_SIZE], writable[CONFIG_SIZE];
 	struct bar bar[VPCI_BARS];
@@ -727,6 +728,12 @@ static u32 enter_d0(struct vpci_bus *bus, u64 gpa, const char **reason)
 	struct vpci *vpci = bus->vpci;
 	enum mmio_verdict verdict;
 
+	bus->entries++;
+	if (bus->entries >= bus->dev->refuse_first &&
+	    bus->entries <= bus->dev->refuse_last) {
+		*reason = "told";
+		return STATUS_NO_SUCH_DEVICE;
+	}
 	if (gpa % HV_PAGE_SIZE || gpa > -(u64)VPCI_CONFIG_WINDOW) {
 		*reason = "misaligned";
 		return STATUS_INVALID;

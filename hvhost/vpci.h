@@ -60,6 +60,8 @@ struct vpci_device {
 	u16 vectors;			/* 0: no MSI-X */
 	u8 msix_bar;
 	u32 msix_table, msix_pba;
+	/* D0 entries to be refused, counted from 1; 0: none */
+	u32 refuse_first, refuse_last;
 	/*
 	 * The guest accesses a BAR that decodes; 1, 2, 4 or 8 bytes that lie
 	 * within it. *value is to be filled in on reads.

@@ -190,8 +190,10 @@ static void pci(void **state)
 	accepted("run --kernel /dev/null --dead-windows keep --dead-windows forget",
 		 OPTIONS_RUN);
 	assert_false(opt.keep_dead_windows);
-	accepted("run --kernel /dev/null --pci test,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K",
+	accepted("run --kernel /dev/null --pci test,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,refuse-d0=2-3",
 		 OPTIONS_RUN);
+	assert_int_equal(opt.pci[0].refuse_first, 2);
+	assert_int_equal(opt.pci[0].refuse_last, 3);
 
 	for (i = 0; i < VM_MAX_PCI; i++)
 		strcat(args, " --pci nvme,disk=a");
@@ -216,7 +218,10 @@ static void bad_pci(void **state)
 		"", "bar32", "bar32=", "bar16=4K", "bar32=4K,", "bar32=x",
 		"bar32=0", ",bar32=4K", "bar32=4K,,bar64=4K", "bar32=4K bar64=4K",
 		"bar32=4K,bar640=4K", "disk=a",
-		"bar64=00000000000000000000000000000004K",
+		"bar64=00000000000000000000000000000004K", "refuse-d0=2-3",
+	};
+	static const char *const refusals[] = {
+		"", "2", "0-1", "3-2", "2-3,", "2-3,bar32=4K", "2-4294967296",
 	};
 	char *argv[] = { "hvhost", "run", "--pci", NULL, NULL };
 	char arg[100];
@@ -239,6 +244,13 @@ static void bad_pci(void **state)
 	refused("run --pci nvme,disk=", "--pci 'nvme,disk=' is not nvme with a disk");
 	refused("run --pci test,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K",
 		"--pci 'test,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K' is not test with at most 6 BARs");
+	for (i = 0; i < ARRAY_SIZE(refusals); i++) {
+		snprintf(arg, sizeof(arg), "test,bar32=4K,refuse-d0=%s",
+			 refusals[i]);
+		argv[3] = arg;
+		assert_int_equal(captured(do_parse, 4, argv), OPTIONS_BAD);
+		assert_non_null(strstr(out, "' is not test with refuse-d0=FIRST-LAST"));
+	}
 	refused("run --bar-conflicts warn", "--bar-conflicts 'warn' is not refuse or ignore");
 	refused("run --dead-windows drop", "--dead-windows 'drop' is not forget or keep");
 }

@@ -801,6 +801,37 @@ static void test_unbound(void **state)
 	expect_good();
 }
 
+/* D0 entries that are to be refused, whoever asks: Linux tries each twice. */
+static void test_refused(void **state)
+{
+	int i;
+
+	(void)state;
+	nvme.refuse_first = 2;
+	nvme.refuse_last = 3;
+	boot();
+	bus_exit(0);
+	for (i = 0; i < 2; i++) {
+		mock_reset();
+		assert_int_equal(d0_entry(0, WINDOW), NO_DEVICE);
+		expect_trace(" status=c000000e reason=told;");
+		assert_int_equal(mapped(), 0);
+		assert_int_equal(ask_type(0, VPCI_D0_EXIT), OK);
+		/* They are counted over contacts. */
+		if (!i) {
+			connect();
+			open_bus(0);
+			get_relations(0, VV(1, 4));
+		}
+	}
+	mock_reset();
+	assert_int_equal(d0_entry(0, WINDOW), OK);
+	expect_trace(" status=0 reason=ok;");
+	assert_int_equal(assigned(0), OK);
+	place(WINDOW, BAR0, BAR4);
+	expect_good();
+}
+
 /* Held, and on the framebuffer: the first is told first, the second stays. */
 static void test_held_on_framebuffer(void **state)
 {
@@ -2058,6 +2089,7 @@ int main(void)
 		T(test_versions),
 		T(test_held),
 		T(test_unbound),
+		T(test_refused),
 		T(test_held_on_framebuffer),
 		T(test_dead_windows),
 		T(test_window),
