@@ -86,7 +86,7 @@ good_value() {
 	high-mmio) [[ $2 = none || $2 =~ $size ]] ;;
 	video) [[ $2 =~ ^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$ ]] ;;
 	not-windows | synthvid | paint | one-by-one | leaks) [[ $2 =~ ^(yes|no)$ ]] ;;
-	pci) [[ $2 =~ ^([1-9][0-9]?\ *x\ *)?(nvme|test(,bar(32|64)=[1-9][0-9]{0,3}[KMG])+)$ ]] ;;
+	pci) [[ $2 =~ ^([1-9][0-9]?\ *x\ *)?(nvme|test(,bar(32|64)=[1-9][0-9]{0,3}[KMG])+(,refuse-d0=[1-9]-[1-9])?)$ ]] ;;
 	add-on | eject-on | remove-on)
 		[[ $2 =~ ^(nvme0|test(0|[1-9][0-9]{0,2}))=[1-9]$ ]] ;;
 	gone) [[ $2 =~ ^(nvme0|test[0-9]{1,3})(\ (nvme0|test[0-9]{1,3}))*$ ]] ;;
@@ -96,10 +96,12 @@ good_value() {
 	dead-windows) [[ $2 =~ ^(forget|keep)$ ]] ;;
 	drivers | second-drivers) [[ $2 = none || $2 =~ ^-?[a-z_-]+(\ -?[a-z_-]+)*$ ]] ;;
 	rebind) [[ $2 =~ ^[a-z_]+:[1-9][0-9]?(\ [a-z_]+:[1-9][0-9]?)*$ ]] ;;
+	resume) [[ $2 =~ ^[1-9]$ ]] ;;
 	failslab) [[ $2 =~ ^[a-z_]+:[1-9][0-9]{0,2}(\ [a-z_]+:[1-9][0-9]{0,2})*$ ]] ;;
 	save) [[ $2 =~ ^(small|full)$ ]] ;;
 	vram) [[ $2 =~ ^(none|[1-9a-f][0-9a-f]{0,15})$ ]] ;;
 	nvme) [[ $2 = works || $2 =~ ^(refused|dead|ignored):\ [^:]+$ ]] ;;
+	crash) [[ $2 =~ ^[a-z0-9_]+:\ [^:]+$ ]] ;;
 	lost) [[ $2 = none || $2 =~ ^$lost(, $lost)*:\ [^:]+$ ]] ;;
 	kernel) [[ $2 =~ ^$kernel(\.\.$kernel)?$ && $2 != *.. ]] ;;
 	crs) [[ $2 =~ $range ]] ;;
@@ -123,7 +125,7 @@ good_value() {
 			{ [ "${words[1]}" = '*' ] ||
 			subset "${PATHS[@]}" <<<"${words[1]//,/ }"; } &&
 			[[ ${words[2]} =~ ^(first|second|both)$ ]] &&
-			[[ ${words[3]} =~ ^(efi|lfb-base|reserve|windows|vram|nvme|lost)$ ]] &&
+			[[ ${words[3]} =~ ^(efi|lfb-base|reserve|windows|vram|nvme|lost|crash)$ ]] &&
 			{ good_value "${words[3]}" "${words[*]:4}" ||
 			{ [ "${words[3]}" = windows ] && are_as_found "${words[@]:4}"; }; } ;;
 	esac
@@ -150,10 +152,10 @@ scenario_load() {
 		generation | memory | cpus | low-mmio | high-mmio | video | \
 			not-windows | fb | firmware-fb | isolation | vmbus-version | \
 			append | synthvid | bar-conflicts | dead-windows | drivers | \
-			second-drivers | one-by-one | rebind | failslab | leaks | \
-			paint | handover | gone | at-once | save | vram | \
+			second-drivers | one-by-one | resume | rebind | failslab | \
+			leaks | paint | handover | gone | at-once | save | vram | \
 			guest-fb | paths | kernel | efi | lfb-base | windows | \
-			reserve | nvme | lost)
+			reserve | nvme | lost | crash)
 			[ -z "${C[$key]:-}" ] ||
 				die "$file:$n: $key a second time: '$value'" ;;
 		crs | pci | *-on | also | except) ;;
@@ -273,7 +275,7 @@ bug() {
 	local which key value
 	for which in first second; do
 		[[ $which = first || $2 = k* ]] || return 0
-		for key in nvme lost; do
+		for key in nvme lost crash; do
 			value=$(expected "$key" "$1" "$2" "$which")
 			case $value in
 			ignored:*) ;;
@@ -428,6 +430,7 @@ command_line() {
 	[ "${C[paint]:-no}" = no ] || line+=" guest.paint=yes"
 	[ -z "${C[handover]:-}" ] || line+=" guest.handover=${C[handover]}"
 	[ ${#ON[@]} = 0 ] || line+=" guest.settle=$((${#PCI[@]} - $(wc -w <<<"${C[gone]:-}")))"
+	[ -z "${C[resume]:-}" ] || line+=" guest.resume=${C[resume]}"
 	[ -z "${C[rebind]:-}" ] || line+=" guest.rebind=${C[rebind]// /,}"
 	[ -z "${C[failslab]:-}" ] || line+=" guest.failslab=${C[failslab]// /,}"
 	[ "${C[leaks]:-no}" = no ] || line+=" guest.leaks=yes"
@@ -591,6 +594,7 @@ heard() {
 			for (i = 2; $i != "Need"; i++) t = $i
 			v[which, "need"] = v[which, "need"] t $(i + 3) " "
 		}
+		/RIP: 0010:/ { t = $0; sub(/.*RIP: 0010:/, "", t); sub(/\+.*/, "", t); keep("crash", t) }
 		block == "echo" && /^ok / { answers[$2]++ }
 		block == "echo" && /^not ok / {
 			if (!($3 in fails)) dead = dead (dead == "" ? ", dead: " : " ") $3
@@ -630,10 +634,10 @@ heard() {
 		}' "$1"
 }
 
-# For jq, on a whole trace: the events of kernel N. Each makes contact.
+# For jq, on a whole trace: the events of kernel N. Each tells once who it is.
 # shellcheck disable=SC2016 # jq expands it
-EVENTS_OF='def events_of(n): [foreach .[] as $e (0; if $e.event == "contact" and
-	$e.accepted then . + 1 else . end; {n: ., e: $e}) | select(.n == n) | .e];'
+EVENTS_OF='def events_of(n): [foreach .[] as $e (0; if $e.event == "guest_os_id" and
+	$e.id != "0x0" then . + 1 else . end; {n: ., e: $e}) | select(.n == n) | .e];'
 
 # seen TRACE LAYOUT [NEED1 NEED2 [GONE]]: what judge wants of the host's trace,
 # and of what hvhost layout says, as lines "KEY VALUE". NEED: what heard says of
@@ -811,7 +815,7 @@ verdict() {
 # judge JOB: the verdicts over what came back of a job, one a line; the loaded
 # scenario is that job's. The host's trace first, then the guest's console.
 judge() {
-	local d=$1 path kernel key value which want got kernels=(first) n
+	local d=$1 path kernel key value which want got kernels=(first) crash i
 	local -A host=() guest=() disk=() release=()
 	read -r _ path kernel <"$d/scenario"
 	release[first]=$(sed -n 1p "$d/release")
@@ -833,8 +837,16 @@ judge() {
 	[ ! -e "$d/why" ] || got+=", $(<"$d/why")"
 	want="poweroff, 1 finished"
 	[ "$path" != shutdown ] || want="poweroff, 0 finished"
+	crash=$(expected crash "$kernel" "$path" first)
+	crash=${crash%%:*}
+	if [ -n "$crash" ]; then
+		want="reset, 0 finished, in $crash"
+		got+=", in ${guest[crash.first]:-nothing}"
+	fi
 	verdict ends "$want" "$got"
 	verdict "well behaved" - "${host[bad]:-}"
+	# It had no time to report.
+	[ -z "$crash" ] || return 0
 
 	# Hyper-V, and each kernel the one that was meant. On its way out the
 	# last one may take itself off, or not.
@@ -848,12 +860,16 @@ judge() {
 	verdict detection "$want" "$got"
 
 	# VMBus: connected in each, given back between them, used.
+	# To hibernate is to give it back, too.
 	want="contact" got=${host[vmbus]:-}
+	for ((i = 0; i < ${C[resume]:-0}; i++)); do
+		want+=" unload contact"
+	done
 	case $path in
-	k*) want="contact unload contact" ;;
-	shutdown) want="contact shutdown_request shutdown_ack" ;;
+	k*) want+=" unload contact" ;;
+	shutdown) want+=" shutdown_request shutdown_ack" ;;
 	esac
-	want+=", $((2 * ${#kernels[@]})) opens"
+	want+=", $((2 * (${#kernels[@]} + i))) opens"
 	got="${got% unload}, ${host[opens]:-0} opens"
 	for which in "${kernels[@]}"; do
 		want+=", said"
@@ -936,7 +952,7 @@ judge_pictures() {
 judge_devices() {
 	local nvme want_d0='' got_d0='' want_c='' got_c='' want_disk='' got_disk=''
 	local want_echo='' got_echo='' want_paint='' got_paint='' want_vram='' got_vram=''
-	local want_lost='' got_lost='' drivers words said i n held bars dead tests conflicts
+	local want_lost='' got_lost='' drivers words said told i n held bars dead tests conflicts
 	local want_space='' got_space='' want_hot='' got_hot='' present
 	local -A lost=() had=()
 
@@ -959,7 +975,7 @@ judge_devices() {
 		# Which buses came to D0, in a second kernel only after the host
 		# was asked to let go of what the first had; and what the guest
 		# says of a refusal.
-		words='' said='' n=0 held=0 bars=0 dead='' tests=0 conflicts='' present=''
+		words='' said='' told='' n=0 held=0 bars=0 dead='' tests=0 conflicts='' present=''
 		for i in "${!PCI[@]}"; do
 			key=nvme0
 			[ "${PCI[i]}" = nvme ] || key=test$((tests++))
@@ -972,6 +988,9 @@ judge_devices() {
 			*config-on-device* | *outside*) said+="c0000018 " ;;
 			*) words="ok " ;;
 			esac
+			# As told to, more often than Linux tries
+			[[ $which = second || ! ${PCI[i]} =~ refuse-d0=(.)-(.) ||
+				${BASH_REMATCH[1]} = "${BASH_REMATCH[2]}" ]] || told="c000000e "
 			n=$((n + 1))
 			held=$((held + ${had[$key]:-0}))
 			[[ ! ${lost[$key]:-} =~ config-on|no-|outside ]] || continue
@@ -979,11 +998,11 @@ judge_devices() {
 			if [ -n "${lost[$key]:-}" ]; then
 				dead+=" $(printf %04x $((i + 1))):00:00.0"
 			else
-				bars=$((bars + $(tr -cd , <<<"${PCI[i]}" | wc -c)))
+				bars=$((bars + $(tr -cd , <<<"${PCI[i]%,refuse*}" | wc -c)))
 			fi
 		done
 		[ "$n" != 0 ] || words=none
-		want_d0+="$(sorted , "$said $words") $n buses said $(sorted , "$said") "
+		want_d0+="$(sorted , "$said $words") $n buses said $(sorted , "$said$told") "
 		got_d0+="${host[d0.$which]:-nothing} ${host[buses.$which]:-0} buses "
 		got_d0+="said $(sorted , "${guest[refused.$which]:-}") "
 		if [ "$which" = second ]; then

@@ -51,6 +51,10 @@ wrong "append cannot be .*guest.path" "the guest's own arguments" '1a append = g
 wrong 'append cannot be ' "a command line with a quote" "1a append = a'b"
 wrong "pci cannot be 'nvme,disk=/dev/sda'" "a disk of the scenario's own" '1a pci = nvme,disk=/dev/sda'
 wrong "pci cannot be 'test'" "a test device without BARs" '1a pci = test'
+wrong "pci cannot be 'test,bar32=4K,refuse-d0=2'" "half a range of D0 entries" \
+	'1a pci = test,bar32=4K,refuse-d0=2'
+wrong "resume cannot be 'yes'" "resuming without a number" '1a resume = yes'
+wrong "crash cannot be 'vmbus_open'" "a crash without a reason" '1a crash = vmbus_open'
 wrong "more than one nvme" "two disks" '1a pci = nvme'
 wrong "bar-conflicts cannot be 'maybe'" "a host that does not know" '1a bar-conflicts = maybe'
 wrong "firmware-fb cannot be 'f8000000'" "half a framebuffer of firmware's" \
@@ -325,6 +329,21 @@ scenario_load gen2-default
 EXCEPT+=("* * second nvme refused: nothing")
 like "$(judge "$BUILD/matrix/jobs/7.3-series.gen2-default.kdump-c" | paste -sd' ')" \
 	'fail d0.* fail conflicts.* fail disk.* fail dump' "a success is no expected loss"
+# ... nor is a crash, and who was to crash and did not, or to resume, is missed.
+scenario_load gen2-resume-refused
+EXCEPT=()
+like "$(judge "$BUILD/matrix/jobs/7.3.gen2-resume-refused.boot")" \
+	'fail ends: reset, 0 finished' "a crash is no success"
+EXCEPT=("* * first crash hv_ringbuffer_write: nothing")
+like "$(judge "$BUILD/matrix/jobs/7.3-series.gen2-resume-refused.boot")" \
+	'fail ends: poweroff, 1 finished' "a success is no expected crash"
+EXCEPT=("* * first crash hv_pci_remove: nothing")
+like "$(judge "$BUILD/matrix/jobs/7.3.gen2-resume-refused.boot")" \
+	'fail ends: .* in hv_ringbuffer_write, not ' "a crash elsewhere is not the expected one"
+scenario_load gen2-resume
+C[resume]=3
+like "$(judge "$BUILD/matrix/jobs/7.3-series.gen2-resume.kdump-c")" 'fail vmbus: ' \
+	"a kernel that did not resume is found out"
 scenario_load gen2-default
 
 # A triple fault: once may be the emulation's fault, twice is the kernel's.
