@@ -36,7 +36,7 @@ static void forget_memory(void)
 }
 #else
 /* Objects of one size, the largest there is; a boot gives all of them back */
-#define POOL_SIZE	512
+#define POOL_SIZE	(16 * MAX_BUSES)
 
 union object {
 	union object *next;

@@ -10,7 +10,10 @@
 #include "layout.h"
 #include "types.h"
 
+/* sweep/cost has more. */
+#ifndef MAX_BUSES
 #define MAX_BUSES	32
+#endif
 #define MAX_BARS	6
 
 /* What a kernel finds when it starts. */
