@@ -3,9 +3,9 @@
 # number of compilers, ACCEL=auto|kvm|tcg chooses where guests run, LINUX=<tree>
 # takes your own kernel tree (git or not, v7.3 or later) as the base.
 
-export V JOBS ACCEL LINUX SIGNOFF PREV REALLY KERNEL TIMES KERNELS FULL
+export V JOBS ACCEL LINUX SIGNOFF PREV REALLY KERNEL TIMES KERNELS FULL SHORT PAIRS
 
-.PHONY: help demo check tree series kernel lint kunit send run shell matrix sweep report clean
+.PHONY: help demo check tree series kernel lint kunit send run shell matrix sweep bench report clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -46,8 +46,11 @@ matrix: ## every scenario on every path with every kernel; table (M='gen2-*:boot
 sweep: ## the kernel's MMIO code over every layout of the host rule; tables, maps (FULL=1)
 	@sweep/run
 
+bench: ## what the series costs: allocating, booting, kdump, size (SHORT=1; PARTS="alloc size")
+	@bench/run $(PARTS)
+
 report: ## build/report.html, one page of what matrix, sweep and bench found last
 	@report/run
 
 clean: ## remove what was built, but not the downloads nor the tree you work in
-	@rm -rf build/kernel build/kunit build/lint build/lint-local build/nest build/demo build/check build/src build/hvhost build/matrix build/run build/guest build/sweep build/report.html build/sink
+	@rm -rf build/kernel build/kunit build/lint build/lint-local build/nest build/demo build/check build/src build/hvhost build/matrix build/run build/guest build/sweep build/bench build/report.html build/sink
