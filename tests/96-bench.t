@@ -94,7 +94,7 @@ run_fails "NAME=FOLDER is for alloc alone, not for alloc size" "a folder to boot
 	make -s bench KERNELS="7.3 a=$base" PARTS="alloc size"
 run_fails "'0' is not a number from 1 to" "--samples 0" "$BUILD/bench/time/cost" --samples 0
 run_fails '^usage: ' "cost x" "$BUILD/bench/time/cost" x
-run_fails '^usage: ' "plots of nothing" bench/plots
+run_fails '^plots: usage: ' "plots of nothing" bench/plots
 run_fails "no such kernel: '9.9'" "--make 9.9" kernel/build --make 9.9 vmlinux
 run_fails "no such kernel: '7.3-nokunit'" "a guest kernel without KUnit" \
 	kernel/build 7.3-nokunit
