@@ -265,6 +265,7 @@ int main(int argc, char **argv)
 		b.crs = l.crs;
 		b.crs_count = l.crs_count;
 		b.told = l.fb_firmware;
+		b.offered_mib = (u16)l.mmio_megabytes;
 		for (t = 0; t < ARRAY_SIZE(trees); t++) {
 			boot_all(&b);
 			for (j = 0; j < kernel_count; j++)
@@ -283,6 +284,7 @@ int main(int argc, char **argv)
 				     l.usable[0].start + reservations[i] - 1 };
 		struct boot b = {
 			.crs = l.crs, .crs_count = l.crs_count, .vga_bar = &bar,
+			.offered_mib = (u16)l.mmio_megabytes,
 		};
 
 		boot_all(&b);
