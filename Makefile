@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Every verb; `make help` lists them. V=1 shows full logs, JOBS=n limits the
 # number of compilers, ACCEL=auto|kvm|tcg chooses where guests run, LINUX=<tree>
-# takes your own kernel tree (git or not, v7.3 or later) as the base.
+# takes your own kernel tree (git or not, v7.3 or later) as the base, BASE=6.1 or
+# 6.12 means the series for that stable kernel.
 
-export V JOBS ACCEL LINUX SIGNOFF PREV REALLY KERNEL TIMES KERNELS FULL SHORT PAIRS
+export V JOBS ACCEL BASE LINUX SIGNOFF PREV REALLY KERNEL TIMES KERNELS FULL SHORT PAIRS
 
 .PHONY: help demo check tree series kernel lint kunit send run shell matrix sweep bench report clean
 
@@ -53,4 +54,4 @@ report: ## build/report.html, one page of what matrix, sweep and bench found las
 	@report/run
 
 clean: ## remove what was built, but not the downloads nor the tree you work in
-	@rm -rf build/kernel build/kunit build/lint build/lint-local build/nest build/demo build/check build/src build/hvhost build/matrix build/run build/guest build/sweep build/bench build/report.html build/sink
+	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo build/check build/src build/hvhost build/matrix build/run build/guest build/sweep build/bench build/report.html build/sink

@@ -7,9 +7,11 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD=$TOP/build
 CACHE=$BUILD/cache
 JOBS=${JOBS:-$(nproc)}
-# The series' base, and with LINUX=<tree> the name for a tree of the user's.
+# The series' base, and with LINUX=<tree> the name for a tree of the user's;
+# SERIES is the base whose patches it gets.
 BASE=${BASE:-7.3}
-export TOP BUILD CACHE JOBS BASE
+[ "$BASE" = local ] || SERIES=$BASE
+export TOP BUILD CACHE JOBS BASE SERIES
 # A make that called us is not to talk to the kernel's.
 unset MAKEFLAGS MFLAGS MAKELEVEL
 [ -z "${LINUX:-}" ] || BASE=local

@@ -2,8 +2,12 @@
 # shellcheck shell=bash
 # What the scripts about source trees share. Source it after lib.sh.
 
+PATCHES=$TOP/patches/linux-$SERIES
+[ -d "$PATCHES" ] || die "BASE=$SERIES has no series (there is: $(cd "$TOP/patches" &&
+	printf '%s\n' linux-* | sed 's/^linux-//' | sort -V | paste -sd' '))"
+# Mainline's fix, for a base that is without it
 # shellcheck disable=SC2034
-PATCHES=$TOP/patches/linux-7.3
+PREREQUISITE=$PATCHES/prerequisite.patch
 # shellcheck disable=SC2034
 TREE=$BUILD/linux-$BASE
 
@@ -36,6 +40,15 @@ room() {
 	free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
 	[ "$free" -ge "$2" ] ||
 		die "$3 needs $2 MiB of free space in $1, which has $free MiB"
+}
+
+# known COMMIT: of the lines of a configuration on stdin those whose option the
+# kernel at COMMIT has.
+known() {
+	awk 'FNR == NR { has["CONFIG_" $2]; next }
+		match($0, /CONFIG_[A-Za-z0-9_]+/) && substr($0, RSTART, RLENGTH) in has' \
+		<(g -C "$TREE" grep -h -E '^[[:space:]]*(menu)?config [A-Z0-9a-z_]+' "$1" \
+			-- '*Kconfig*') -
 }
 
 # patch_sum: what stands for the stored patches, their cover letter aside.
@@ -94,10 +107,13 @@ judge() {
 }
 
 # checkpatch TREE ARGS...: what TREE's own has to say, strictly. The Debian base
-# knows no commit; kernel/lint asks MAINTAINERS for new files.
+# knows no commit; kernel/lint asks MAINTAINERS for new files. Older kernels have
+# no helper for screen_info's orig_video_isVGA, and want strscpy() of userspace.
 checkpatch() {
+	local ignore=UNKNOWN_COMMIT_ID,FILE_PATH_CHANGES
+	[ "$SERIES" = 7.3 ] || ignore+=,CAMELCASE,STRCPY
 	"$1/scripts/checkpatch.pl" --strict --quiet --root="$1" --no-summary \
-		--ignore UNKNOWN_COMMIT_ID,FILE_PATH_CHANGES "${@:2}"
+		--ignore "$ignore" "${@:2}"
 }
 
 # kernel_version: "7.3.4" from a kernel's Makefile on stdin.
@@ -107,4 +123,20 @@ kernel_version() {
 		$1 == "PATCHLEVEL" { p = $2 }
 		$1 == "SUBLEVEL" { s = $2 }
 		$1 == "EXTRAVERSION" { print v "." p (s > 0 ? "." s : "") $2; exit }'
+}
+
+# port_sums FOLDER: for each stored patch in it a line with what stands for its
+# message and changes, whatever its number and place, and its subject.
+port_sums() {
+	local d p
+	d=$(mktemp -d "$BUILD/ports.XXXXXX")
+	for p in "$1"/[0-9]*.patch; do
+		[[ $p != */0000-* && -e $p ]] || continue
+		g mailinfo "$d/message" "$d/diff" <"$p" >"$d/head"
+		printf '%s %s\n' "$({
+			sed '/^---$/,$d' "$d/message"
+			g patch-id --stable <"$d/diff" | cut -d' ' -f1
+		} | sha256sum | cut -c1-12)" "$(sed -n 's/^Subject: //p' "$d/head")"
+	done
+	rm -rf "$d"
 }

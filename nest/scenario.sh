@@ -329,6 +329,16 @@ hvhost_build() {
 		die "hvhost does not build; see $BUILD/hvhost.log"
 }
 
+# kernel_known KERNEL: ends here if there can be none of that name.
+kernel_known() {
+	local base=${1%%-*} rest
+	[ "$base" != debian ] || return 0
+	rest=${1#"$base"}
+	[[ -d $TOP/patches/linux-$base && $rest =~ ^(-nofix|-series)?(-debug|-efifb|-nosysfb)?$ ]] ||
+		die "KERNEL is 7.3-series, 7.3, 7.3-nofix, 6.1-series and so on," \
+			"debian-VERSION or a path, not '$1'"
+}
+
 # kernel_folder KERNEL: where it is once it is built.
 kernel_folder() {
 	case $1 in

@@ -24,6 +24,7 @@ typedef unsigned int gfp_t;
 typedef int spinlock_t;
 
 #define RESOURCE_SIZE_MAX	((resource_size_t)~0)
+#define PHYS_ADDR_MAX		(~(phys_addr_t)0)
 #define U64_MAX		((u64)~0ull)
 #define PAGE_SIZE		4096UL
 #define HV_HYP_PAGE_SIZE	PAGE_SIZE
