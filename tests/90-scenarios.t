@@ -103,14 +103,15 @@ run_fails "nothing matches: gen3" "nothing to run" nest/matrix gen3
 chosen() {
 	[ -z "${FULL:-}" ] || return 0
 	case $1:$3:$2 in
+	# Other kernels to build, with -debug minutes each
+	*:*-debug:* | *:*-efifb:* | *:*-nosysfb:*) return 1 ;;
+	*:6.12-*:* | *:6.1:* | *:6.1-nofix:*) return 1 ;;
 	gen2-default:7.3-series:*) ;;
 	gen2-efi-noruntime:*:kexec-s | gen2-64-buses:*:boot | gen2-reload:*:boot) ;;
 	gen2-64-buses:* | gen2-reload:*) return 1 ;;
 	gen2-efi-noruntime:* | gen2-foreign-fb:7.3-nofix:*) return 1 ;;
 	gen1-8k*:7.3-series..*) ;;
 	gen2-video-once:* | gen2-low-150m:* | gen2-4834x3622:* | *:7.3-series..*) return 1 ;;
-	# Other kernels to build, with -debug minutes each
-	*:*-debug:* | *:*-efifb:* | *:*-nosysfb:*) return 1 ;;
 	*:*debian-7.3:* | *:*debian-6.12:* | *:*..debian-*:* | *:debian-*..*:*) return 1 ;;
 	*:*:kdump-c) ;;
 	gen2-crs-degenerate:7.3:*) ;;
@@ -207,6 +208,19 @@ for kernel in 7.3-series 7.3..7.3-series 7.3-series..7.3; do
 	saved gen1-8k-low-1g kdump-c "$kernel"
 	saved gen1-8k kdump-c "$kernel"
 done
+# Stable kernels: what is lost without mainline's fix, and without the series
+for run in "gen2-default kdump-c" "gen1-8k kdump-c" "gen2-hyperv-fb kdump-c" \
+	"gen1-8k-hyperv-fb kdump-c" "gen2-efi-noruntime kexec-s"; do
+	for kernel in 6.1-series ${FULL:+6.12-series}; do
+		# shellcheck disable=SC2086 # two words
+		saved $run "$kernel"
+	done
+done
+if [ -n "${FULL:-}" ]; then
+	lost gen2-default kdump-c 6.1-nofix config
+	lost gen2-efi-noruntime kexec-s 6.1 config
+	lost gen1-8k kdump-c 6.1 bar
+fi
 gen2=0
 while IFS=$'\t' read -r name path kernel _; do
 	[[ $name = gen2-* && $path = kdump-* && $kernel = 7.3-series ]] || continue
@@ -362,6 +376,14 @@ else
 	skip "after a second chance" "hardware KVM gives none"
 fi
 diag "again after a triple fault: $(find "$BUILD/matrix/jobs" -name again | wc -l)"
+
+# Another kernel in the place of 7.3-series
+run_ok "the matrix of another kernel" env MATRIX="$T/matrix" make -s matrix \
+	M=gen2-default:boot KERNEL=6.1-series
+is "$(cut -f1-3 "$T/matrix/result.tsv")" $'gen2-default\tboot\t6.1-series' \
+	"has its runs alone"
+run_fails "KERNEL is .*, not '5.4-series'" "a kernel that there is not, in the matrix" \
+	env KERNEL=5.4-series nest/matrix
 
 # One at a time, and by hand.
 rc=0
