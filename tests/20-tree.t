@@ -57,8 +57,8 @@ for f in $(patches "$P"); do
 	grep -q "^| $((10#$(basename "$f" | cut -d- -f1))) | " "$H/patches/README.md" ||
 		not_ok "README.md has ${f##*/}"
 done
-is "$(grep -c '^| [0-9]' "$H/patches/README.md")" "$(patches "$P" | wc -l)" \
-	"README.md has a line a patch"
+is "$(sed -n '/^## linux-7.3/,$ { /^| [0-9]/p }' "$H/patches/README.md" | wc -l)" \
+	"$(patches "$P" | wc -l)" "README.md has a line a patch"
 
 # A cover letter keeps its text and its prefix.
 perl -0777 -pi -e 's/^Subject: (.*\n)+?(?=\S|\n)/Subject: [PATCH RFC v2 0\/1] Keep the – title\n/m;
@@ -188,5 +188,79 @@ like "$(linux "$T/own" 2>&1)" 'uncommitted changes, which are not used' \
 run_ok "make series with LINUX" env LINUX="$T/own" "$H/kernel/export"
 is "$(tail -1 "$P/0000-cover-letter.patch")" \
 	"base-commit: $(git -C "$T/own" rev-parse HEAD)" "names that commit as the base"
+
+# The series for stable kernels. Each patch of 7.3's is in them, or is said to
+# be left out, and is as it was when they were made of it.
+# shellcheck source=kernel/srclib.sh
+now=$(BASE=7.3 && . "$TOP/kernel/srclib.sh" && port_sums "$TOP/patches/linux-7.3")
+for base in 6.1 6.12; do
+	stored=$TOP/patches/linux-$base
+	is "$(grep -h '^[0-9a-f]' "$stored/ported" | grep -vxF "$now" || true)" "" \
+		"$base: what each patch was made of has not changed in 7.3 (see patches/README.md)"
+	is "$({
+		sed 's/^[^ ]* //; /^ /d' <(grep -v '^#' "$stored/ported")
+		sed '/^#/d; s/\t.*//' "$stored/left-out"
+	} | sort)" "$(cut -d' ' -f2- <<<"$now" | sort)" \
+		"$base: each patch of 7.3 is there once, or left out"
+	is "$(grep -L '^\[ Upstream commit <pending> \]$' "$stored"/0*.patch |
+		grep -v '/0000-' || true)" "" "$base: each patch names its upstream counterpart"
+done
+if [ -z "${FULL:-}" ]; then
+	skip "6.12: its patches apply" "for time; FULL=1 makes its tree"
+fi
+for base in 6.1 ${FULL:+6.12}; do
+	run_ok "$base: kernel/tree makes the tree" env BASE="$base" "$TOP/kernel/tree"
+	MAIN=$TOP/build/linux-$base
+	BASE=$base home "$base"
+	run_ok "$base: the stored patches apply" env BASE="$base" "$H/kernel/tree"
+	run_ok "$base: make series writes them" env BASE="$base" "$H/kernel/export"
+	run_ok "$base: the same as are stored" diff -r "$TOP/patches" "$H/patches"
+done
+
+# A 6.1 that is without mainline's fix gets that first.
+MAIN=$TOP/build/linux-6.1
+BASE=6.1 home own
+mkdir "$T/nofix"
+{
+	sed -n 's|^--- a/||p' "$P"/*.patch
+	printf '%s\n' Makefile drivers/hv/vmbus_drv.c
+} | sort -u | xargs git -C "$MAIN" ls-tree -r --name-only nofix -- |
+	xargs git -C "$MAIN" archive nofix -- | tar -x -C "$T/nofix"
+run_ok "6.1: the series is in another copy" env BASE=6.1 "$H/kernel/tree"
+run_ok "LINUX=<6.1 without the fix> works" env BASE=6.1 LINUX="$T/nofix" "$H/kernel/tree"
+L=$H/build/linux-local
+is "$(git -C "$L" diff --name-only nofix base)" drivers/hv/vmbus_drv.c \
+	"the fix is put into its base"
+is "$(git -C "$L" rev-parse base:drivers/hv/vmbus_drv.c)" \
+	"$(git -C "$MAIN" rev-parse base:drivers/hv/vmbus_drv.c)" "as 6.1 has it"
+is "$(git -C "$L" rev-list --count base..series)" "$(patches "$P" | wc -l)" \
+	"then comes the series"
+before=$(git -C "$L" rev-parse nofix base series)
+run_ok "again" env BASE=6.1 LINUX="$T/nofix" "$H/kernel/tree"
+is "$(git -C "$L" rev-parse nofix base series)" "$before" "nothing changes"
+if [ -n "${FULL:-}" ]; then
+	src=$("$TOP/kernel/fetch" 6.1.176)
+	run_ok "Debian's 6.1.176 gets the fix and the series" \
+		env BASE=6.1 LINUX="$src" "$H/kernel/tree"
+	is "$(git -C "$L" log -1 --format=%s nofix) $(git -C "$L" rev-list --count nofix..series)" \
+		"$(realpath "$src") $(($(patches "$P" | wc -l) + 1))" "on its own source"
+else
+	skip "Debian's 6.1.176 gets the fix and the series" "for time; FULL=1 tries it"
+fi
+run_fails 'is Linux 7.3-rc2; BASE=6.1 needs 6.1' "6.1's series is for 6.1" \
+	env BASE=6.1 LINUX="$T/old" "$H/kernel/tree"
+run_fails 'BASE=5.4 has no series .there is: 6.1 6.12 7.3' "a base without a series" \
+	env BASE=5.4 "$H/kernel/tree"
+
+# A patch of 7.3 that changes leaves those behind that were made of it.
+first=("$H"/patches/linux-7.3/0001-*.patch)
+sed -i 's/^hv_pci_free_bridge_windows() knows/& well/' "${first[0]}"
+cp "$P/ported" "$T/ported"
+run_ok "make series of a stable series" env BASE=6.1 "$H/kernel/export"
+run_ok "does not take an old port for a new one" cmp "$T/ported" "$P/ported"
+sed -i '2,$ { /Give back the low/d }' "$P/ported"
+run_ok "make series again" env BASE=6.1 "$H/kernel/export"
+is "$(diff "$T/ported" "$P/ported" | grep -c '^[<>] .*Give back the low')" 2 \
+	"does when it is told to"
 
 done_testing

@@ -9,6 +9,16 @@ for check in patches docs scripts coccinelle bisect configs; do
 	run_ok "$check has a verdict" grep -q "^[a-z]* $check: " \
 		"$BUILD/check/40-lint.t.verdicts"
 done
+# Stable kernels: what has to do with the patches. The scripts are the same, and
+# so is what they are built with.
+unset LINUX
+for base in 6.1 6.12; do
+	if [ -n "${FULL:-}" ]; then
+		BASE=$base verdicts "$TOP/kernel/lint"
+	else
+		skip "$base: checkpatch, kernel-doc, sparse and W=1" "for time; FULL=1 runs them"
+	fi
+done
 run_fails "no such check: 'typo'" "an unknown check is named" \
 	"$TOP/kernel/lint" typo
 done_testing

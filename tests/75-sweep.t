@@ -114,9 +114,9 @@ run_fails "not NAME=FOLDER: 'a b=.'|no such kernel" "KERNELS='a b=.'" make -s sw
 run_fails "no such folder: /none/." "KERNELS=a=/none" make -s sweep KERNELS=a=/none
 run_fails "FULL is 1 or nothing, not '2'" "FULL=2" make -s sweep FULL=2
 
-# Other trees: with mainline's fix in them, and 6.1.176 without.
-OLD=(6.1.176 6.1 6.12)
-run_ok "6.1.176, 6.1 and 6.12 build" sweep_build "$T/old" "${OLD[@]}"
+# Other trees: with mainline's fix in them, 6.1.176 without, the stable series.
+OLD=(6.1.176 6.1 6.12 6.1-series ${FULL:+6.12-series})
+run_ok "${OLD[*]} build" sweep_build "$T/old" "${OLD[@]}"
 mkdir "$T/old/out"
 run_ok "and are swept" "$T/old/sweep" --every 40 --base 6.12 "$T/old/out"
 # conflicts KERNEL: ways of Generation 2 boots that end in one
@@ -128,6 +128,15 @@ for k in 6.1 6.12; do
 	is "$(conflicts $k)" 0 "$k, which has mainline's fix, boots without a conflict"
 done
 like "$(conflicts 6.1.176)" '^[1-9]' "6.1.176, which has not, does not"
+for k in 6.1 6.12; do
+	if [[ " ${OLD[*]} " != *" $k-series "* ]]; then
+		skip "$k-series after itself has no conflict" "for time; FULL=1 runs it"
+		continue
+	fi
+	like "$(awk -F '\t' -v k="$k-series" '$3 == k && $4 == k && $2 != "gen1-no-high" {
+		ways += $8; conflicts += $9 } END { print ways, conflicts }' "$T/old/out/pairs.tsv")" \
+		'^[1-9][0-9]* 0$' "$k-series after itself has no conflict"
+done
 
 # Windows that no host would send.
 start=$SECONDS

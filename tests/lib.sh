@@ -123,10 +123,11 @@ tmpdir() {
 }
 
 # home NAME [PATH...]: H is a copy of this repository's kernel/ and patches/, with
-# P its series, and L its tree, which has the base and no series yet. Of its files
+# P its series (BASE's, or 7.3's), and L its tree, which has the base and no series yet. Of its files
 # only drivers/hv/ and PATHs are there; the rest git knows from MAIN, the real one.
 home() {
-	H=$T/$1 P=$T/$1/patches/linux-7.3 L=$T/$1/build/linux-7.3
+	local base=${BASE:-7.3}
+	H=$T/$1 P=$T/$1/patches/linux-$base L=$T/$1/build/linux-$base
 	shift
 	mkdir -p "$H/build"
 	cp -r "$TOP/kernel" "$TOP/patches" "$TOP/Makefile" "$H/"
