@@ -1064,6 +1064,17 @@ static void take_away(struct vpci_bus *bus)
 	free(bus);
 }
 
+static void ask_to_eject(struct vpci_bus *bus)
+{
+	struct vpci_msg_slot msg = { .type = VPCI_EJECT };
+
+	trace_eject(bus, "asked");
+	bus->ejecting = true;
+	/* Assigned by this very kernel, if it is live as well */
+	bus->heard = bus->live && bus->assigned;
+	send(bus, RING_PKT_INBAND, 0, &msg, sizeof(msg));
+}
+
 static void received(struct vmbus_device *vmbus_dev, u16 type, u16 flags,
 		     u64 transaction, const u8 *payload, size_t len)
 {
@@ -1081,6 +1092,8 @@ static void received(struct vmbus_device *vmbus_dev, u16 type, u16 flags,
 		send(bus, RING_PKT_COMPLETION, transaction, &a, a.len);
 	if (bus->ejected)
 		take_away(bus);
+	else if (bus->ejecting && !bus->heard && bus->live && bus->assigned)
+		ask_to_eject(bus);
 }
 
 static void opened(struct vmbus_device *vmbus_dev, struct vmbus_channel *chan)
@@ -1121,30 +1134,27 @@ static struct vpci_bus *find_bus(const struct vpci *vpci, const char *name)
  * @name:	The device's name
  *
  * The channel is rescinded when the guest has; at once if the guest does not
- * know the device, so that there is nobody to ask. Linux drops what it is asked
- * while it sets the device up, so until then it can be asked again; after that
- * it cannot, for Linux does not expect to be asked twice.
+ * know the device, so that there is nobody to ask. Linux may drop what it is
+ * asked while it sets the device up, so until then it can be asked again, and is
+ * asked again when that is done; after that it cannot, for Linux does not expect
+ * to be asked twice.
  *
  * Return: 0, -ENOENT if there is no such device, -EALREADY if it is asked.
  */
 int vpci_eject(struct vpci *vpci, const char *name)
 {
 	struct vpci_bus *bus = find_bus(vpci, name);
-	struct vpci_msg_slot msg = { .type = VPCI_EJECT };
 
 	if (!bus)
 		return -ENOENT;
 	if (bus->heard)
 		return -EALREADY;
-	trace_eject(bus, bus->told ? "asked" : "unseen");
-	if (!bus->told) {
-		take_away(bus);
+	if (bus->told) {
+		ask_to_eject(bus);
 		return 0;
 	}
-	bus->ejecting = true;
-	/* Assigned by this very kernel, if it is live as well */
-	bus->heard = bus->live && bus->assigned;
-	send(bus, RING_PKT_INBAND, 0, &msg, sizeof(msg));
+	trace_eject(bus, "unseen");
+	take_away(bus);
 	return 0;
 }
 
