@@ -579,19 +579,21 @@ static void find_windows(struct list *l)
 /* Without screen_info: at the VGA BAR, else at the bottom of low MMIO */
 static void find_reserve(struct list *l)
 {
+	/* A BAR at 0 has no address. */
+	bool has_bar = l->has_vga && l->vga.start;
 	u64 usable = 0, sized, size;
 	int i;
 
 	/* A framebuffer comes with ACPI. */
 	if (l->devicetree)
 		return;
-	for (i = 0; l->has_vga && i < l->window_count; i++) {
+	for (i = 0; has_bar && i < l->window_count; i++) {
 		if (!intersect(&l->windows[i], &l->vga, &l->reserve))
 			continue;
 		l->has_reserve = true;
 		return;
 	}
-	if (l->has_vga)
+	if (has_bar)
 		return;
 	for (i = 0; i < l->window_count && l->windows[i].start < 4 * GIB; i++)
 		usable += l->windows[i].end - l->windows[i].start + 1;

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "echo.h"
 #include "show.h"
 
 #define MAX_KERNELS	8
@@ -784,9 +785,16 @@ static u32 pick(u64 *state, u32 count)
 	return (u32)(next_random(state) % count);
 }
 
-/* Can hvhost, which is x86 alone, start kernels in this way? */
+/* Can hvhost, which is x86 alone and has no larger BARs, start kernels so? */
 static bool can_boot(const struct point *p, const struct way *w)
 {
+	const struct pci_set *set = &p->set[w->set];
+	int i, j;
+
+	for (i = 0; i < set->buses; i++)
+		for (j = 0; j < MAX_BARS; j++)
+			if (set->bus[i].bar[j].size > ECHO_MAX_BAR)
+				return false;
 	return p->group != GEN2_ARM64 && dims_has(p, w);
 }
 

@@ -44,12 +44,12 @@ run_ok "the examples are scenarios" env SCENARIOS="$BUILD/sweep/out/scenarios" \
 	"$TOP/nest/scenario" check
 
 # The short cut through taken ranges leads nowhere else.
-"$SWEEP" --draw 400 --seed 7 >"$T/short"
+"$SWEEP" --draw 800 --seed 7 >"$T/short"
 run_ok "a sweep without short cuts builds" env CFLAGS=-DNO_SHORTCUT \
 	bash -c '. kernel/lib.sh; . sweep/lib.sh; sweep_build "$@"' \
 	- "$T/slow" "${KERNELS_OURS[@]}"
-"$T/slow/sweep" --draw 400 --seed 7 >"$T/long"
-run_ok "without short cuts 400 lives are the same" cmp "$T/short" "$T/long"
+"$T/slow/sweep" --draw 800 --seed 7 >"$T/long"
+run_ok "without short cuts 800 lives are the same" cmp "$T/short" "$T/long"
 faults() {
 	jq -r '.first.faults[]?, .second.faults[]?' "$@" | sort -u | paste -sd' '
 }
