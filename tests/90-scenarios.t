@@ -318,7 +318,7 @@ spoilt at-once out/trace '/"event":"open","device":"test/d'
 scenario_load gen2-hot
 good=7.3-series.gen2-hot.kdump-c
 spoilt hot out/trace '/"event":"eject"/d'
-spoilt hot out/trace '0,/"event":"rescind"/{/"event":"rescind"/d}'
+spoilt space,hot out/trace '/"event":"rescind"/d'
 spoilt space,hot out/trace '0,/"event":"offer",.*"test0"/{/"event":"offer",.*"test0"/d}'
 scenario_load gen2-handover-simpledrm
 good=7.3-series.gen2-handover-simpledrm.boot
