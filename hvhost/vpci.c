@@ -1064,14 +1064,21 @@ static void take_away(struct vpci_bus *bus)
 	free(bus);
 }
 
+/* Has the guest set the device up? It has assigned its resources, and not a
+ * kernel that is gone, if the bus is live as well.
+ */
+static bool set_up(const struct vpci_bus *bus)
+{
+	return bus->live && bus->assigned;
+}
+
 static void ask_to_eject(struct vpci_bus *bus)
 {
 	struct vpci_msg_slot msg = { .type = VPCI_EJECT };
 
 	trace_eject(bus, "asked");
 	bus->ejecting = true;
-	/* Assigned by this very kernel, if it is live as well */
-	bus->heard = bus->live && bus->assigned;
+	bus->heard = set_up(bus);
 	send(bus, RING_PKT_INBAND, 0, &msg, sizeof(msg));
 }
 
@@ -1092,7 +1099,7 @@ static void received(struct vmbus_device *vmbus_dev, u16 type, u16 flags,
 		send(bus, RING_PKT_COMPLETION, transaction, &a, a.len);
 	if (bus->ejected)
 		take_away(bus);
-	else if (bus->ejecting && !bus->heard && bus->live && bus->assigned)
+	else if (bus->ejecting && !bus->heard && set_up(bus))
 		ask_to_eject(bus);
 }
 

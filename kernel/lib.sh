@@ -12,6 +12,10 @@ JOBS=${JOBS:-$(nproc)}
 BASE=${BASE:-7.3}
 [ "$BASE" = local ] || SERIES=$BASE
 export TOP BUILD CACHE JOBS BASE SERIES
+# What can be behind a kernel's name, as 7.3-series-debug: kernel/config/NAME.config
+# is put over the rest. "|" is between them.
+# shellcheck disable=SC2034
+OVER='debug|efifb|nosysfb'
 # A make that called us is not to talk to the kernel's.
 unset MAKEFLAGS MFLAGS MAKELEVEL
 [ -z "${LINUX:-}" ] || BASE=local

@@ -334,7 +334,7 @@ kernel_known() {
 	local base=${1%%-*} rest
 	[ "$base" != debian ] || return 0
 	rest=${1#"$base"}
-	[[ -d $TOP/patches/linux-$base && $rest =~ ^(-nofix|-series)?(-debug|-efifb|-nosysfb)?$ ]] ||
+	[[ -d $TOP/patches/linux-$base && $rest =~ ^(-nofix|-series)?(-($OVER))?$ ]] ||
 		die "KERNEL is 7.3-series, 7.3, 7.3-nofix, 6.1-series and so on," \
 			"debian-VERSION or a path, not '$1'"
 }
