@@ -15,7 +15,7 @@ if ! why=$("$TOP/kernel/getdeb" debian-archive-keyring 2>&1 >/dev/null) &&
 fi
 H=$T/home
 mkdir -p "$H/build"
-cp -r "$TOP/kernel" "$H/"
+cp -r "$TOP/kernel" "$TOP/patches" "$H/"
 cp -r "$BUILD/apt" "$H/build/"
 rm -f "$H/build/apt/lock"
 CACHE=$H/build/cache
