@@ -5,7 +5,7 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TOP"
-need git
+need git python3-minimal python3-yaml
 # Whoever owns the checkout
 git() {
 	command git -c safe.directory='*' "$@"
@@ -57,6 +57,36 @@ missing_places() {
 	done
 }
 
+# Scenarios, tests and files that README and docs/ name and that are not there
+missing_names() {
+	local docs=(README.md docs/*.md)
+	grep -ohE '\bS=[a-z0-9-]+( |`|$)' "${docs[@]}" | tr -d '` ' | sort -u | while read -r s; do
+		[ -f "scenarios/${s#S=}.conf" ] || echo "$s"
+	done
+	grep -ohE '\bT=[0-9]{2}-[a-z]+' "${docs[@]}" | sort -u | while read -r t; do
+		[ -f "tests/${t#T=}.t" ] || echo "$t"
+	done
+	grep -ohE '(^|[ `(])(docs|tests|patches|hvhost|nest|scenarios)/[a-z0-9/._-]*[a-z0-9]' "${docs[@]}" |
+		tr -d '`( ' | sort -u | while read -r f; do
+			[ -e "$f" ] || echo "$f"
+		done
+}
+
+# LISA's runbooks are YAML; all they include or load is there; the cases compile.
+lisa_parses() {
+	/usr/bin/python3 - docs/lisa <<-'END'
+		import pathlib, sys, yaml
+		top = pathlib.Path(sys.argv[1])
+		for book in top.glob("*.yml"):
+		    data = yaml.safe_load(book.read_text())
+		    for path in [i["path"] for i in data.get("include", [])] + data.get("extension", []):
+		        if not (top / path).is_file():
+		            sys.exit(f"{book}: {path} is not there")
+		for cases in top.glob("*.py"):
+		    compile(cases.read_text(), str(cases), "exec")
+	END
+}
+
 run_ok "git knows the files" git ls-files --error-unmatch README.md
 run_ok "each file has its SPDX tag" none without_spdx
 run_ok "COPYING is the GPL, version 2" grep -q 'Version 2, June 1991' COPYING
@@ -65,6 +95,8 @@ run_ok "no mirror's name is written down" none mirror_names
 run_ok "no stored patch is signed off" none \
 	git grep -nE '^Signed-off-by:' -- patches
 run_ok "README and docs name no verb that make does not have" none unknown_verbs
+run_ok "they name no scenario, test or file that is not there" none missing_names
+run_ok "LISA's runbooks and cases parse" lisa_parses
 run_ok "README shows make demo" grep -q 'make demo' README.md
 run_ok "README shows make check" grep -q 'make check' README.md
 run_ok "README's layout is the repository's" none missing_places
