@@ -4,9 +4,9 @@
 # takes your own kernel tree (git or not, v7.3 or later) as the base, BASE=6.1 or
 # 6.12 means the series for that stable kernel.
 
-export V JOBS ACCEL BASE LINUX SIGNOFF PREV REALLY KERNEL TIMES KERNELS FULL SHORT PAIRS
+export V JOBS ACCEL BASE LINUX SIGNOFF PREV REALLY KERNEL TIMES KERNELS FULL SHORT PAIRS TRIMMED
 
-.PHONY: help demo check tree series kernel lint kunit send run shell matrix sweep bench report clean
+.PHONY: help demo check tree series kernel deb lint kunit send run shell matrix sweep bench report clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ series: ## write patches/ back from the tree (SIGNOFF=1: a signed copy to send)
 
 kernel: ## the guest kernels: 7.3-nofix, 7.3, 7.3-series
 	@kernel/build
+
+deb: ## Debian packages of the series, in build/deb; an hour or two (TRIMMED=1: minutes)
+	@kernel/deb
 
 lint: ## checkpatch, sparse, W=1, coccicheck, kernel-doc, more architectures and configs
 	@kernel/lint
@@ -54,4 +57,4 @@ report: ## build/report.html, one page of what matrix, sweep and bench found las
 	@report/run
 
 clean: ## remove what was built, but not the downloads nor the tree you work in
-	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo build/check build/src build/hvhost build/matrix build/run build/guest build/sweep build/bench build/report.html build/sink
+	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo build/check build/src build/hvhost build/matrix build/run build/guest build/sweep build/bench build/deb* build/debian build/report.html build/sink

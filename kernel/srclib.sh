@@ -42,6 +42,43 @@ room() {
 		die "$3 needs $2 MiB of free space in $1, which has $free MiB"
 }
 
+# worktree DIR REF: DIR is a work tree of the tree, and holds REF.
+worktree() {
+	local gitdir
+	gitdir=$(g -C "$1" rev-parse --path-format=absolute --git-common-dir \
+		2>/dev/null) || gitdir=
+	if [ "$gitdir" != "$TREE/.git" ]; then
+		# Of no tree, or of one that is gone.
+		mkdir -p "${1%/*}"
+		room "${1%/*}" 2500 "building kernels"
+		rm -rf "$1"
+		t worktree prune
+		t worktree add -q --force --detach "$1" "$2"
+	fi
+	g -C "$1" checkout -q --force --detach "$2"
+}
+
+# progress WHAT TOTAL LOG: make's output on stdin goes to LOG; now and then a
+# line on stderr says how far it is. TOTAL is about how many files will be
+# compiled, or 0. Prints how many were.
+progress() {
+	local line n=0 start=$SECONDS next=$((SECONDS + 10)) t left
+	while IFS= read -r line; do
+		printf '%s\n' "$line" >&5
+		[ -z "${V:-}" ] || printf '%s\n' "$line" >&2
+		[[ $line != "  "[A-Z]* ]] || n=$((n + 1))
+		[ "$SECONDS" -ge "$next" ] || continue
+		next=$((SECONDS + 10)) t=$((SECONDS - start))
+		left=
+		if [ "$2" -gt "$n" ] && [ "$n" -gt 0 ]; then
+			left=", about $((t * ($2 - n) / n)) s left"
+			left=" of about $2$left"
+		fi
+		say "$1: $n files$left, $t s so far"
+	done 5>>"$3"
+	echo "$n"
+}
+
 # known COMMIT: of the lines of a configuration on stdin those whose option the
 # kernel at COMMIT has.
 known() {

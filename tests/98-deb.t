@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Packages: bindeb-pkg makes a trimmed one of the series, dpkg installs it in a Debian,
+# which boots from NVMe on hvhost, and whose own kdump-tools saves its dump. FULL=1:
+# with the kernel that Debian has without the fix it does not.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+tmpdir
+cd "$TOP"
+
+if [ "$(id -u)" != 0 ]; then
+	plan skip_all "installing packages into a folder needs root"
+fi
+export TRIMMED=1
+D=$BUILD/deb-trimmed
+if ! deb=$(make -s deb 2>"$T/log"); then
+	not_ok "make deb makes packages" <"$T/log"
+	done_testing
+fi
+ok "make deb makes packages"
+release=$(dpkg-deb -f "$deb" Package)
+release=${release#linux-image-}
+like "$release" '^[0-9.]+-hyperv-mmio$' "the release is one of our own"
+is "$(dpkg-deb -f "$deb" Version)" "${release%%-*}-$(find patches/linux-7.3 \
+	-name '00[0-9][0-9]-*' ! -name '0000-*' | wc -l)" "the version counts the patches"
+dpkg-deb --fsys-tarfile "$deb" | tar -xf - -C "$T" --wildcards './boot/config-*' './lib/modules/*'
+config=$T/boot/config-$release
+run_ok "it has what it was asked to have" kernel/honoured \
+	<(cat kernel/config/deb.config kernel/config/deb-trimmed.config) "$config"
+is "$(grep -c -e ^CONFIG_PCI_HYPERV=y -e ^CONFIG_HYPERV_VMBUS=y -e ^CONFIG_BLK_DEV_NVME=y \
+	-e ^CONFIG_DRM_HYPERV=m "$config")" 4 "and the drivers, as Debian's cloud kernel has them"
+is "$(find "$T/lib/modules/$release" -name '*.ko*' | wc -l | awk '{ print $1 > 5 && $1 < 60 }')" 1 \
+	"few modules"
+run_ok "the selftest runs by itself" test -x "$D/hyperv_mmio"
+like "$(make -s deb 2>&1)" "up to date" "what is up to date is not built again"
+
+run_fails "no such package: x.deb" "no package to install" guest/mkroot x.deb "$T/x"
+run_fails "usage: nest/debian" "no package to boot" nest/debian
+run_fails "not what nest/debian leaves" "nothing to judge" nest/debian judge "$T"
+
+# lines LABEL JOB: each line of the verdicts as a test.
+lines() {
+	local line n=0
+	while IFS= read -r line; do
+		n=$((n + 1))
+		case $line in
+		"pass "*) ok "$1: ${line#pass }" ;;
+		*) not_ok "$1: ${line#fail }" </dev/null ;;
+		esac
+	done <"$2"
+	[ "$n" -ge 12 ] || not_ok "$1: all is judged" <"$T/log"
+}
+rc=0
+nest/debian "$deb" >"$T/verdicts" 2>"$T/log" || rc=$?
+lines Debian "$T/verdicts"
+is "$rc" 0 "Debian's own kdump-tools saves the dump"
+J=$BUILD/debian/jobs/debian
+
+# broken WHAT LINE COMMAND...: what came back, spoilt by that command in its folder,
+# is not taken for good: that line says so.
+broken() {
+	local what=$1 line=$2
+	shift 2
+	rm -rf "$T/job"
+	cp -r "$J" "$T/job"
+	(cd "$T/job" && "$@")
+	run_fails "fail $line" "the verdicts see $what" nest/debian judge "$T/job"
+}
+if [ "$rc" = 0 ]; then
+	# shellcheck disable=SC2016 # the inner shell's
+	broken "half a dump" "the dump has the log" \
+		sh -c 'truncate -s 100000 out/crash/*/dump.*'
+	broken "no dump" "one dump in /var/crash" rm -rf out/crash
+	broken "another kernel" "release" sed -i 's/^guest: release .*/guest: release 7.3/' console
+	broken "a selftest that fails" "selftest" sed -i 's/^ok 6 /not ok 6 /' console
+	broken "a refused bus" "NVMe's bus came to D0" \
+		sed -i '/"d0_entry"/s/"status":"0x0"/"status":"0xc0370048"/' out/trace
+	broken "a file system that is not whole" "the file system" sh -c 'echo 4 >>out/fsck'
+fi
+
+if [ -n "${FULL:-}" ]; then
+	old=$(debian_kernel 6.1.176-amd64)
+	rc=0
+	nest/debian "$old" >"$T/verdicts" 2>"$T/log" || rc=$?
+	is "$rc" 1 "without the fix it is not saved"
+	like "$(<"$T/verdicts")" "fail NVMe's bus came to D0 in both: ok c0370048" \
+		"as the host refuses the disk"
+	like "$(<"$T/verdicts")" "fail one dump in /var/crash: 0, not 1" "and there is no dump"
+else
+	skip "Debian's kernel without the fix loses the dump" "for time; FULL=1 runs it"
+fi
+done_testing
