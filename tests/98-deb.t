@@ -29,7 +29,7 @@ run_ok "it has what it was asked to have" kernel/honoured \
 	<(cat kernel/config/deb.config kernel/config/deb-trimmed.config) "$config"
 is "$(grep -c -e ^CONFIG_PCI_HYPERV=y -e ^CONFIG_HYPERV_VMBUS=y -e ^CONFIG_BLK_DEV_NVME=y \
 	-e ^CONFIG_DRM_HYPERV=m "$config")" 4 "and the drivers, as Debian's cloud kernel has them"
-is "$(find "$T/lib/modules/$release" -name '*.ko*' | wc -l | awk '{ print $1 > 5 && $1 < 60 }')" 1 \
+like "$(find "$T/lib/modules/$release" -name '*.ko*' | wc -l)" '^([6-9]|[1-5][0-9])$' \
 	"few modules"
 run_ok "the selftest runs by itself" test -x "$D/hyperv_mmio"
 like "$(make -s deb 2>&1)" "up to date" "what is up to date is not built again"
