@@ -1061,11 +1061,10 @@ judge_devices() {
 	[ -z "$(pci_has test)" ] || verdict echo "$want_echo" "$got_echo"
 	[ -z "$want_space" ] || verdict space "$want_space" "$got_space"
 	if [ ${#ON[@]} -gt 0 ]; then
-		# Near half of what comes and goes, or more, while others are yet to come to D0;
-		# on a machine that does nothing else it is more.
+		# Half of what comes and goes, or more, while others are yet to come to D0.
 		# With KASAN all have, mostly, before the guest's shell has looked once.
 		n=$(tr -s ' ' '\n' <<<"${host[hot.first]:-}" | grep -c '^[1-9]' || true)
-		[[ $((4 * n + 2)) -lt ${#ON[@]} && $kernel != *-debug* ]] || n=enough
+		[[ $((4 * n)) -lt ${#ON[@]} && $kernel != *-debug* ]] || n=enough
 		verdict hot "${want_hot}enough while others were probed" "$got_hot$n while others were probed"
 	fi
 	if [ -n "${C[at-once]:-}" ]; then
