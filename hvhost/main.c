@@ -97,11 +97,11 @@ static struct vpci_device *find_pci(const char *name)
 }
 
 /**
- * host_console_said() - Do what the options want to be done then.
+ * host_watch_seen() - What was waited for is here: do what is to be done then.
  * @vm:		The VM; its lock is held
  * @watch:	Which text it was, and what is to be done
  */
-void host_console_said(struct vm *vm, const struct option_watch *watch)
+void host_watch_seen(struct vm *vm, const struct option_watch *watch)
 {
 	const char *what = "taken away";
 	int err = 0;
@@ -121,12 +121,32 @@ void host_console_said(struct vm *vm, const struct option_watch *watch)
 		err = vpci_eject(vm->vpci, watch->object);
 		break;
 	case WATCH_REMOVE:
-		err = vpci_surprise(vm->vpci, watch->object);
+	case WATCH_RESCIND:
+		err = vpci_surprise(vm->vpci, watch->object,
+				    watch->action == WATCH_REMOVE);
 		break;
 	}
 	if (err)
 		fprintf(stderr, "hvhost: %s cannot be %s: %s\n",
 			watch->object, what, strerror(-err));
+}
+
+/* The guest begins with a bus; the first time counts, as with texts. */
+static void begun(void *opaque, const char *name)
+{
+	static bool done[VM_MAX_WATCHES];
+	struct vm *vm = opaque;
+	int i;
+
+	for (i = 0; i < vm->opt->watches; i++) {
+		const struct option_watch *w = &vm->opt->watch[i];
+
+		if (w->text[0] != '@' || strcmp(w->text + 1, name) ||
+		    (done[i] && w->action != WATCH_SCREEN))
+			continue;
+		done[i] = true;
+		host_watch_seen(vm, w);
+	}
 }
 
 static void trace_layout(const struct layout *l)
@@ -251,6 +271,7 @@ static int add_pci(struct vm *vm)
 		.map = map_mmio,
 		.unmap = unmap_mmio,
 		.interrupt = interrupt,
+		.begun = begun,
 	};
 	struct vpci_config config = {
 		.cpus = vm->opt->cpus,

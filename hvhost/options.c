@@ -64,8 +64,12 @@ static const char usage[] =
 "                        ... ask it to let go of that PCI device\n"
 "  --remove-on DEVICE=TEXT\n"
 "                        ... take that PCI device away without asking\n"
+"  --rescind-on DEVICE=TEXT\n"
+"                        ... the same, but do not say first that its bus is empty\n"
 "  --screen FILE         what is on the screen when the run ends, as PNG\n"
 "  --screen-on FILE=TEXT ... or each time the console says so\n"
+"                        TEXT can be @DEVICE: when the guest begins with the bus\n"
+"                        of that PCI device\n"
 "  --trace FILE          what the host did and saw, in JSON lines\n"
 "  -v, --verbose         the same on stderr, for people\n"
 "\n"
@@ -77,8 +81,8 @@ enum {
 	OPT_CRS, OPT_DEAD_WINDOWS, OPT_EJECT_ON, OPT_FB, OPT_FIRMWARE_FB,
 	OPT_GENERATION, OPT_HIGH_MMIO, OPT_INITRD, OPT_ISOLATION, OPT_KERNEL,
 	OPT_LOW_MMIO, OPT_MEMORY, OPT_NO_SYNTHVID, OPT_NOT_WINDOWS, OPT_PCI,
-	OPT_REMOVE_ON, OPT_SCREEN, OPT_SCREEN_ON, OPT_SHUTDOWN_ON, OPT_TIMEOUT,
-	OPT_TRACE, OPT_VIDEO, OPT_VMBUS_VERSION,
+	OPT_REMOVE_ON, OPT_RESCIND_ON, OPT_SCREEN, OPT_SCREEN_ON,
+	OPT_SHUTDOWN_ON, OPT_TIMEOUT, OPT_TRACE, OPT_VIDEO, OPT_VMBUS_VERSION,
 };
 
 static const struct option long_options[] = {
@@ -104,6 +108,7 @@ static const struct option long_options[] = {
 	{ "not-windows", no_argument, NULL, OPT_NOT_WINDOWS },
 	{ "pci", required_argument, NULL, OPT_PCI },
 	{ "remove-on", required_argument, NULL, OPT_REMOVE_ON },
+	{ "rescind-on", required_argument, NULL, OPT_RESCIND_ON },
 	{ "screen", required_argument, NULL, OPT_SCREEN },
 	{ "screen-on", required_argument, NULL, OPT_SCREEN_ON },
 	{ "shutdown-on", required_argument, NULL, OPT_SHUTDOWN_ON },
@@ -403,6 +408,8 @@ static const char *take(int option, char *arg, struct options *opt)
 		return parse_watch(arg, WATCH_EJECT, opt);
 	case OPT_REMOVE_ON:
 		return parse_watch(arg, WATCH_REMOVE, opt);
+	case OPT_RESCIND_ON:
+		return parse_watch(arg, WATCH_RESCIND, opt);
 	case OPT_SCREEN_ON:
 		return parse_watch(arg, WATCH_SCREEN, opt);
 	case OPT_PCI:
@@ -505,8 +512,9 @@ static struct option_pci *find_pci(struct options *opt, const char *name)
 static int check_watches(struct options *opt)
 {
 	static const char * const name[] = {
+		[WATCH_SHUTDOWN] = "shutdown-on", [WATCH_SCREEN] = "screen-on",
 		[WATCH_ADD] = "add-on", [WATCH_EJECT] = "eject-on",
-		[WATCH_REMOVE] = "remove-on",
+		[WATCH_REMOVE] = "remove-on", [WATCH_RESCIND] = "rescind-on",
 	};
 	struct option_pci *pci;
 	int i;
@@ -514,7 +522,11 @@ static int check_watches(struct options *opt)
 	for (i = opt->watches; i--;) {
 		const struct option_watch *w = &opt->watch[i];
 
-		if (!name[w->action])
+		if (w->text[0] == '@' && !find_pci(opt, w->text + 1))
+			return bad("--%s '%s%s%s': no --pci makes a '%s'",
+				   name[w->action], w->object ? w->object : "",
+				   w->object ? "=" : "", w->text, w->text + 1);
+		if (w->action == WATCH_SHUTDOWN || w->action == WATCH_SCREEN)
 			continue;
 		pci = find_pci(opt, w->object);
 		if (!pci)

@@ -429,7 +429,7 @@ static void seen(void *opaque, int watch)
 {
 	struct vm *vm = opaque;
 
-	host_console_said(vm, &vm->opt->watch[watch]);
+	host_watch_seen(vm, &vm->opt->watch[watch]);
 }
 
 /*
@@ -479,7 +479,10 @@ int serial_init(struct vm *vm)
 		const struct option_watch *w = &vm->opt->watch[i];
 
 		com1.watch[i] = (struct serial_watch) {
-			.text = w->text, .again = w->action == WATCH_SCREEN,
+			.text = w->text,
+			/* A bus is not the console's to wait for */
+			.seen = w->text[0] == '@',
+			.again = w->text[0] != '@' && w->action == WATCH_SCREEN,
 		};
 	}
 	com1.watches = vm->opt->watches;

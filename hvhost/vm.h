@@ -40,15 +40,16 @@ struct option_pci {
 	u32 refuse_first, refuse_last;	/* as in vpci.h */
 };
 
-/* What to do when the console says a text */
+/* What to do when the console says a text, or the guest begins with a bus */
 enum watch_action {
 	WATCH_SHUTDOWN, WATCH_SCREEN, WATCH_ADD, WATCH_EJECT, WATCH_REMOVE,
+	WATCH_RESCIND,
 };
 
 struct option_watch {
 	enum watch_action action;
 	const char *object;		/* PCI device, or file of a picture */
-	const char *text;
+	const char *text;		/* "@nvme0": that device's bus */
 };
 
 struct options {
@@ -128,7 +129,7 @@ int vm_end_fd(void);
 enum vm_end vm_ended(const char **why);
 
 /* The console said a text of --shutdown-on and the like; lock held. */
-void host_console_said(struct vm *vm, const struct option_watch *watch);
+void host_watch_seen(struct vm *vm, const struct option_watch *watch);
 
 /* Devices and tables, each in a file of its own name. 0 or -errno, said. */
 int serial_init(struct vm *vm);		/* COM1; stdin to stdout */

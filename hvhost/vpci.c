@@ -1087,7 +1087,8 @@ static void received(struct vmbus_device *vmbus_dev, u16 type, u16 flags,
 {
 	struct vpci_bus *bus = vmbus_dev->opaque;
 	struct answer a = { .len = sizeof(a.status) };
-	u32 status;
+	struct vpci *vpci = bus->vpci;
+	u32 status, version = bus->version;
 
 	if (type != RING_PKT_INBAND) {
 		bad(bus, "packet of type", type);
@@ -1101,6 +1102,8 @@ static void received(struct vmbus_device *vmbus_dev, u16 type, u16 flags,
 		take_away(bus);
 	else if (bus->ejecting && !bus->heard && set_up(bus))
 		ask_to_eject(bus);
+	else if (!version && bus->version)
+		vpci->ops->begun(vpci->opaque, bus->dev->name);
 }
 
 static void opened(struct vmbus_device *vmbus_dev, struct vmbus_channel *chan)
@@ -1169,19 +1172,20 @@ int vpci_eject(struct vpci *vpci, const char *name)
  * vpci_surprise() - Take a device away without asking.
  * @vpci:	Virtual PCI
  * @name:	The device's name
+ * @told:	The guest is to be told that the bus is empty
  *
- * The guest is told that the bus is empty, and its channel is rescinded.
+ * Its channel is rescinded, be that all that the guest hears.
  *
  * Return: 0, -ENOENT if there is no such device.
  */
-int vpci_surprise(struct vpci *vpci, const char *name)
+int vpci_surprise(struct vpci *vpci, const char *name, bool told)
 {
 	struct vpci_bus *bus = find_bus(vpci, name);
 
 	if (!bus)
 		return -ENOENT;
-	trace_eject(bus, "surprise");
-	if (bus->told)
+	trace_eject(bus, told ? "surprise" : "rescind");
+	if (told && bus->told)
 		send_relations(bus, 0);
 	take_away(bus);
 	return 0;

@@ -27,6 +27,8 @@ struct vpci_ops {
 	void (*unmap)(void *opaque, u64 gpa);
 	/* Deliver an interrupt to that vCPU */
 	int (*interrupt)(void *opaque, u32 vp, u8 vector);
+	/* The guest has begun with a device's bus; any may go, or come, now */
+	void (*begun)(void *opaque, const char *name);
 };
 
 struct vpci_config {
@@ -79,9 +81,11 @@ struct vpci *vpci_new(const struct vpci_config *config, struct vmbus *vmbus,
 		      const struct vpci_ops *ops, void *opaque);
 void vpci_free(struct vpci *vpci);
 int vpci_add(struct vpci *vpci, struct vpci_device *dev);
-/* Ask the guest to let go of it (rescinded then), or take it away at once. */
+/* Ask the guest to let go of it (rescinded then), or take it away at once, its bus
+ * being empty before or not.
+ */
 int vpci_eject(struct vpci *vpci, const char *name);
-int vpci_surprise(struct vpci *vpci, const char *name);
+int vpci_surprise(struct vpci *vpci, const char *name, bool told);
 
 /* HvRetargetDeviceInterrupt's input, in our memory. Return: HV_STATUS_*. */
 u16 vpci_retarget(struct vpci *vpci, const void *input, size_t len);

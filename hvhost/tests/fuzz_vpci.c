@@ -36,6 +36,7 @@ struct world {
 	struct vpci_device msix;
 	struct vpci_device *dev[BUSES];
 	struct mapping mapping[BUSES * (VPCI_BARS + 1)];
+	bool goes_at_once;		/* what the guest begins with */
 };
 
 static const struct layout layout = {
@@ -91,8 +92,17 @@ static int interrupt_op(void *opaque, u32 vp, u8 vector)
 	return 0;
 }
 
+static void begun_op(void *opaque, const char *name)
+{
+	struct world *w = opaque;
+
+	if (w->goes_at_once)
+		vpci_surprise(w->vpci, name, true);
+}
+
 static const struct vpci_ops ops = {
 	.map = map_op, .unmap = unmap_op, .interrupt = interrupt_op,
+	.begun = begun_op,
 };
 
 /* A register is a doorbell: it interrupts, or has DMA done */
@@ -342,8 +352,10 @@ static void plug(struct world *w, struct input *in)
 
 	if (!dev->bus)
 		vpci_add(w->vpci, dev);
+	else if (how & 0x20)
+		w->goes_at_once = !w->goes_at_once;
 	else if (how & 0x80)
-		vpci_surprise(w->vpci, dev->name);
+		vpci_surprise(w->vpci, dev->name, how & 0x40);
 	else
 		vpci_eject(w->vpci, dev->name);
 }

@@ -262,9 +262,9 @@ static void watches(void **state)
 	int i;
 
 	(void)state;
-	accepted("run --kernel /dev/null --eject-on nvme0=a=b --shutdown-on c --remove-on test0=d --screen-on s.png=e --shutdown-on f --add-on test0=g --add-on test1=h --remove-on test1=i --pci nvme,disk=x --pci test,bar32=4K --pci test,bar32=4K",
+	accepted("run --kernel /dev/null --eject-on nvme0=a=b --shutdown-on c --remove-on test0=d --screen-on s.png=e --shutdown-on f --add-on test0=g --add-on test1=h --remove-on test1=i --rescind-on test1=@nvme0 --screen-on t.png=@test0 --shutdown-on @test1 --pci nvme,disk=x --pci test,bar32=4K --pci test,bar32=4K",
 		 OPTIONS_RUN);
-	assert_int_equal(opt.watches, 8);
+	assert_int_equal(opt.watches, 11);
 	assert_int_equal(opt.watch[0].action, WATCH_EJECT);
 	assert_string_equal(opt.watch[0].object, "nvme0");
 	assert_string_equal(opt.watch[0].text, "a=b");
@@ -278,6 +278,8 @@ static void watches(void **state)
 	assert_string_equal(opt.watch[4].text, "f");
 	assert_int_equal(opt.watch[5].action, WATCH_ADD);
 	assert_string_equal(opt.watch[5].object, "test0");
+	assert_int_equal(opt.watch[8].action, WATCH_RESCIND);
+	assert_string_equal(opt.watch[8].text, "@nvme0");
 	/* There from the start, unless it is added first */
 	assert_false(opt.pci[0].later);
 	assert_false(opt.pci[1].later);
@@ -290,6 +292,13 @@ static void watches(void **state)
 	refused("run --kernel /dev/null --pci nvme,disk=a --remove-on nvme1=x",
 		"--remove-on 'nvme1=x': no --pci makes a 'nvme1'");
 	refused("run --kernel /dev/null --add-on nvme0=x", "--add-on 'nvme0=x': no --pci makes a 'nvme0'");
+	refused("run --kernel /dev/null --pci nvme,disk=a --rescind-on nvme1=x",
+		"--rescind-on 'nvme1=x': no --pci makes a 'nvme1'");
+	refused("run --kernel /dev/null --pci nvme,disk=a --eject-on nvme0=@nvme1",
+		"--eject-on 'nvme0=@nvme1': no --pci makes a 'nvme1'");
+	refused("run --kernel /dev/null --screen-on a=@test0",
+		"--screen-on 'a=@test0': no --pci makes a 'test0'");
+	refused("run --kernel /dev/null --shutdown-on @", "--shutdown-on '@': no --pci makes a ''");
 	refused("run --kernel /dev/null --screen-on x", "--screen-on 'x' is not FILE=TEXT");
 	memset(text, 'x', sizeof(text));
 	text[255] = 0;

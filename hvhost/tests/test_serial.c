@@ -78,7 +78,7 @@ int vm_add_ports(struct vm *vm, u16 first, u16 count, vm_io_fn fn, void *opaque)
 }
 
 /* In place of main.c's. */
-void host_console_said(struct vm *vm, const struct option_watch *watch)
+void host_watch_seen(struct vm *vm, const struct option_watch *watch)
 {
 	(void)vm;
 	(void)watch;

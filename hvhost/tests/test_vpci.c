@@ -65,6 +65,9 @@ static int map_error;
 static u32 interrupts, interrupt_vp;
 static u8 interrupt_vector;
 static int interrupt_error;
+static int begun;
+static const char *begun_name;
+static enum { STAY, EJECT, REMOVE } at_begun;
 
 static int map_op(void *opaque, u64 gpa, u64 size,
 		  void (*fn)(void *io, u64 offset, bool write, u64 *value,
@@ -112,8 +115,21 @@ static int interrupt_op(void *opaque, u32 vp, u8 vector)
 	return interrupt_error;
 }
 
+/* Begun with; and then, maybe, gone or asked to go */
+static void begun_op(void *opaque, const char *name)
+{
+	assert_ptr_equal(opaque, &g);
+	begun++;
+	begun_name = name;
+	if (at_begun == EJECT)
+		assert_int_equal(vpci_eject(vpci, name), 0);
+	else if (at_begun == REMOVE)
+		assert_int_equal(vpci_surprise(vpci, name, true), 0);
+}
+
 static const struct vpci_ops ops = {
 	.map = map_op, .unmap = unmap_op, .interrupt = interrupt_op,
+	.begun = begun_op,
 };
 
 static size_t mapped(void)
@@ -225,6 +241,9 @@ static void start(const struct vpci_config *config)
 	memset(mappings, 0, sizeof(mappings));
 	map_error = 0;
 	interrupt_error = 0;
+	begun = 0;
+	begun_name = NULL;
+	at_begun = STAY;
 	interrupts = 0;
 	resets = 0;
 	accesses = 0;
@@ -923,7 +942,7 @@ static void test_dead_windows(void **state)
 
 	/* A device that is taken away leaves nothing behind, */
 	two_buses(&keep);
-	assert_int_equal(vpci_surprise(vpci, NVME), 0);
+	assert_int_equal(vpci_surprise(vpci, NVME, true), 0);
 	bus_exit(1);
 	assert_int_equal(d0_entry(1, WINDOW), OK);
 	/* nor do two kernels that came to nothing. */
@@ -1749,9 +1768,9 @@ static void test_surprise(void **state)
 		get_relations(0, i ? VV(1, 4) : VV(1, 2));
 		if (i)
 			assert_int_equal(d0_entry(0, WINDOW), OK);
-		assert_int_equal(vpci_surprise(vpci, "nvme1"), -ENOENT);
+		assert_int_equal(vpci_surprise(vpci, "nvme1", true), -ENOENT);
 		mock_reset();
-		assert_int_equal(vpci_surprise(vpci, NVME), 0);
+		assert_int_equal(vpci_surprise(vpci, NVME, true), 0);
 		assert_int_equal(count(" eject device=nvme0 how=surprise;"), 1);
 		assert_null(nvme.bus);
 		assert_int_equal(mapped(), 0);
@@ -1764,7 +1783,63 @@ static void test_surprise(void **state)
 		assert_int_equal(vpci_add(vpci, &nvme), 0);
 	}
 	/* Before anybody has seen it */
-	assert_int_equal(vpci_surprise(vpci, NVME), 0);
+	assert_int_equal(vpci_surprise(vpci, NVME, true), 0);
+	expect_good();
+}
+
+/* Nothing but the rescind, however much the guest knows */
+static void test_rescind(void **state)
+{
+	struct guest_ring r = down(0);
+	u32 read;
+
+	(void)state;
+	boot();
+	mock_reset();
+	read = *guest_field(&r, RING_READ_INDEX);
+	assert_int_equal(vpci_surprise(vpci, "nvme1", false), -ENOENT);
+	assert_int_equal(vpci_surprise(vpci, NVME, false), 0);
+	assert_int_equal(count(" eject device=nvme0 how=rescind;"), 1);
+	assert_null(nvme.bus);
+	assert_int_equal(mapped(), 0);
+	assert_int_equal(*guest_field(&r, RING_READ_INDEX), read);
+	assert_int_equal(*guest_field(&r, RING_WRITE_INDEX), read);
+	assert_int_equal(guest_next(&g)->head.type, MSG_RESCIND);
+	expect_good();
+}
+
+/* Once a channel, when a version is agreed on */
+static void test_begun(void **state)
+{
+	(void)state;
+	connect();
+	open_bus(0);
+	assert_int_equal(begun, 0);
+	assert_int_equal(ask_version(0, VV(9, 9)), MISMATCH);
+	assert_int_equal(begun, 0);
+	assert_int_equal(ask_version(0, VV(1, 4)), OK);
+	assert_int_equal(begun, 1);
+	assert_string_equal(begun_name, NVME);
+	assert_int_equal(ask_version(0, VV(1, 3)), OK);
+	assert_int_equal(begun, 1);
+	assert_int_equal(d0_entry(0, WINDOW), OK);
+	assert_int_equal(begun, 1);
+
+	at_begun = EJECT;
+	connect();
+	open_bus(0);
+	assert_int_equal(ask_version(0, VV(1, 4)), OK);
+	assert_int_equal(begun, 2);
+	assert_int_equal(count(" eject device=nvme0 how=unseen;"), 1);
+	assert_null(nvme.bus);
+
+	at_begun = REMOVE;
+	assert_int_equal(vpci_add(vpci, &nvme), 0);
+	connect();
+	open_bus(0);
+	assert_int_equal(ask_version(0, VV(1, 4)), OK);
+	assert_int_equal(begun, 3);
+	assert_null(nvme.bus);
 	expect_good();
 }
 
@@ -2046,7 +2121,7 @@ static void test_add(void **state)
 	e.vectors = 0;
 	e.msix_bar = 6;			/* without vectors it does not count */
 	assert_int_equal(vpci_add(vpci, &e), 0);
-	assert_int_equal(vpci_surprise(vpci, "other"), 0);
+	assert_int_equal(vpci_surprise(vpci, "other", true), 0);
 	assert_null(d.bus);
 	assert_int_equal(vpci_add(vpci, &d), 0);
 	guest_contact(&g, VMBUS_VERSION(6, 0), 0);
@@ -2068,7 +2143,7 @@ static void test_plain(void **state)
 	};
 
 	(void)state;
-	assert_int_equal(vpci_surprise(vpci, NVME), 0);
+	assert_int_equal(vpci_surprise(vpci, NVME, true), 0);
 	nvme.vectors = 0;
 	assert_int_equal(vpci_add(vpci, &nvme), 0);
 	boot();
@@ -2108,6 +2183,8 @@ int main(void)
 		T(test_eject_early),
 		T(test_eject_unseen),
 		T(test_surprise),
+		T(test_rescind),
+		T(test_begun),
 		T(test_malformed),
 		T(test_full),
 		T(test_order),
