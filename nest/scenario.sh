@@ -87,8 +87,8 @@ good_value() {
 	video) [[ $2 =~ ^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$ ]] ;;
 	not-windows | synthvid | paint | one-by-one | leaks) [[ $2 =~ ^(yes|no)$ ]] ;;
 	pci) [[ $2 =~ ^([1-9][0-9]?\ *x\ *)?(nvme|test(,bar(32|64)=[1-9][0-9]{0,3}[KMG])+(,refuse-d0=[1-9]-[1-9])?)$ ]] ;;
-	add-on | eject-on | remove-on)
-		[[ $2 =~ ^(nvme0|test(0|[1-9][0-9]{0,2}))=[1-9]$ ]] ;;
+	add-on | eject-on | remove-on | rescind-on)
+		[[ $2 =~ ^(nvme0|test(0|[1-9][0-9]{0,2}))=(nvme0|test(0|[1-9][0-9]{0,2}))$ ]] ;;
 	gone) [[ $2 =~ ^(nvme0|test[0-9]{1,3})(\ (nvme0|test[0-9]{1,3}))*$ ]] ;;
 	at-once) [[ $2 =~ ^[1-9][0-9]?$ ]] ;;
 	handover) [[ $2 =~ ^(simpledrm|efifb)$ ]] ;;
@@ -167,7 +167,7 @@ scenario_load() {
 		set +f
 		case $key in
 		crs) CRS+=("$value") ;;
-		*-on) ON+=("--$key" "${value/=/=guest: probing }") ;;
+		*-on) ON+=("--$key" "${value/=/=@}") ;;
 		pci)
 			[[ $value = *x* ]] || value="1 x $value"
 			for ((i = 0; i < ${value%%x*}; i++)); do
@@ -546,6 +546,31 @@ play() {
 	[ "$rc" = 0 ] || [ "$rc" = 3 ] || exit "$rc"
 }
 
+# hvhost's exit status for it
+TRIPLE_FAULT=4
+
+# play_fair FOLDER: play it. Emulated KVM is not quite KVM: 1 guest in some 600 ended
+# in a triple fault. So there, and only there, such a guest gets a second chance, and
+# a file "again" with the first console. A kernel whose own fault it is does it again.
+play_fair() {
+	local d again=$1.again
+	rm -rf "$again"
+	play "$1"
+	[ "$("$TOP/nest/probe" 2>/dev/null)" = tcg ] || return 0
+	mkdir "$again"
+	for d in "$1"/*/; do
+		[ "$(cat "$d/rc")" != "$TRIPLE_FAULT" ] || mv "$d" "$again/"
+	done
+	! rmdir "$again" 2>/dev/null || return 0
+	say "again, after a triple fault: $(cd "$again" && echo *)"
+	for d in "$again"/*/; do
+		mv "$d/console" "$d/again"
+	done
+	play "$again"
+	mv "$again"/* "$1/"
+	rmdir "$again"
+}
+
 # half FIRST|SECOND: the lines of the console on stdin that are that kernel's.
 half() {
 	if [ "$1" = first ]; then
@@ -728,8 +753,10 @@ seen() {
 			(has | to_entries[] | "\(.value[] | gsub("0x"; "")) \($there[.key]);"),
 			"framebuffer \($said.fb // "" | gsub("0x"; ""));"] | join(""))",
 		"at-once.\($which) \([$own | probing | .on | length] | max // 0)",
-		"hot.\($which) \([$own | probing | select(.begun and ((.e.event == "eject" and
-			.e.how != "done") or (.e.event == "offer" and (.e | is_pci)))) | .left] | join(" "))",
+		([$own | probing | select(.begun and .left > 0) | .e] |
+			"hot.\($which) \(map(select(.event == "eject" and .how != "done") | .device) |
+			unique | length) gone, \(if any(.[]; .event == "offer" and is_pci)
+			then "some" else "none" end) come"),
 		"held.\($which) \([$own[] | select(.event == "d0_entry" and .reason == "held") |
 			.device] | unique | length)",
 		"conflicts.\($which) \([$own[] | select(.event == "conflict")] | attempts |
@@ -1061,11 +1088,10 @@ judge_devices() {
 	[ -z "$(pci_has test)" ] || verdict echo "$want_echo" "$got_echo"
 	[ -z "$want_space" ] || verdict space "$want_space" "$got_space"
 	if [ ${#ON[@]} -gt 0 ]; then
-		# Half of what comes and goes, or more, while others are yet to come to D0.
-		# With KASAN all have, mostly, before the guest's shell has looked once.
-		n=$(tr -s ' ' '\n' <<<"${host[hot.first]:-}" | grep -c '^[1-9]' || true)
-		[[ $((4 * n)) -lt ${#ON[@]} && $kernel != *-debug* ]] || n=enough
-		verdict hot "${want_hot}enough while others were probed" "$got_hot$n while others were probed"
+		want_hot+="$(printf '%s\n' "${ON[@]}" | grep -cE -- '^--(eject|remove|rescind)-on$' || true) gone, "
+		want_hot+="$([[ ${ON[*]} = *--add-on* ]] && echo some || echo none) come"
+		verdict hot "$want_hot while others were probed" \
+			"$got_hot${host[hot.first]:-} while others were probed"
 	fi
 	if [ -n "${C[at-once]:-}" ]; then
 		n=${host[at-once.first]:-0}

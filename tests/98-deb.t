@@ -57,8 +57,10 @@ lines() {
 rc=0
 nest/debian "$deb" >"$T/verdicts" 2>"$T/log" || rc=$?
 lines Debian "$T/verdicts"
-is "$rc" 0 "Debian's own kdump-tools saves the dump"
 J=$BUILD/debian/jobs/debian
+is "$rc" 0 "Debian's own kdump-tools saves the dump"
+[ "$rc" = 0 ] || diag "$(tail -n 40 "$J/console")"
+[ ! -e "$J/again" ] || diag "again after a triple fault: $(tail -n 5 "$J/again")"
 
 # broken WHAT LINE COMMAND...: what came back, spoilt by that command in its folder,
 # is not taken for good: that line says so.
