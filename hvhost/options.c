@@ -68,8 +68,8 @@ static const char usage[] =
 "                        ... the same, but do not say first that its bus is empty\n"
 "  --screen FILE         what is on the screen when the run ends, as PNG\n"
 "  --screen-on FILE=TEXT ... or each time the console says so\n"
-"                        TEXT can be @DEVICE: when the guest begins with the bus\n"
-"                        of that PCI device\n"
+"                        Each TEXT can be @DEVICE: when the guest begins with\n"
+"                        the bus of that PCI device\n"
 "  --trace FILE          what the host did and saw, in JSON lines\n"
 "  -v, --verbose         the same on stderr, for people\n"
 "\n"
@@ -528,6 +528,10 @@ static int check_watches(struct options *opt)
 				   w->object ? "=" : "", w->text, w->text + 1);
 		if (w->action == WATCH_SHUTDOWN || w->action == WATCH_SCREEN)
 			continue;
+		if (w->action == WATCH_ADD && w->text[0] == '@' &&
+		    !strcmp(w->object, w->text + 1))
+			return bad("--add-on '%s=%s': nobody begins with what is to come",
+				   w->object, w->text);
 		pci = find_pci(opt, w->object);
 		if (!pci)
 			return bad("--%s '%s=%s': no --pci makes a '%s'",

@@ -128,7 +128,9 @@ void vm_end(struct vm *vm, enum vm_end how, const char *why);
 int vm_end_fd(void);
 enum vm_end vm_ended(const char **why);
 
-/* The console said a text of --shutdown-on and the like; lock held. */
+/* The console said a text of --shutdown-on and the like, or the guest has begun
+ * with the bus that it names; lock held.
+ */
 void host_watch_seen(struct vm *vm, const struct option_watch *watch);
 
 /* Devices and tables, each in a file of its own name. 0 or -errno, said. */

@@ -1102,7 +1102,7 @@ static void received(struct vmbus_device *vmbus_dev, u16 type, u16 flags,
 		take_away(bus);
 	else if (bus->ejecting && !bus->heard && set_up(bus))
 		ask_to_eject(bus);
-	else if (!version && bus->version)
+	else if (bus->chan && !version && bus->version)
 		vpci->ops->begun(vpci->opaque, bus->dev->name);
 }
 
@@ -1172,20 +1172,20 @@ int vpci_eject(struct vpci *vpci, const char *name)
  * vpci_surprise() - Take a device away without asking.
  * @vpci:	Virtual PCI
  * @name:	The device's name
- * @told:	The guest is to be told that the bus is empty
+ * @empty_first: Tell the guest, if it knows of it, that the bus is empty
  *
- * Its channel is rescinded, be that all that the guest hears.
+ * Then its channel is rescinded.
  *
  * Return: 0, -ENOENT if there is no such device.
  */
-int vpci_surprise(struct vpci *vpci, const char *name, bool told)
+int vpci_surprise(struct vpci *vpci, const char *name, bool empty_first)
 {
 	struct vpci_bus *bus = find_bus(vpci, name);
 
 	if (!bus)
 		return -ENOENT;
-	trace_eject(bus, told ? "surprise" : "rescind");
-	if (told && bus->told)
+	trace_eject(bus, empty_first ? "surprise" : "rescind");
+	if (empty_first && bus->told)
 		send_relations(bus, 0);
 	take_away(bus);
 	return 0;

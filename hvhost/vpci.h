@@ -81,11 +81,9 @@ struct vpci *vpci_new(const struct vpci_config *config, struct vmbus *vmbus,
 		      const struct vpci_ops *ops, void *opaque);
 void vpci_free(struct vpci *vpci);
 int vpci_add(struct vpci *vpci, struct vpci_device *dev);
-/* Ask the guest to let go of it (rescinded then), or take it away at once, its bus
- * being empty before or not.
- */
+/* Ask the guest to let go of it (rescinded then), or take it away at once. */
 int vpci_eject(struct vpci *vpci, const char *name);
-int vpci_surprise(struct vpci *vpci, const char *name, bool told);
+int vpci_surprise(struct vpci *vpci, const char *name, bool empty_first);
 
 /* HvRetargetDeviceInterrupt's input, in our memory. Return: HV_STATUS_*. */
 u16 vpci_retarget(struct vpci *vpci, const void *input, size_t len);

@@ -189,6 +189,8 @@ scenario_load() {
 		die "$file: more than one nvme, and no way to tell which has the dump"
 	[[ ${C[one-by-one]:-no} = no || ${C[kernel]}${ALSO[*]} != *debian-* ]] ||
 		die "$file: one-by-one with a Debian kernel, whose VMBus is a module"
+	[[ ${C[one-by-one]:-no} = no || ${ON[*]} != *--add-on* ]] ||
+		die "$file: one-by-one with add-on, which nobody would bind"
 }
 
 # scenario_memory KERNEL: what the loaded scenario's VM has with that kernel.
@@ -559,7 +561,7 @@ play_fair() {
 	[ "$("$TOP/nest/probe" 2>/dev/null)" = tcg ] || return 0
 	mkdir "$again"
 	for d in "$1"/*/; do
-		[ "$(cat "$d/rc")" != "$TRIPLE_FAULT" ] || mv "$d" "$again/"
+		[ "$(cat "$d/rc" 2>/dev/null)" != "$TRIPLE_FAULT" ] || mv "$d" "$again/"
 	done
 	! rmdir "$again" 2>/dev/null || return 0
 	say "again, after a triple fault: $(cd "$again" && echo *)"
@@ -711,10 +713,14 @@ seen() {
 		def present: reduce .[] as $e ({}; if $e.event == "offer" then
 			.[$e.device] = $e.instance elif $e.event == "rescind" then
 			del(.[$e.device]) else . end);
-		# Each event e, with how many buses are between open and D0 then, and
-		# how many others had to come to D0 yet when some had begun to
-		def probing: foreach .[] as $e ({on: {}, to: {}};
+		# Each event e, with how many buses are between open and D0 then, how
+		# many others had to come to D0 yet when some had begun to, and whether
+		# its own was in D0
+		def probing: foreach .[] as $e ({on: {}, to: {}, up: {}};
 			.e = $e | .left = (.to | del(.[$e.device // ""]) | length) |
+			.was_up = .up[$e.device // ""] |
+			if $e.event == "d0_entry" and $e.status == "0x0" then .up[$e.device] = true
+			elif $e.event == "d0_exit" then del(.up[$e.device]) else . end |
 			if $e.event == "offer" and ($e | is_pci) then .to[$e.device] = 1
 			elif $e.event == "open" and ($e | is_pci) then .on[$e.device] = 1 | .begun = true
 			elif $e.event == "close" then del(.on[$e.device])
@@ -753,10 +759,12 @@ seen() {
 			(has | to_entries[] | "\(.value[] | gsub("0x"; "")) \($there[.key]);"),
 			"framebuffer \($said.fb // "" | gsub("0x"; ""));"] | join(""))",
 		"at-once.\($which) \([$own | probing | .on | length] | max // 0)",
-		([$own | probing | select(.begun and .left > 0) | .e] |
-			"hot.\($which) \(map(select(.event == "eject" and .how != "done") | .device) |
-			unique | length) gone, \(if any(.[]; .event == "offer" and is_pci)
-			then "some" else "none" end) come"),
+		([$own | probing | select(.begun and .left > 0)] |
+			map(select(.e.event == "eject" and .e.how != "done")) as $goes |
+			"hot.\($which) \($goes | map(.e.device) | unique | length) gone, \(
+				if any(.[]; .e.event == "offer" and (.e | is_pci))
+				then "some" else "none" end) come",
+			"were-up.\($which) \($goes | map(select(.was_up) | .e.device) | unique | length)"),
 		"held.\($which) \([$own[] | select(.event == "d0_entry" and .reason == "held") |
 			.device] | unique | length)",
 		"conflicts.\($which) \([$own[] | select(.event == "conflict")] | attempts |
@@ -1088,10 +1096,13 @@ judge_devices() {
 	[ -z "$(pci_has test)" ] || verdict echo "$want_echo" "$got_echo"
 	[ -z "$want_space" ] || verdict space "$want_space" "$got_space"
 	if [ ${#ON[@]} -gt 0 ]; then
-		want_hot+="$(printf '%s\n' "${ON[@]}" | grep -cE -- '^--(eject|remove|rescind)-on$' || true) gone, "
-		want_hot+="$([[ ${ON[*]} = *--add-on* ]] && echo some || echo none) come"
+		n=$(printf '%s %s\n' "${ON[@]}" | sed -n 's/^--[er][a-z]*-on \([^=]*\)=.*/\1/p' |
+			sort -u | wc -l)
+		want_hot+="$n gone, $([[ ${ON[*]} = *--add-on* ]] && echo some || echo none) come"
 		verdict hot "$want_hot while others were probed" \
 			"$got_hot${host[hot.first]:-} while others were probed"
+		[ "${C[one-by-one]:-no}" = no ] ||
+			verdict set-up "$n that go were set up" "${host[were-up.first]:-} that go were set up"
 	fi
 	if [ -n "${C[at-once]:-}" ]; then
 		n=${host[at-once.first]:-0}

@@ -61,7 +61,10 @@ wrong "firmware-fb cannot be 'f8000000'" "half a framebuffer of firmware's" \
 	'1a firmware-fb = f8000000'
 wrong "add-on cannot be 'test0'" "a device that is to come, and not when" '1a add-on = test0'
 wrong "remove-on cannot be 'video=1'" "a device that is not PCI's" '1a remove-on = video=1'
-wrong "eject-on cannot be 'test0=10'" "one that goes too late" '1a eject-on = test0=10'
+wrong "eject-on cannot be 'test0=10'" "one that goes with none" '1a eject-on = test0=10'
+wrong "rescind-on cannot be 'test0'" "a channel that goes, and not when" '1a rescind-on = test0'
+wrong "one-by-one with add-on" "what nobody would bind" '1a one-by-one = yes' \
+	'1a add-on = test0=nvme0'
 wrong "gone cannot be 'all'" "devices that cannot go" '1a gone = all'
 wrong "at-once cannot be '0'" "nothing at once" '1a at-once = 0'
 wrong "handover cannot be 'vesafb'" "a driver to take over from that there is not" \
@@ -318,6 +321,7 @@ spoilt at-once out/trace '/"event":"open","device":"test/d'
 scenario_load gen2-hot
 good=7.3-series.gen2-hot.kdump-c
 spoilt hot out/trace '/"event":"eject"/d'
+spoilt at-once out/trace '/"event":"open","device":"test/d'
 spoilt space,hot out/trace '/"event":"rescind"/d'
 spoilt space,hot out/trace '0,/"event":"offer",.*"test0"/{/"event":"offer",.*"test0"/d}'
 scenario_load gen2-handover-simpledrm

@@ -36,7 +36,7 @@ struct world {
 	struct vpci_device msix;
 	struct vpci_device *dev[BUSES];
 	struct mapping mapping[BUSES * (VPCI_BARS + 1)];
-	bool goes_at_once;		/* what the guest begins with */
+	u32 at_begun;		/* what goes or comes when it begins with one */
 };
 
 static const struct layout layout = {
@@ -95,9 +95,15 @@ static int interrupt_op(void *opaque, u32 vp, u8 vector)
 static void begun_op(void *opaque, const char *name)
 {
 	struct world *w = opaque;
+	struct vpci_device *dev = w->dev[w->at_begun % BUSES];
 
-	if (w->goes_at_once)
-		vpci_surprise(w->vpci, name, true);
+	(void)name;
+	if (w->at_begun < BUSES)
+		vpci_surprise(w->vpci, dev->name, true);
+	else if (w->at_begun < 2 * BUSES)
+		vpci_eject(w->vpci, dev->name);
+	else if (w->at_begun < 3 * BUSES && !dev->bus)
+		vpci_add(w->vpci, dev);
 }
 
 static const struct vpci_ops ops = {
@@ -353,7 +359,7 @@ static void plug(struct world *w, struct input *in)
 	if (!dev->bus)
 		vpci_add(w->vpci, dev);
 	else if (how & 0x20)
-		w->goes_at_once = !w->goes_at_once;
+		w->at_begun = (u32)take(in, 1) % (4 * BUSES);
 	else if (how & 0x80)
 		vpci_surprise(w->vpci, dev->name, how & 0x40);
 	else
@@ -475,6 +481,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 	memset(mock_ram, 0, USED_SIZE);
 	mock_reset();
 	memset(&w, 0, sizeof(w));
+	w.at_begun = ~0u;
 	w.msix = (struct vpci_device) {
 		.name = "msix", .vendor = 0x1414, .device = 0xb111,
 		.class = 0x010802,

@@ -298,6 +298,8 @@ static void watches(void **state)
 		"--eject-on 'nvme0=@nvme1': no --pci makes a 'nvme1'");
 	refused("run --kernel /dev/null --screen-on a=@test0",
 		"--screen-on 'a=@test0': no --pci makes a 'test0'");
+	refused("run --kernel /dev/null --pci nvme,disk=a --add-on nvme0=@nvme0",
+		"--add-on 'nvme0=@nvme0': nobody begins with what is to come");
 	refused("run --kernel /dev/null --shutdown-on @", "--shutdown-on '@': no --pci makes a ''");
 	refused("run --kernel /dev/null --screen-on x", "--screen-on 'x' is not FILE=TEXT");
 	memset(text, 'x', sizeof(text));
