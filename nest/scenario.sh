@@ -187,10 +187,10 @@ scenario_load() {
 	[ -z "${C[handover]:-}" ] || C[paint]=yes
 	[ "$(printf '%s\n' "${PCI[@]}" | grep -cx nvme)" -le 1 ] ||
 		die "$file: more than one nvme, and no way to tell which has the dump"
-	[[ ${C[one-by-one]:-no} = no || ${C[kernel]}${ALSO[*]} != *debian-* ]] ||
-		die "$file: one-by-one with a Debian kernel, whose VMBus is a module"
 	[[ ${C[one-by-one]:-no} = no || ${ON[*]} != *--add-on* ]] ||
 		die "$file: one-by-one with add-on, which nobody would bind"
+	[[ ${C[one-by-one]:-no} = no || ${C[kernel]}${ALSO[*]} != *debian-* ]] ||
+		die "$file: one-by-one with a Debian kernel, whose VMBus is a module"
 }
 
 # scenario_memory KERNEL: what the loaded scenario's VM has with that kernel.

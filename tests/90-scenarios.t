@@ -63,8 +63,8 @@ wrong "add-on cannot be 'test0'" "a device that is to come, and not when" '1a ad
 wrong "remove-on cannot be 'video=1'" "a device that is not PCI's" '1a remove-on = video=1'
 wrong "eject-on cannot be 'test0=10'" "one that goes with none" '1a eject-on = test0=10'
 wrong "rescind-on cannot be 'test0'" "a channel that goes, and not when" '1a rescind-on = test0'
-wrong "one-by-one with add-on" "what nobody would bind" '1a one-by-one = yes' \
-	'1a add-on = test0=nvme0'
+wrong "one-by-one with add-on" "what nobody would bind" \
+	'1a one-by-one = yes\nadd-on = test0=nvme0'
 wrong "gone cannot be 'all'" "devices that cannot go" '1a gone = all'
 wrong "at-once cannot be '0'" "nothing at once" '1a at-once = 0'
 wrong "handover cannot be 'vesafb'" "a driver to take over from that there is not" \
