@@ -141,7 +141,7 @@ static void begun(void *opaque, const char *name)
 	for (i = 0; i < vm->opt->watches; i++) {
 		const struct option_watch *w = &vm->opt->watch[i];
 
-		if (w->text[0] != '@' || strcmp(w->text + 1, name) ||
+		if (!w->bus || strcmp(w->bus, name) ||
 		    (done[i] && w->action != WATCH_SCREEN))
 			continue;
 		done[i] = true;

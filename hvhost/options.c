@@ -372,6 +372,8 @@ static const char *parse_watch(char *s, enum watch_action action,
 		return "one of the first 64 texts to wait for";
 	if (equals)
 		*equals = 0;
+	if (watch.text[0] == '@')
+		watch.bus = watch.text + 1;
 	opt->watch[opt->watches++] = watch;
 	return NULL;
 }
@@ -522,14 +524,14 @@ static int check_watches(struct options *opt)
 	for (i = opt->watches; i--;) {
 		const struct option_watch *w = &opt->watch[i];
 
-		if (w->text[0] == '@' && !find_pci(opt, w->text + 1))
+		if (w->bus && !find_pci(opt, w->bus))
 			return bad("--%s '%s%s%s': no --pci makes a '%s'",
 				   name[w->action], w->object ? w->object : "",
-				   w->object ? "=" : "", w->text, w->text + 1);
+				   w->object ? "=" : "", w->text, w->bus);
 		if (w->action == WATCH_SHUTDOWN || w->action == WATCH_SCREEN)
 			continue;
-		if (w->action == WATCH_ADD && w->text[0] == '@' &&
-		    !strcmp(w->object, w->text + 1))
+		if (w->action == WATCH_ADD && w->bus &&
+		    !strcmp(w->object, w->bus))
 			return bad("--add-on '%s=%s': nobody begins with what is to come",
 				   w->object, w->text);
 		pci = find_pci(opt, w->object);

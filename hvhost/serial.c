@@ -481,8 +481,8 @@ int serial_init(struct vm *vm)
 		com1.watch[i] = (struct serial_watch) {
 			.text = w->text,
 			/* A bus is not the console's to wait for */
-			.seen = w->text[0] == '@',
-			.again = w->text[0] != '@' && w->action == WATCH_SCREEN,
+			.seen = w->bus,
+			.again = !w->bus && w->action == WATCH_SCREEN,
 		};
 	}
 	com1.watches = vm->opt->watches;

@@ -49,7 +49,8 @@ enum watch_action {
 struct option_watch {
 	enum watch_action action;
 	const char *object;		/* PCI device, or file of a picture */
-	const char *text;		/* "@nvme0": that device's bus */
+	const char *text;
+	const char *bus;		/* what @DEVICE waits for, or NULL */
 };
 
 struct options {

@@ -715,12 +715,10 @@ seen() {
 			del(.[$e.device]) else . end);
 		# Each event e, with how many buses are between open and D0 then, how
 		# many others had to come to D0 yet when some had begun to, and whether
-		# its own was in D0
-		def probing: foreach .[] as $e ({on: {}, to: {}, up: {}};
+		# its own had
+		def probing: foreach .[] as $e ({on: {}, to: {}};
 			.e = $e | .left = (.to | del(.[$e.device // ""]) | length) |
-			.was_up = .up[$e.device // ""] |
-			if $e.event == "d0_entry" and $e.status == "0x0" then .up[$e.device] = true
-			elif $e.event == "d0_exit" then del(.up[$e.device]) else . end |
+			.was_up = (.to | has($e.device // "") | not) |
 			if $e.event == "offer" and ($e | is_pci) then .to[$e.device] = 1
 			elif $e.event == "open" and ($e | is_pci) then .on[$e.device] = 1 | .begun = true
 			elif $e.event == "close" then del(.on[$e.device])
