@@ -16,7 +16,6 @@ tree=${SELFTEST_TREE:-$BUILD/linux-$BASE}
 [ -d "$tree" ] || "$TOP/kernel/tree" >&2
 src=$tree/tools/testing/selftests/hyperv
 [ -d "$src" ] || plan skip_all "no tools/testing/selftests/hyperv in $tree"
-need make gcc libc6-dev perl
 
 tmpdir
 unset HYPERV_MMIO_ROOT
@@ -38,23 +37,15 @@ run_ok "the selftests' Makefile lists it" \
 
 # unpack SAMPLE: as $T/root; the expectations as $T/expect.
 unpack() {
-	local line out=$T/expect
+	local files
 	rm -rf "$T/root"
 	mkdir -p "$T/root"
-	: >"$out"
-	while IFS= read -r line; do
-		case $line in
-		'== '*/)
-			mkdir -p "$T/root/${line#== }"
-			out=/dev/null ;;
-		'== '*)
-			out=$T/root/${line#== }
-			mkdir -p "${out%/*}"
-			: >"$out" ;;
-		*)
-			printf '%s\n' "$line" >>"$out" ;;
-		esac
-	done <"$1"
+	mapfile -t files < <(sed -n "s|^== |$T/root/|p" "$1")
+	mkdir -p "${files[@]%/*}"
+	awk -v root="$T/root/" -v out="$T/expect" '
+		BEGIN { printf "" >out }
+		/^== / { out = root substr($0, 4); if (out ~ /\/$/) out = "/dev/null"; printf "" >out; next }
+		{ print >out }' "$1"
 }
 
 # run [BUILD]: the selftest on $T/root; output in $T/out, status in $rc.
