@@ -4,11 +4,13 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-verdicts "$TOP/kernel/lint"
 for check in patches docs scripts coccinelle bisect configs; do
+	stage "$check"
+	verdicts "$TOP/kernel/lint" "$check"
 	run_ok "$check has a verdict" grep -q "^[a-z]* $check: " \
 		"$BUILD/check/40-lint.t.verdicts"
 done
+stage "stable series"
 # Stable kernels: what has to do with the patches. The scripts are the same, and
 # so is what they are built with.
 unset LINUX
