@@ -120,6 +120,30 @@ applied() {
 	t worktree remove --force "$aside"
 }
 
+# series_commit: the commit that the series ends with; with WORK=1 one of the tree as it
+# is checked out, with the uncommitted changes to files that git knows. The same tree
+# gives the same commit.
+series_commit() {
+	local index tree
+	[[ ${WORK:-} =~ ^[01]?$ ]] || die "WORK is 1 or nothing, not '$WORK'"
+	if [ "${WORK:-0}" != 1 ]; then
+		t rev-parse --verify refs/heads/series
+		return
+	fi
+	[ -z "$(t ls-files -u)" ] || die "$TREE has conflicts that are not resolved; see git status"
+	# Not in the tree's own index, which somebody may be working with.
+	index=$(mktemp "$BUILD/index.XXXXXX")
+	cp "$(t rev-parse --path-format=absolute --git-path index)" "$index"
+	tree=$(GIT_INDEX_FILE=$index t add -u && GIT_INDEX_FILE=$index t write-tree) || tree=
+	rm -f "$index"
+	[ -n "$tree" ] || die "$TREE: git cannot record what is checked out; see git status"
+	if [ "$tree" = "$(t rev-parse 'HEAD^{tree}')" ]; then
+		t rev-parse HEAD
+	else
+		(ours "$(t log -1 --format=%at HEAD)"; t commit-tree -p HEAD -m "work on the series" "$tree")
+	fi
+}
+
 # What a second or later version has in the prefix of its subjects.
 # shellcheck disable=SC2034
 LATER=' v([2-9]|[1-9][0-9]+)( |$)'
