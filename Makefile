@@ -2,59 +2,88 @@
 # Every verb; `make help` lists them. V=1 shows full logs, JOBS=n limits the
 # number of compilers, ACCEL=auto|kvm|tcg chooses where guests run, LINUX=<tree>
 # takes your own kernel tree (git or not, v7.3 or later) as the base, BASE=6.1 or
-# 6.12 means the series for that stable kernel.
+# 6.12 means the series for that stable kernel. Each verb installs the Debian packages
+# that it needs before it begins; NO_INSTALL=1 only lists what is missing.
 
 export V JOBS ACCEL BASE LINUX SIGNOFF PREV REALLY KERNEL TIMES KERNELS FULL SHORT PAIRS TRIMMED
+export NO_INSTALL STRICT WORK
 
-.PHONY: help demo check tree series kernel deb lint kunit send run shell matrix sweep bench report clean
+.PHONY: help demo check quick deps fresh tree series kernel deb lint kunit send run shell matrix \
+	sweep bench report clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
 
 demo: ## from nothing: a crash dump lost without the fix, saved with it, side by side
+	@deps/install $@
 	@nest/demo
 
 check: ## every test; the last line counts them (T="20-tree 40-lint" for some)
+	@deps/install $@
 	@tests/run $(T)
 
+quick: ## the loop between two edits: KUnit, unit tests, sweep, three crashes; under 3 minutes
+	@deps/install $@
+	@tests/quick
+
+deps: ## install all packages that any verb needs (NO_INSTALL=1: list what is missing)
+	@deps/install
+
+fresh: ## make demo and make check in a new Debian, from nothing; an hour
+	@deps/install $@
+	@deps/fresh
+
 tree: ## build/linux-7.3, a git tree: tag base, tag nofix, branch series
+	@deps/install $@
 	@kernel/tree --exact
 
 series: ## write patches/ back from the tree (SIGNOFF=1: a signed copy to send)
+	@deps/install $@
 	@kernel/export $(if $(SIGNOFF),--signoff)
 
 kernel: ## the guest kernels: 7.3-nofix, 7.3, 7.3-series
+	@deps/install $@
 	@kernel/build
 
 deb: ## Debian packages of the series, in build/deb; an hour or two (TRIMMED=1: minutes)
+	@deps/install $@
 	@kernel/deb
 
 lint: ## checkpatch, sparse, W=1, coccicheck, kernel-doc, more architectures and configs
+	@deps/install $@
 	@kernel/lint
 
 kunit: ## the series' KUnit tests on x86_64 and arm64, in QEMU
+	@deps/install $@
 	@kernel/kunit
 
 send: ## rehearse sending the series, to loopback (REALLY=1: send it; PREV=<version before>)
+	@deps/install $@
 	@kernel/send
 
 run: ## one scenario with a live console (S=gen2-default P=kdump-s KERNEL=7.3)
+	@deps/install $@
 	@nest/scenario run $(or $(S),$(error S=NAME is missing; nest/scenario list has them)) $(P)
 
 shell: ## a prompt in a scenario's guest (S=gen2-default)
+	@deps/install $@
 	@nest/scenario shell $(or $(S),$(error S=NAME is missing; nest/scenario list has them))
 
 matrix: ## every scenario on every path with every kernel; table (M='gen2-*:boot' for some)
+	@deps/install $@
 	@nest/matrix $(foreach m,$(M),'$(m)')
 
 sweep: ## the kernel's MMIO code over every layout of the host rule; tables, maps (FULL=1)
+	@deps/install $@
 	@sweep/run
 
 bench: ## what the series costs: allocating, booting, kdump, size (SHORT=1; PARTS="alloc size")
+	@deps/install $@
 	@bench/run $(PARTS)
 
 report: ## build/report.html, one page of what matrix, sweep and bench found last
+	@deps/install $@
 	@report/run
 
 clean: ## remove what was built, but not the downloads nor the tree you work in
-	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo build/check build/src build/hvhost build/matrix build/run build/guest build/sweep build/bench build/deb* build/debian build/report.html build/sink
+	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo build/check build/src build/hvhost build/matrix build/run build/guest build/sweep build/bench build/deb* build/debian build/report.html build/sink build/fresh build/quick

@@ -325,7 +325,7 @@ scenario_runs() {
 
 # hvhost_build: the host, built, with SANITIZE=1 with sanitizers; sets HVHOST.
 hvhost_build() {
-	need gcc libc6-dev libpng-dev zlib1g-dev make acpica-tools
+	need hvhost
 	HVHOST=$BUILD/hvhost/${SANITIZE:+asan/}hvhost
 	make -s -C "$TOP/hvhost" O="$BUILD/hvhost" "$HVHOST" >"$BUILD/hvhost.log" 2>&1 ||
 		die "hvhost does not build; see $BUILD/hvhost.log"
@@ -506,7 +506,6 @@ look_at_disk() {
 job_make() {
 	local d=$1 files=$2/${3//\//_} initrd=initrd options
 	mkdir -p "$d"
-	[ "${C[paint]:-no}" = no ] || need netpbm
 	case $4 in
 	kexec-*) initrd="initrd-kexec" ;;
 	# By hand, in a shell, all is wanted.

@@ -7,7 +7,7 @@
 sweep_build() {
 	local o=$1 k src kernels=()
 	shift
-	need gcc libc6-dev make universal-ctags python3
+	need sweep
 	for k; do
 		if [[ $k = *=* ]]; then
 			[[ $k =~ ^[A-Za-z0-9.+~-]+=(.+)$ ]] ||

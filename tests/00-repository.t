@@ -5,7 +5,6 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TOP"
-need git python3-minimal python3-yaml
 # Whoever owns the checkout
 git() {
 	command git -c safe.directory='*' "$@"

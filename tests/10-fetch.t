@@ -15,8 +15,8 @@ if ! why=$("$TOP/kernel/getdeb" debian-archive-keyring 2>&1 >/dev/null) &&
 fi
 H=$T/home
 mkdir -p "$H/build"
-cp -r "$TOP/kernel" "$TOP/patches" "$H/"
-cp -r "$BUILD/apt" "$H/build/"
+cp -r "$TOP/deps" "$TOP/kernel" "$TOP/patches" "$H/"
+flock "$BUILD/apt/lock" cp -r "$BUILD/apt" "$H/build/"
 rm -f "$H/build/apt/lock"
 CACHE=$H/build/cache
 getdeb=$H/kernel/getdeb
@@ -83,7 +83,7 @@ run_fails "is damaged; dropped.*downloading $p .* failed" \
 	"but not when it is damaged" at $offline $p
 run_fails 'no package index could be read' "nor is there another" at $offline hello
 rm -rf "$H/build/apt"
-cp -r "$BUILD/apt" "$H/build/"
+flock "$BUILD/apt/lock" cp -r "$BUILD/apt" "$H/build/"
 
 # An index that nobody trusted signed.
 D=$T/mirror/dists/bookworm/main/binary-amd64
@@ -106,7 +106,7 @@ run_fails 'no package index could be read' "an unsigned index is not used" \
 	at "file:$T/mirror" hello
 like "$(<"$H/build/apt/update.log")" 'is not signed' "for that reason"
 rm -rf "$H/build/apt"
-cp -r "$BUILD/apt" "$H/build/"
+flock "$BUILD/apt/lock" cp -r "$BUILD/apt" "$H/build/"
 
 # A full disk, as df tells.
 mkdir "$T/bin"
@@ -143,5 +143,14 @@ is "$(cut -d' ' -f1,2 "$dest.version")" "linux-source-7.3 $(dpkg-deb -f "$deb" V
 echo mine >"$dest/mark"
 is "$("$H/kernel/fetch" 7.3 2>&1)" "$dest" "again, it is there"
 run_ok "and was not unpacked anew" test -e "$dest/mark"
+
+# kernel/tree wants the same next, and need not unpack it again.
+rm "$dest/mark"
+exec 8>"$BUILD/tree-7.3.lock"
+if flock -n 8 && [ ! -e "$BUILD/linux-7.3" ]; then
+	rm -rf "$BUILD/linux-7.3.src"
+	mv "$dest.version" "$BUILD/linux-7.3.src.version"
+	mv "$dest" "$BUILD/linux-7.3.src"
+fi
 
 done_testing

@@ -4,7 +4,6 @@
 # Works on copies: a developer's own tree stays as it is.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
-need git
 tmpdir
 
 "$TOP/kernel/tree" || not_ok "kernel/tree makes the tree"

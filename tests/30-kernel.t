@@ -3,7 +3,6 @@
 # The guest kernels are what they are asked to be.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
-need file kmod xz-utils binutils
 unset LINUX BASE
 tmpdir
 TREE=$BUILD/linux-7.3 OUT=$BUILD/kernel

@@ -4,7 +4,6 @@
 # command of docs/sending.md. Works on copies, as a user with a home of their own.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
-need git
 tmpdir
 unshare -rn true 2>/dev/null ||
 	plan skip_all "no network namespace can be made here (unshare -rn)"

@@ -5,7 +5,6 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-need gcc libc6-dev libpng-dev zlib1g-dev make acpica-tools libcmocka-dev clang libclang-rt-dev binutils perl jq
 FUZZ_TIME=${FUZZ_TIME:-20}
 O=$BUILD/hvhost
 HVHOST=$O/hvhost

@@ -6,7 +6,6 @@
 # shellcheck disable=SC2317 # the functions are called by run_ok
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
-need busybox-static cpio kmod
 unset LINUX
 tmpdir
 cd "$TOP"

@@ -5,7 +5,6 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-need qemu-system-x86
 tmpdir
 cd "$TOP"
 
@@ -26,7 +25,7 @@ fi
 # The probe's judgement, on a QEMU that we pretend to have.
 host=$(nest/host)
 mkdir -p "$T/top/build/nest" "$T/bin"
-cp -r kernel nest "$T/top/"
+cp -r deps kernel nest "$T/top/"
 ln -s "$host" "$T/top/build/nest/"
 
 # pretend SCRIPT: what the probe says when that is QEMU.

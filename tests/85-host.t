@@ -8,7 +8,6 @@
 # shellcheck source=nest/scenario.sh
 . "$TOP/nest/scenario.sh"
 unset LINUX
-need jq
 tmpdir
 hvhost_build
 mkdir -p "$T/files" "$T/jobs"

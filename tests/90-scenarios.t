@@ -9,7 +9,6 @@
 # shellcheck source=nest/scenario.sh
 . "$TOP/nest/scenario.sh"
 unset LINUX KERNEL TIMES MATRIX
-need jq
 tmpdir
 cd "$TOP"
 

@@ -7,7 +7,6 @@
 . "$(dirname "$0")/lib.sh"
 unset LINUX KERNEL KERNELS TIMES MATRIX SWEEP BENCH REPORT
 BASE=7.3
-need chromium python3
 tmpdir
 cd "$TOP"
 

@@ -8,6 +8,7 @@
 #	run_ok DESC CMD...	run_fails EREGEX DESC CMD...
 #	verdicts CMD...
 #	skip DESC REASON	diag TEXT	tmpdir		home NAME [PATH...]
+#	stage NAME
 #	done_testing
 
 set -euo pipefail
@@ -18,6 +19,7 @@ shopt -s lastpipe
 
 # No test reads the caller's stdin: not_ok takes a pipe there for diagnostics.
 exec </dev/null
+need check
 
 TAP_COUNT=0 TAP_FAILED=0 TAP_PLANNED=0
 
@@ -122,7 +124,7 @@ tmpdir() {
 	trap 'rm -rf "$T"' EXIT
 }
 
-# home NAME [PATH...]: H is a copy of this repository's kernel/ and patches/, with
+# home NAME [PATH...]: H is a copy of this repository's deps/, kernel/ and patches/, with
 # P its series (BASE's, or 7.3's), and L its tree, which has the base and no series yet. Of its files
 # only drivers/hv/ and PATHs are there; the rest git knows from MAIN, the real one.
 home() {
@@ -130,7 +132,7 @@ home() {
 	H=$T/$1 P=$T/$1/patches/linux-$base L=$T/$1/build/linux-$base
 	shift
 	mkdir -p "$H/build"
-	cp -r "$TOP/kernel" "$TOP/patches" "$TOP/Makefile" "$H/"
+	cp -r "$TOP/deps" "$TOP/kernel" "$TOP/patches" "$TOP/Makefile" "$H/"
 	git init -q "$L"
 	echo "$MAIN/.git/objects" >"$L/.git/objects/info/alternates"
 	git -C "$L" config series.base "$(git -C "$MAIN" config series.base)"
@@ -143,8 +145,23 @@ home() {
 	git -C "$L" checkout -q -B series base
 }
 
+# stage NAME: begins a step of the test, for the table of times that tests/run prints.
+STEP='' STEP_SPENT=0
+stage() {
+	local spent stat
+	# Behind the name in brackets; of the children that were waited for, in ticks.
+	read -r stat </proc/$$/stat
+	read -ra stat <<<"${stat##*) }"
+	spent=$((stat[13] + stat[14]))
+	[ -z "$STEP" ] || diag "$(awk -v start="$STEP_START" -v now="$EPOCHREALTIME" \
+		-v ticks="$((spent - STEP_SPENT))" -v hz="$(getconf CLK_TCK)" -v what="$STEP" 'BEGIN {
+		printf "step: %.1f s, %.1f s of processor: %s", now - start, ticks / hz, what }')"
+	STEP=$1 STEP_START=$EPOCHREALTIME STEP_SPENT=$spent
+}
+
 # done_testing: the plan, unless it was given, and the verdict.
 done_testing() {
+	stage ''
 	[ "$TAP_PLANNED" = 1 ] || printf '1..%d\n' "$TAP_COUNT"
 	[ "$TAP_FAILED" = 0 ] || exit 1
 	exit 0
