@@ -29,9 +29,9 @@ quick: ## the loop between two edits: KUnit, unit tests, sweep, three crashes; u
 deps: ## install all packages that any verb needs (NO_INSTALL=1: list what is missing)
 	@deps/install
 
-fresh: ## make demo and make check in a new Debian, from nothing; an hour
+fresh: ## make demo and make check in a new Debian, from nothing; an hour (REST=1: what failed)
 	@deps/install $@
-	@deps/fresh
+	@deps/fresh $(if $(REST),--rest)
 
 tree: ## build/linux-7.3, a git tree: tag base, tag nofix, branch series
 	@deps/install $@

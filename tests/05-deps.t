@@ -208,6 +208,19 @@ elif ! why=$(kernel/getdeb debian-archive-keyring 2>&1 >/dev/null) &&
 	[[ $why = *"no package index could be read"* ]]; then
 	skip "a new Debian gets all packages" "$why"
 else
+	# What is left after a failure
+	rest=$T/rest
+	mkdir -p "$rest/root/src/deps"
+	run_fails 'rest is for when make demo has passed and tests of make check have failed' \
+		"--rest without a failure before" env FRESH="$rest" deps/fresh --rest
+	printf 'make demo\tok\t9 minutes\nmake check\tFAILED\t30 minutes\n' >"$rest/verdicts"
+	echo '[11:28:14] 98-deb: ok, 1 passed' >"$rest/2.log"
+	run_fails '2.log names no test that failed' "--rest without a failed test" \
+		env FRESH="$rest" deps/fresh --rest
+	echo '[11:28:14] 98-deb: FAILED, 0 passed' >>"$rest/2.log"
+	sed '$a check: hello' deps/packages >"$rest/root/src/deps/packages"
+	run_fails 'deps/packages has lost hello since; run make fresh anew' \
+		"--rest with a shorter list" env FRESH="$rest" deps/fresh --rest
 	stage "a new Debian"
 	run_ok "a new Debian gets all packages, and runs a test with them" \
 		env FRESH="$T/fresh" deps/fresh "make deps" "make check T=00"
