@@ -131,7 +131,7 @@ for c in "apt-get -y install hello" "apt-get update" "apt-get -o A=b -q remove h
 		"$guard/${c%% *}" ${c#* }
 done
 is "$(wc -l <"$T/guard.log")" "$n" "each is in the log, for tests/run"
-for c in "dpkg --compare-versions 1 lt 2" "apt-get -c /dev/null -s install hello" \
+for c in "dpkg --compare-versions 1 lt 2" "dpkg --robot --version" "apt-get -c /dev/null -s install hello" \
 	"apt-get indextargets" "apt-get --version"; do
 	# shellcheck disable=SC2086
 	run_ok "passes through: $c" "$guard/${c%% *}" ${c#* }
