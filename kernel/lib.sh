@@ -90,3 +90,69 @@ debian_kernel() {
 	[ -n "$name" ] || die "${meta##*/} names no kernel package"
 	"$TOP/kernel/getdeb" "$name"
 }
+
+# sets [BASE]: the sets of BASE's patches in their order, a line each. A set is a folder
+# of patches/linux-BASE, a number and a name, as 1-reservation.
+sets() {
+	local base=${1:-$SERIES} folder
+	[ "$base" != local ] || base=$SERIES
+	for folder in "$TOP/patches/linux-$base"/[0-9]*/; do
+		folder=${folder%/}
+		[ ! -d "$folder" ] || echo "${folder##*/}"
+	done
+}
+
+# last_set [BASE]: the last of them.
+last_set() {
+	sets "$@" | tail -n 1
+}
+
+# set_named NAME: the set of that name; the number may be missing, and the end of the
+# name. Dies if there is none, or more than one.
+set_named() {
+	local all found=
+	all=$(sets)
+	[[ ! $1 =~ ^[0-9a-z-]+$ ]] || found=$(grep -xE "([0-9]+-)?$1" <<<"$all" ||
+		grep -E "^([0-9]+-)?$1" <<<"$all") || true
+	[[ $found && $found != *$'\n'* ]] ||
+		die "no such set: '$1' (linux-$SERIES has ${all//$'\n'/, })"
+	echo "$found"
+}
+
+# series_kernel [BASE]: the guest kernel with all sets up to SET, or with all there are.
+series_kernel() {
+	local set=
+	if [ -n "${SET:-}" ]; then
+		[ "${WORK:-0}" != 1 ] || die "WORK=1 uses the tree as it is checked out, not a SET"
+		set=$(set_named "$SET") || exit
+	fi
+	[ "$set" != "$(last_set)" ] || set=
+	[ -z "$set" ] || set=${set#*-}
+	echo "${1:-$BASE}-${set:-series}"
+}
+
+# kernel_names BASE: the guest kernels of BASE, a line each: see kernel/build.
+kernel_names() {
+	local set last
+	last=$(last_set "$1")
+	[ -n "$last" ] || return 0
+	printf '%s\n' "$1-nofix" "$1"
+	for set in $(sets "$1"); do
+		[ "$set" = "$last" ] || echo "$1-${set#*-}"
+	done
+	echo "$1-series"
+}
+
+# kernel_check NAME [MORE]: dies if there is no guest kernel NAME. MORE is what else the
+# caller takes.
+kernel_check() {
+	local name=$1 base=${1%%-*} names last
+	[[ ! $name =~ ^(.*)-($OVER)$ ]] || name=${BASH_REMATCH[1]}
+	names=$(kernel_names "$base")
+	! grep -qxFe "$name" <<<"$names" || return 0
+	last=$(last_set "$base")
+	[ -z "$last" ] || [ "$name" != "$base-${last#*-}" ] ||
+		die "no such kernel: '$1'; ${last#*-} is the last set, so use $base-series"
+	[ -n "$names" ] || names=$(kernel_names "$BASE")
+	die "no such kernel: '$1' (${names//$'\n'/, }, each also with -${OVER//|/, -}${2:+; $2})"
+}

@@ -5,6 +5,16 @@
 PATCHES=$TOP/patches/linux-$SERIES
 [ -d "$PATCHES" ] || die "BASE=$SERIES has no series (there is: $(cd "$TOP/patches" &&
 	printf '%s\n' linux-* | sed 's/^linux-//' | sort -V | paste -sd' '))"
+[ -n "$(sets)" ] || die "$PATCHES has no set; a set is a folder like 1-reservation"
+for set in $(sets); do
+	[[ $set =~ ^[0-9]+-[a-z]+$ && ! ${set#*-} =~ ^(series|nofix|$OVER)$ ]] ||
+		die "$PATCHES/$set: a set's name is a number, '-' and lowercase letters," \
+			"and not series, nofix or ${OVER//|/, }"
+done
+unset set
+# Up to which set; nothing means all.
+[ -z "${SET:-}" ] || SET=$(set_named "$SET")
+export SET
 # Mainline's fix, for a base that is without it
 # shellcheck disable=SC2034
 PREREQUISITE=$PATCHES/prerequisite.patch
@@ -88,21 +98,89 @@ known() {
 			-- '*Kconfig*') -
 }
 
-# patch_sum: what stands for the stored patches, their cover letter aside.
-patch_sum() {
-	find "$PATCHES" -maxdepth 1 -name '[0-9]*.patch' ! -name '0000-*' \
-		-print0 | sort -z | xargs -0r cat | sha256sum | cut -d' ' -f1
+# set_ref SET: the git ref that it ends with: a branch of its name, for the last set
+# branch series.
+set_ref() {
+	if [ "$1" = "$(last_set)" ]; then
+		echo refs/heads/series
+	else
+		echo "refs/heads/$1"
+	fi
 }
 
-# applied WAY PATCH...: sets APPLIED, the commit that they make on tag base by git
-# am, or with WAY -3 by git am -3. They go on in a work tree aside that holds next
+# set_start SET: the git ref that it starts from: the end of the set before, or tag base.
+set_start() {
+	local set start=refs/tags/base
+	for set in $(sets); do
+		[ "$set" != "$1" ] || break
+		start=$(set_ref "$set")
+	done
+	echo "$start"
+}
+
+# chosen: the sets up to SET, or all.
+chosen() {
+	sets | if [ -n "$SET" ]; then sed "/^$SET\$/q"; else cat; fi
+}
+
+# end_ref: the git ref that they end with.
+end_ref() {
+	set_ref "${SET:-$(last_set)}"
+}
+
+# one_set: sets SET, if it is not given, to the only set; dies if there are more, or if it
+# is one that is never sent.
+one_set() {
+	local all
+	if [ -z "$SET" ]; then
+		all=$(sets)
+		[[ $all != *$'\n'* ]] || die "which set? SET=${all//$'\n'/, SET=}"
+		SET=$all
+	fi
+	[ ! -e "$PATCHES/$SET/never-sent" ] ||
+		die "$SET is never sent: $(paste -sd' ' "$PATCHES/$SET/never-sent")"
+}
+
+# set_patches SET: its stored patches, without the cover letter, a path each.
+set_patches() {
+	find "$PATCHES/$1" -maxdepth 1 -name '[0-9]*.patch' ! -name '0000-*' | sort
+}
+
+# patch_sum: a hash of the stored sets, without their cover letters.
+patch_sum() {
+	local set
+	for set in $(sets); do
+		echo "$set"
+		set_patches "$set" | tr '\n' '\0' | xargs -0r cat
+	done | sha256sum | cut -d' ' -f1
+}
+
+# keep: records in refs/kept where the sets end that patches/ holds now, and removes
+# branches of sets that are gone.
+keep() {
+	local set ref branch
+	for set in $(sets); do
+		ref=$(set_ref "$set")
+		t update-ref "refs/kept/${ref#refs/heads/}" "$ref"
+	done
+	t for-each-ref --format='%(refname:lstrip=2)' refs/kept | while read -r branch; do
+		[ "$branch" != series ] || continue
+		sets | sed '$d' | grep -qxF "$branch" || {
+			t update-ref -d "refs/heads/$branch" "refs/kept/$branch" 2>/dev/null || true
+			t update-ref -d "refs/kept/$branch"
+		}
+	done
+}
+
+# applied WAY START PATCH...: sets APPLIED, the commit that they make on START by git
+# am, or with WAY -3 by git am -3. They are applied in another work tree that holds next
 # to no files, so a patch that fails changes nothing.
 applied() {
-	local aside=$TREE.am way=$1 p
-	shift
+	local aside=$TREE.am way=$1 start=$2 p
+	shift 2
 	rm -rf "$aside"
 	t worktree prune
-	t worktree add -q --no-checkout --detach "$aside" base
+	t worktree add -q --no-checkout --detach "$aside" "$start"
 	g -C "$aside" sparse-checkout set --no-cone /Makefile
 	g -C "$aside" read-tree -m -u HEAD
 	for p; do
@@ -142,6 +220,17 @@ series_commit() {
 	else
 		(ours "$(t log -1 --format=%at HEAD)"; t commit-tree -p HEAD -m "work on the series" "$tree")
 	fi
+}
+
+# kernel_commit KERNEL: the commit that a guest kernel of this base is built from; nothing
+# if the tree has none.
+kernel_commit() {
+	case $1 in
+	*-series) series_commit ;;
+	*-nofix) t rev-parse -q --verify refs/tags/nofix || true ;;
+	*-*) t rev-parse --verify "$(set_ref "$(set_named "${1##*-}")")" ;;
+	*) t rev-parse --verify refs/tags/base ;;
+	esac
 }
 
 # What a second or later version has in the prefix of its subjects.
@@ -186,12 +275,12 @@ kernel_version() {
 		$1 == "EXTRAVERSION" { print v "." p (s > 0 ? "." s : "") $2; exit }'
 }
 
-# port_sums FOLDER: for each stored patch in it a line with what stands for its
+# port_sums FOLDER: for each stored patch of its sets a line with what stands for its
 # message and changes, whatever its number and place, and its subject.
 port_sums() {
 	local d p
 	d=$(mktemp -d "$BUILD/ports.XXXXXX")
-	for p in "$1"/[0-9]*.patch; do
+	for p in "$1"/[0-9]*-*/[0-9]*.patch; do
 		[[ $p != */0000-* && -e $p ]] || continue
 		g mailinfo "$d/message" "$d/diff" <"$p" >"$d/head"
 		printf '%s %s\n' "$({
