@@ -119,7 +119,7 @@ set_named() {
 	echo "$found"
 }
 
-# series_kernel [BASE]: the guest kernel with all sets up to SET, or with all there are.
+# series_kernel BASE: the guest kernel with all sets up to SET, or with all there are.
 series_kernel() {
 	local set=
 	if [ -n "${SET:-}" ]; then
@@ -128,7 +128,7 @@ series_kernel() {
 	fi
 	[ "$set" != "$(last_set)" ] || set=
 	[ -z "$set" ] || set=${set#*-}
-	echo "${1:-$BASE}-${set:-series}"
+	echo "$1-${set:-series}"
 }
 
 # kernel_names BASE: the guest kernels of BASE, a line each: see kernel/build.

@@ -13,7 +13,7 @@ for set in $(sets); do
 done
 unset set
 # Up to which set; nothing means all.
-[ -z "${SET:-}" ] || SET=$(set_named "$SET")
+[ -z "${SET:=}" ] || SET=$(set_named "$SET")
 export SET
 # Mainline's fix, for a base that is without it
 # shellcheck disable=SC2034
@@ -134,7 +134,7 @@ one_set() {
 	local all
 	if [ -z "$SET" ]; then
 		all=$(sets)
-		[[ $all != *$'\n'* ]] || die "which set? SET=${all//$'\n'/, SET=}"
+		[[ $all != *$'\n'* ]] || die "SET is missing: one of ${all//$'\n'/, }"
 		SET=$all
 	fi
 	[ ! -e "$PATCHES/$SET/never-sent" ] ||
@@ -241,7 +241,7 @@ LATER=' v([2-9]|[1-9][0-9]+)( |$)'
 # A fail sets rc.
 # shellcheck disable=SC2034,SC2154 # both are the caller's
 verdict() {
-	echo "$1 $check: $2"
+	echo "$1 $check: ${*:2}"
 	[ "$1" != fail ] || rc=1
 }
 

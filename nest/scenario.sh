@@ -333,12 +333,7 @@ hvhost_build() {
 
 # kernel_known KERNEL: ends here if there can be none of that name.
 kernel_known() {
-	local base=${1%%-*} rest
-	[ "$base" != debian ] || return 0
-	rest=${1#"$base"}
-	[[ -d $TOP/patches/linux-$base && $rest =~ ^(-nofix|-series)?(-($OVER))?$ ]] ||
-		die "KERNEL is 7.3-series, 7.3, 7.3-nofix, 6.1-series and so on," \
-			"debian-VERSION or a path, not '$1'"
+	[[ $1 = debian-* ]] || kernel_check "${1/#7.3/$BASE}" "those of another base, debian-VERSION or a path"
 }
 
 # kernel_folder KERNEL: where it is once it is built.
