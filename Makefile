@@ -2,11 +2,12 @@
 # Every verb; `make help` lists them. V=1 shows full logs, JOBS=n limits the
 # number of compilers, ACCEL=auto|kvm|tcg chooses where guests run, LINUX=<tree>
 # takes your own kernel tree (git or not, v7.3 or later) as the base, BASE=6.1 or
-# 6.12 means the series for that stable kernel. Each verb installs the Debian packages
+# 6.12 means the series for that stable kernel, SET=reservation and so on the series up to
+# that set (patches/README.md lists them). Each verb installs the Debian packages
 # that it needs before it begins; NO_INSTALL=1 only lists what is missing.
 
 export V JOBS ACCEL BASE LINUX SIGNOFF PREV REALLY KERNEL TIMES KERNELS FULL SHORT PAIRS TRIMMED
-export NO_INSTALL STRICT WORK
+export NO_INSTALL STRICT WORK SET
 
 .PHONY: help demo check quick deps fresh tree series kernel deb lint kunit send run shell matrix \
 	sweep bench report clean
@@ -33,15 +34,15 @@ fresh: ## make demo and make check in a new Debian, from nothing; an hour (REST=
 	@deps/install $@
 	@deps/fresh $(if $(REST),--rest)
 
-tree: ## build/linux-7.3, a git tree: tag base, tag nofix, branch series
+tree: ## build/linux-7.3, a git tree: tag base, tag nofix, branch series, a branch for each set
 	@deps/install $@
 	@kernel/tree --exact
 
-series: ## write patches/ back from the tree (SIGNOFF=1: a signed copy to send)
+series: ## write patches/ back from the tree (SIGNOFF=1 SET=reservation: a signed copy to send)
 	@deps/install $@
 	@kernel/export $(if $(SIGNOFF),--signoff)
 
-kernel: ## the guest kernels: 7.3-nofix, 7.3, 7.3-series
+kernel: ## the guest kernels: 7.3-nofix, 7.3, 7.3-series (SET=fixes: 7.3-fixes)
 	@deps/install $@
 	@kernel/build
 
@@ -57,7 +58,7 @@ kunit: ## the series' KUnit tests on x86_64 and arm64, in QEMU
 	@deps/install $@
 	@kernel/kunit
 
-send: ## rehearse sending the series, to loopback (REALLY=1: send it; PREV=<version before>)
+send: ## rehearse sending SET, to loopback (REALLY=1: send it; PREV=<version before>)
 	@deps/install $@
 	@kernel/send
 

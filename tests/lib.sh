@@ -12,6 +12,8 @@
 #	done_testing
 
 set -euo pipefail
+# Tests are of all sets, unless they say which.
+unset SET
 # "echo why | not_ok what" must count in this shell, not in a child.
 shopt -s lastpipe
 # shellcheck source=kernel/lib.sh
