@@ -20,6 +20,16 @@ edit() {
 
 home a
 run_ok "the stored patches apply" "$H/kernel/tree"
+mapfile -t sets < <(sets 7.3)
+first=${sets[0]} second=${sets[1]} final=${sets[-1]} before_final=${sets[-2]}
+start=base
+for set in "${sets[@]}"; do
+	end=$set
+	[ "$set" != "$final" ] || end=series
+	is "$(git -C "$L" rev-list --count "$start..$end")" "$(patches "$P/$set" | wc -l)" \
+		"branch $end is where $set ends"
+	start=$end
+done
 is "$(git -C "$L" rev-list --count base..series)" "$(patches "$P" | wc -l)" \
 	"one commit each"
 is "$(git -C "$L" diff --stat base nofix | sed -n 1p | cut -d' ' -f2)" \
@@ -28,12 +38,6 @@ is "$(git -C "$L" diff --name-only base nofix | wc -l)" 1 "and nothing else"
 before=$(git -C "$L" rev-parse base nofix series)
 run_ok "again, there is nothing to do" "$H/kernel/tree" --exact
 is "$(git -C "$L" rev-parse base nofix series)" "$before" "and nothing changes"
-
-# An empty series has nothing to write back.
-if [ -z "$(patches "$P")" ]; then
-	edit first
-	git -C "$L" commit -qam 'Drivers: hv: Add a comment'
-fi
 
 run_ok "make series writes them" "$H/kernel/export"
 if [ "$(git -C "$MAIN" config series.base)" = "$(<"$TOP/patches/linux-7.3/base")" ]; then
@@ -45,37 +49,111 @@ else
 	is "$(ids "$H/patches")" "$(ids "$TOP/patches")" "the same changes as are stored"
 fi
 cp -r "$H/patches" "$T/once"
-touch "$P"/*
+touch "$P"/*/*
 run_ok "make series again" "$H/kernel/export"
 run_ok "gives the same" diff -r "$T/once" "$H/patches"
-is "$(cat "$P"/*.patch | grep -c '^Signed-off-by:' || true)" 0 \
+is "$(cat "$P"/*/*.patch | grep -c '^Signed-off-by:' || true)" 0 \
 	"no stored patch is signed off"
-like "$(tail -1 "$P/0000-cover-letter.patch")" '^base: v7\.[0-9.]+ \(linux-source-7' \
-	"the cover letter ends with the base"
-for f in $(patches "$P"); do
-	grep -q "^| $((10#$(basename "$f" | cut -d- -f1))) | " "$H/patches/README.md" ||
-		not_ok "README.md has ${f##*/}"
+base=$(tail -n 1 "$P/$first/0000-cover-letter.patch")
+like "$base" '^base: v7\.[0-9.]+ \(linux-source-7' "the cover letter ends with the base"
+is "$(tail -n 2 "$P/$final/0000-cover-letter.patch")" "$base
+prerequisite: $(printf '%s, ' "${sets[@]}" | sed "s/, $final, //")" \
+	"that of a later set also with the sets before it"
+for set in "${sets[@]}"; do
+	n=$(patches "$P/$set" | wc -l)
+	is "$(grep -hoE -m1 '^Subject: \[[^]]*PATCH [0-9]+/[0-9]+\]' "$P/$set"/*.patch |
+		sed 's/.* //; s/]//')" "$(seq -f "%0${#n}g/$n" 0 "$n")" "$set: numbers start anew"
+	is "$(awk -v set="$set" '/^##/ { on = $2 == set } on && /^\| [0-9]/' "$H/patches/README.md" |
+		wc -l)" "$n" "$set: README.md has a line a patch"
 done
 is "$(sed -n '/^## linux-7.3/,$ { /^| [0-9]/p }' "$H/patches/README.md" | wc -l)" \
 	"$(patches "$P" | wc -l)" "README.md has a line a patch"
 
 # A cover letter keeps its text and its prefix.
-perl -0777 -pi -e 's/^Subject: (.*\n)+?(?=\S|\n)/Subject: [PATCH RFC v2 0\/1] Keep the – title\n/m;
+perl -0777 -pi -e 's/^Subject: (.*\n)+?(?=\S|\n)/Subject: [RFC PATCH v2 0\/1] Keep the – title\n/m;
 	s/\n\n.*?\n\n(?=\S[^\n]* \(\d+\):\n  )/\n\nText.\n\nA list (2):\n  of this\n\n/s' \
-	"$P/0000-cover-letter.patch"
+	"$P/$first/0000-cover-letter.patch"
 run_ok "make series with another cover letter" "$H/kernel/export"
-like "$(<"$P/0000-cover-letter.patch")" \
-	"Subject: \[PATCH RFC v2 0+/[0-9]+\] Keep the – title"$'\n' "keeps its subject"
-like "$(<"$P/0000-cover-letter.patch")" \
+like "$(<"$P/$first/0000-cover-letter.patch")" \
+	"Subject: \[RFC PATCH v2 0+/[0-9]+\] Keep the – title"$'\n' "keeps its subject"
+like "$(<"$P/$first/0000-cover-letter.patch")" \
 	$'\n\nText.\n\nA list \\(2\\):\n  of this\n\n[^\n]+ \\([0-9]+\\):\n  ' "and its text"
-is "$(grep -c '^base' "$P/0000-cover-letter.patch")" 1 "and has one base line"
+is "$(grep -c '^base' "$P/$first/0000-cover-letter.patch")" 1 "and has one base line"
+like "$(cat "$P/$first"/0001-*)" '\[RFC PATCH v2 0*1/' "patches have its prefix"
+rm -r "$H/patches"
+cp -r "$T/once" "$H/patches"
+
+# Sets: where they end, and what SET means.
+stage sets
+run_fails "no such set: 'typo' \\(linux-7.3 has $first, $second, " "an unknown SET" \
+	env SET=typo "$H/kernel/tree"
+is "$(for name in "$first" "${first#*-}" "${first:0:3}"; do
+	SET=$name bash -c '. "$0/kernel/lib.sh" && series_kernel 7.3' "$H"
+done | sort -u)" "7.3-${first#*-}" "a set's kernel has its name, which may be shortened"
+is "$(SET=$final bash -c '. "$0/kernel/lib.sh" && series_kernel 7.3' "$H")" 7.3-series \
+	"but for the last set"
+run_fails "WORK=1 uses the tree as it is checked out, not a SET" "SET with WORK=1" \
+	env SET="$first" WORK=1 "$H/kernel/build"
+echo '/* fixed */' >>"$L/drivers/hv/channel.c"
+git -C "$L" commit -qa --fixup="$first"
+GIT_SEQUENCE_EDITOR=true git -C "$L" rebase -q -i --autosquash base
+is "$(git -C "$L" diff --name-only "$first@{1}" "$first") $(git -C "$L" rev-list --count \
+	"$first..series")" "drivers/hv/channel.c $(($(patches "$P" | wc -l) - $(patches "$P/$first" | wc -l)))" \
+	"git rebase moves the branches of sets along"
+run_ok "make series after it" "$H/kernel/export"
+is "$(cd "$P" && grep -l '^+/\* fixed \*/' ./*/0*.patch | cut -d/ -f2)" "$first" \
+	"the fixup went to the set it was for"
+
+cp -r "$H/patches" "$T/fixed"
+git -C "$L" branch -qf "$first" "$first~"
+run_fails "branch $first .* is not where that set ends.*branch -f $first refs/kept/$first" \
+	"make tree says that a set's branch was moved" "$H/kernel/tree" --exact
+run_ok "other scripts leave it where it is" "$H/kernel/tree"
+run_ok "make series takes it from there" "$H/kernel/export"
+is "$(patches "$P/$first" | wc -l) $(patches "$P/$second" | wc -l)" \
+	"$(($(patches "$T/fixed/linux-7.3/$first" | wc -l) - 1)) $(($(
+	patches "$T/fixed/linux-7.3/$second" | wc -l) + 1))" "a patch is in the next set then"
+git -C "$L" branch -qf "$second" base
+run_fails "branch $second .* is not between $first and series" "sets out of order" "$H/kernel/export"
+git -C "$L" branch -qf "$second" "$first"
+run_fails "the set $second has no commit" "a set without a patch" "$H/kernel/export"
+git -C "$L" branch -qD "$second"
+run_fails "has no branch $second.*make it: git -C .* branch $second COMMIT" \
+	"a set without a branch" "$H/kernel/export"
+git -C "$L" branch -q "$second" "refs/kept/$second"
+git -C "$L" branch -qf "$first" "$first@{1}"
+run_ok "make series with the branches back" "$H/kernel/export"
+run_ok "gives what was before" diff -r "$T/fixed" "$H/patches"
+
+mkdir "$P/8-more"
+git -C "$L" branch -q "$final" series~
+run_ok "make series with another set" "$H/kernel/export"
+is "$(patches "$P/8-more" | wc -l) $(grep -c '<fill in: ' "$P/8-more/0000-cover-letter.patch")" "1 4" \
+	"its cover letter says what is to be filled in"
+is "$(SET=8 bash -c '. "$0/kernel/lib.sh" && kernel_names 7.3' "$H" | grep "${final#*-}")" \
+	"7.3-${final#*-}" "the set before it has a kernel"
+rm -r "$P/8-more"
+run_ok "make series without it" "$H/kernel/export"
+is "$(git -C "$L" for-each-ref "refs/heads/$final" "refs/kept/$final")" "" "its branch is gone"
+run_ok "and nothing else changed" diff -r "$T/fixed" "$H/patches"
+mkdir "$P/8-nofix"
+run_fails "8-nofix: a set's name is" "a set with the name of another kernel" "$H/kernel/tree"
+rmdir "$P/8-nofix"
+
+git -C "$L" branch -qf "$first" series
+is "$(SET=$first "$H/kernel/lint" sets 2>/dev/null | grep -cE \
+	"^fail sets: $first: [0-9]+ (patches|net lines .*): at most (10|120) ")" 2 \
+	"make lint fails for a set that is too long"
+git -C "$L" branch -qf "$first" "refs/kept/$first"
+run_ok "and not for the sets as they are" "$H/kernel/lint" sets
+stage work
 
 # Work that patches/ does not hold.
 edit mine
 run_fails 'uncommitted work .*drivers/hv/vmbus_drv.c' \
 	"make tree says that there is uncommitted work" "$H/kernel/tree" --exact
 run_ok "which other scripts leave as it is" "$H/kernel/tree"
-last=("$P"/0*.patch)
+last=("$P/$final"/0*.patch)
 sed -i 's/^Subject: .*\]/& Another/' "${last[-1]}"
 run_fails 'uncommitted work' "patches that changed do not go over it" "$H/kernel/tree"
 like "$(tail -1 "$L/drivers/hv/vmbus_drv.c")" 'mine' "it is still there"
@@ -91,7 +169,7 @@ Why.
 Fixes: 123456789abc ("Drivers: hv: Other")
 Cc: stable@vger.kernel.org'
 run_ok "make series writes a commit" "$H/kernel/export"
-new=$(ls "$P"/*-Drivers-hv-Say-so.patch)
+new=$(ls "$P"/*/*-Drivers-hv-Say-so.patch)
 is "$(grep -c ^Signed-off-by "$new" || true)" 0 "without its Signed-off-by"
 run_ok "then the tree and the patches agree" "$H/kernel/tree" --exact
 echo mine >"$L/drivers/hv/new.c"
@@ -105,6 +183,9 @@ cp -r "$H/patches" "$T/stored"
 as() {
 	GIT_COMMITTER_NAME=$1 GIT_COMMITTER_EMAIL=$2 "$H/kernel/export" --signoff
 }
+run_fails "SET is missing: one of $first, $second, " "only one set is signed at a time" \
+	as 'A Name' name@kernel.org
+export SET=${final#*-}
 run_fails placeholder "nobody signs off as root" as root root@kernel.org
 run_fails placeholder "nor as you@example.com" as 'A Name' you@example.com
 run_fails 'no name and e-mail' "nor without a name" env -u GIT_COMMITTER_NAME \
@@ -112,7 +193,7 @@ run_fails 'no name and e-mail' "nor without a name" env -u GIT_COMMITTER_NAME \
 	GIT_CONFIG_NOSYSTEM=1 GIT_DIR="$T/none" "$H/kernel/export" --signoff
 run_ok "make series SIGNOFF=1" as 'Jane Dée' jane@kernel.org
 S=$H/build/send
-is "$(patches "$S")" "$(patches "$P")" "has the same patches"
+is "$(patches "$S")" "$(patches "$P/$final")" "has the same patches"
 mapfile -t sent < <(patches "$S" | sed "s|^\.|$S|")
 is "$(grep -L '^Signed-off-by: Jane Dée <jane@kernel.org>$' "${sent[@]}")" "" \
 	"each signed off"
@@ -123,11 +204,16 @@ Assisted-by: LLM
 Signed-off-by: Jane Dée <jane@kernel.org>
 ---' "the tags are in their order"
 run_ok "the stored patches stay as they were" diff -r "$T/stored" "$H/patches"
-git -C "$L" checkout -q -b sent base
-run_ok "the copy applies to the base by git am" git -C "$L" am -q "${sent[@]}"
+git -C "$L" checkout -q -b sent "$before_final"
+run_ok "the copy applies to the set before by git am" git -C "$L" am -q "${sent[@]}"
 is "$(git -C "$L" rev-list -1 --format=%an HEAD | tail -1)" 'Jane Dée' "authored by who sends"
 run_ok "and gives the series" git -C "$L" diff --quiet series
 git -C "$L" checkout -q series
+git -C "$L" branch -qD sent
+echo 'for one reason' >"$P/$final/never-sent"
+run_fails "$final is never sent: for one reason" "a set that is never sent" as 'Jane' jane@kernel.org
+rm "$P/$final/never-sent"
+unset SET
 
 # A damaged patch.
 before=$(git -C "$L" rev-parse series)
@@ -138,7 +224,7 @@ is "$(git -C "$L" rev-parse series) $(git -C "$L" status --porcelain)" "$before 
 head -c 300 "$new" >"$new.half"
 mv "$new.half" "$new"
 run_fails "${new##*/} does not apply" "half a patch as well" "$H/kernel/tree"
-cp "$T/stored/linux-7.3/${new##*/}" "$P/"
+cp "$T/stored/linux-7.3/${new#"$P/"}" "$P/$final/"
 run_ok "the whole one applies" "$H/kernel/tree"
 
 # LINUX=: a tree of the user's own.
@@ -153,7 +239,7 @@ run_fails 'is Linux 7.3-rc2; the series needs 7.3' "and new enough" linux "$T/ol
 # As little of one as the patches need.
 mkdir "$T/own"
 {
-	sed -n 's|^--- a/||p' "$P"/*.patch
+	sed -n 's|^--- a/||p' "$P"/*/*.patch
 	printf '%s\n' Makefile drivers/hv/vmbus_drv.c
 } | sort -u | xargs git -C "$MAIN" ls-tree -r --name-only base -- |
 	xargs git -C "$MAIN" archive base -- | tar -x -C "$T/own"
@@ -185,8 +271,12 @@ is "$(list)" "$before" "it stays as it was"
 like "$(linux "$T/own" 2>&1)" 'uncommitted changes, which are not used' \
 	"what it has not committed is not used, and that is said"
 run_ok "make series with LINUX" env LINUX="$T/own" "$H/kernel/export"
-is "$(tail -1 "$P/0000-cover-letter.patch")" \
-	"base-commit: $(git -C "$T/own" rev-parse HEAD)" "names that commit as the base"
+base="base-commit: $(git -C "$T/own" rev-parse HEAD)"
+is "$(tail -n 1 "$P/$first/0000-cover-letter.patch")" "$base" "names that commit as the base"
+is "$(sed -n '/^base-commit: /,$p' "$P/$final/0000-cover-letter.patch")" "$base
+$(git -C "$LOCAL" rev-list --reverse "base..$before_final" | while read -r c; do
+	git -C "$LOCAL" diff-tree -p "$c" | git patch-id --stable | sed 's/ .*//; s/^/prerequisite-patch-id: /'
+done)" "and the patches of the sets before"
 
 # The series for stable kernels. Each patch of 7.3's is in them, or is said to
 # be left out, and is as it was when they were made of it.
@@ -201,7 +291,7 @@ for base in 6.1 6.12; do
 		sed '/^#/d; s/\t.*//' "$stored/left-out"
 	} | sort)" "$(cut -d' ' -f2- <<<"$now" | sort)" \
 		"$base: each patch of 7.3 is there once, or left out"
-	is "$(grep -L '^\[ Upstream commit <pending> \]$' "$stored"/0*.patch |
+	is "$(grep -L '^\[ Upstream commit <pending> \]$' "$stored"/*/0*.patch |
 		grep -v '/0000-' || true)" "" "$base: each patch names its upstream counterpart"
 done
 if [ -z "${FULL:-}" ]; then
@@ -221,7 +311,7 @@ MAIN=$TOP/build/linux-6.1
 BASE=6.1 home own
 mkdir "$T/nofix"
 {
-	sed -n 's|^--- a/||p' "$P"/*.patch
+	sed -n 's|^--- a/||p' "$P"/*/*.patch
 	printf '%s\n' Makefile drivers/hv/vmbus_drv.c
 } | sort -u | xargs git -C "$MAIN" ls-tree -r --name-only nofix -- |
 	xargs git -C "$MAIN" archive nofix -- | tar -x -C "$T/nofix"
@@ -252,14 +342,14 @@ run_fails 'BASE=5.4 has no series .there is: 6.1 6.12 7.3' "a base without a ser
 	env BASE=5.4 "$H/kernel/tree"
 
 # A patch of 7.3 that changes leaves those behind that were made of it.
-first=("$H"/patches/linux-7.3/0001-*.patch)
-sed -i 's/^hv_pci_free_bridge_windows() knows/& well/' "${first[0]}"
+sed -i '0,/^$/s//\nChanged.\n/' "$H"/patches/linux-7.3/*/0*.patch
 cp "$P/ported" "$T/ported"
 run_ok "make series of a stable series" env BASE=6.1 "$H/kernel/export"
 run_ok "does not take an old port for a new one" cmp "$T/ported" "$P/ported"
-sed -i '2,$ { /Give back the low/d }' "$P/ported"
+subject=$(sed -n '/^#/!{s/^[^ ]* //p;q}' "$P/ported")
+grep -vF " $subject" "$T/ported" >"$P/ported"
 run_ok "make series again" env BASE=6.1 "$H/kernel/export"
-is "$(diff "$T/ported" "$P/ported" | grep -c '^[<>] .*Give back the low')" 2 \
+is "$(diff "$T/ported" "$P/ported" | grep -cF " $subject")" 2 \
 	"does when it is told to"
 
 done_testing
