@@ -102,7 +102,7 @@ mapfile -t kernel < <({
 		lib/Kconfig kernel/Makefile include/linux/hyperv.h LICENSES \
 		scripts/{get_maintainer.pl,checkpatch.pl,spelling.txt} \
 		scripts/{const_structs.checkpatch,spdxcheck.py,spdxexclude}
-	sed -n 's|^--- a/||p' patches/linux-7.3/*.patch
+	sed -n 's|^--- a/||p' patches/linux-7.3/*/*.patch
 } | sort -u | xargs git -C "$MAIN" ls-tree -r --name-only base --)
 home a "${kernel[@]/#//}" /drivers/pci/controller/ /Documentation/virt/hyperv/ \
 	/tools/testing/selftests/hyperv/
@@ -110,106 +110,141 @@ wild "$L/.git/config"
 git init -q "$H"
 wild "$H/.git/config"
 
-run_ok "make tree" step 'make tree'
-if ! out=$(step 'make send' 2>"$T/err"); then
-	not_ok "make send succeeds" <<<"$out"$'\n'"$(<"$T/err")"
-	done_testing
-fi
-is "$(grep -v '^pass ' <<<"$out" | cut -d: -f1,2)" 'skip cover: base-commit
+# check_set SET: what make send left of it is what it should be.
+check_set() {
+	local set=$1 start end
+	mapfile -t stored < <(numbered "$P/$set")
+	mapfile -t sent < <(numbered "$H/build/send")
+	start=$(H_ref set_start "$set") end=$(H_ref set_ref "$set")
+	n=${#stored[@]}
+	is "$(grep -v '^pass \|<fill in' "$T/out" | cut -d: -f1,2)" 'skip cover: base-commit
 skip cover: range-diff
-skip b4: prep --check' "on Debian's source nothing fails"
-mapfile -t stored < <(numbered "$P")
-mapfile -t sent < <(numbered "$H/build/send")
-n=${#stored[@]}
-is "$(grep -c '^pass checkpatch: ' <<<"$out")" "$n" "checkpatch passes each patch"
+skip b4: prep --check' "$set: on Debian's source nothing fails"
+	is "$(grep -c '^pass checkpatch: ' "$T/out")" "$n" "$set: checkpatch passes each patch"
 
-sort_mails
-is "${#mails[@]}" $((n + 1)) "a mail a patch arrives, and the cover letter"
-cover=${mails[0]}
-is "$(for m in "${mails[@]}"; do header Subject "$m" | grep -oE '^\[.*[0-9]/[0-9]+\]'; done)" \
-	"$(seq 0 "$n" | xargs printf "[PATCH %02d/$n]\n")" "numbered"
-id=$(header Message-Id "$cover")
-like "$id" '^<[^@ ]+@kernel\.org>$' "the cover letter has a Message-Id"
-is "$(header In-Reply-To "$cover")" "" "and is no reply"
-is "$(for m in "${mails[@]:1}"; do
-	header In-Reply-To "$m"
-	header References "$m"
-done | sort -u)" "$id" "all others are replies to it, and to nothing else"
-is "$(for m in "${mails[@]}"; do header Message-Id "$m"; done | sort -u | wc -l)" $((n + 1)) \
-	"each Message-Id is another"
-is "$(for m in "${mails[@]}"; do
-	header From "$m"
-	header X-MailFrom "$m"
-done | sort -u)" '=?UTF-8?q?Jane=20D=C3=A9e?= <jane@kernel.org>
-jane@kernel.org' "all come from who signed"
-is "$(for m in "${mails[@]}"; do
-	header Content-Type "$m"
-	header Content-Transfer-Encoding "$m"
-done | sort -u)" '8bit
-text/plain; charset=UTF-8' "all are UTF-8 as it is"
-bad=
-for ((i = 1; i <= n; i++)); do
-	cmp -s <(body "${mails[i]}") <(body "${sent[i - 1]}") || bad+=" $i"
-done
-is "$bad" "" "no text was changed on the way"
-
-# Who has them
-bad=
-for ((i = 1; i <= n; i++)); do
-	lists=$(to "${mails[i]}")
-	[ "$lists" = "$(maintainers "${stored[i - 1]}")" ] || bad+=" $i:other"
-	for list in linux-hyperv@vger.kernel.org linux-kernel@vger.kernel.org; do
-		grep -qx "$list" <<<"$lists" || bad+=" $i:$list"
+	sort_mails
+	is "${#mails[@]}" $((n + 1)) "$set: a mail a patch arrives, and the cover letter"
+	cover=${mails[0]}
+	is "$(for m in "${mails[@]}"; do header Subject "$m" | grep -oE '^\[.*[0-9]/[0-9]+\]'; done |
+		sed 's/^\[\(RFC \)*//')" \
+		"$(seq -f "PATCH %0${#n}g/$n]" 0 "$n")" "$set: numbered"
+	id=$(header Message-Id "$cover")
+	like "$id" '^<[^@ ]+@kernel\.org>$' "$set: the cover letter has a Message-Id"
+	is "$(header In-Reply-To "$cover")" "" "$set: and is no reply"
+	is "$(for m in "${mails[@]:1}"; do
+		header In-Reply-To "$m"
+		header References "$m"
+	done | sort -u)" "$id" "$set: all others are replies to it, and to nothing else"
+	is "$(for m in "${mails[@]}"; do header Message-Id "$m"; done | sort -u | wc -l)" $((n + 1)) \
+		"$set: each Message-Id is another"
+	is "$(for m in "${mails[@]}"; do
+		header From "$m"
+		header X-MailFrom "$m"
+	done | sort -u)" '=?UTF-8?q?Jane=20D=C3=A9e?= <jane@kernel.org>
+jane@kernel.org' "$set: all come from who signed"
+	is "$(for m in "${mails[@]}"; do
+		header Content-Type "$m"
+		header Content-Transfer-Encoding "$m"
+	done | sort -u)" '8bit
+text/plain; charset=UTF-8' "$set: all are UTF-8 as it is"
+	bad=
+	for ((i = 1; i <= n; i++)); do
+		cmp -s <(body "${mails[i]}") <(body "${sent[i - 1]}") || bad+=" $i"
 	done
-	if grep -q '^diff --git a/drivers/pci/' "${stored[i - 1]}"; then
-		for list in linux-pci@vger.kernel.org bhelgaas@google.com; do
+	is "$bad" "" "$set: no text was changed on the way"
+
+	# Who has them
+	bad=
+	for ((i = 1; i <= n; i++)); do
+		lists=$(to "${mails[i]}")
+		[ "$lists" = "$(maintainers "${stored[i - 1]}")" ] || bad+=" $i:other"
+		for list in linux-hyperv@vger.kernel.org linux-kernel@vger.kernel.org; do
 			grep -qx "$list" <<<"$lists" || bad+=" $i:$list"
 		done
-	fi
-done
-is "$bad" "" "each goes to whom MAINTAINERS names; linux-hyperv has all, linux-pci PCI's"
-is "$(to "$cover")" "$(for m in "${mails[@]:1}"; do to "$m"; done | sort -u)" \
-	"the cover letter goes to all of them"
-is "$(cat "${mails[@]}" | sed -nE '/^(To|Cc): /,/^[A-Z]/p' | grep -ciE 'localhost|leak' || true)" 0 \
-	"no address is a stored author's or comes from settings"
-like "$(header To "${mails[1]}")" '=\?UTF-8\?q\?Krzysztof=20Wilczy=C5=84ski\?=' \
-	"a name that is not ASCII is written as mail has it"
-is "$(cat "${mails[@]}" | grep -c '^X-RcptTo:.*stable@' || true)" 0 "none goes to stable"
-is "$(cat "${mails[@]:1}" | grep -c '^Cc: stable@vger.kernel.org')" \
-	"$(cat "${stored[@]}" | grep -c '^Cc: stable@vger.kernel.org')" "which remains a tag"
+		if grep -q '^diff --git a/drivers/pci/' "${stored[i - 1]}"; then
+			for list in linux-pci@vger.kernel.org bhelgaas@google.com; do
+				grep -qx "$list" <<<"$lists" || bad+=" $i:$list"
+			done
+			header To "${mails[i]}" >>"$T/pci"
+		fi
+	done
+	is "$bad" "" \
+		"$set: each goes to whom MAINTAINERS names; linux-hyperv has all, linux-pci PCI's"
+	is "$(to "$cover")" "$(for m in "${mails[@]:1}"; do to "$m"; done | sort -u)" \
+		"$set: the cover letter goes to all of them"
+	is "$(cat "${mails[@]}" | sed -nE '/^(To|Cc): /,/^[A-Z]/p' | grep -ciE 'localhost|leak' || true)" 0 \
+		"$set: no address is a stored author's or comes from settings"
+	is "$(cat "${mails[@]}" | grep -c '^X-RcptTo:.*stable@' || true)" 0 "$set: none goes to stable"
+	is "$(cat "${mails[@]:1}" | grep -c '^Cc: stable@vger.kernel.org')" \
+		"$(cat "${stored[@]}" | grep -c '^Cc: stable@vger.kernel.org')" "$set: which remains a tag"
 
-# What is in them
-git -C "$L" checkout -q -b received base
-run_ok "they apply to the base by git am" git -C "$L" am -q "${mails[@]:1}"
-is "$(git -C "$L" rev-parse 'received^{tree}')" "$(git -C "$L" rev-parse 'series^{tree}')" \
-	"and give the series"
-is "$(git -C "$L" log --format='%an <%ae>%n%(trailers:key=Signed-off-by,valueonly,separator=%x2C)' \
-	base..received | sort -u)" 'Jane Dée <jane@kernel.org>' "written and signed by who sends"
-is "$(git -C "$L" log --format='%(trailers:key=Assisted-by,valueonly)' base..received |
-	grep -c .)" "$n" "each says what assisted"
-git -C "$L" checkout -q series
+	# What is in them
+	git -C "$L" checkout -q -B received "$start"
+	run_ok "$set: they apply by git am to the sets before" git -C "$L" am -q "${mails[@]:1}"
+	is "$(git -C "$L" rev-parse 'received^{tree}')" "$(git -C "$L" rev-parse "$end^{tree}")" \
+		"$set: and give the set"
+	is "$(git -C "$L" log --format='%an <%ae>%n%(trailers:key=Signed-off-by,valueonly,separator=%x2C)' \
+		"$start..received" | sort -u)" 'Jane Dée <jane@kernel.org>' \
+		"$set: written and signed by who sends"
+	is "$(git -C "$L" log --format='%(trailers:key=Assisted-by,valueonly)' "$start..received" |
+		grep -c .)" "$n" "$set: each says what assisted"
+	git -C "$L" checkout -q series
+	is "$(sed -n "/^Jane Dée ($n):$/,/^\$/p" "$cover" | sed 1d | words)" \
+		"$(git -C "$L" log --reverse --format=%s "$start..$end" | words)" \
+		"$set: the cover letter lists them"
+	is "$(sed -n '/^ [^ ]* *| /,/^ [0-9]* files* changed/p' "$cover")" \
+		"$(git -C "$L" diff --stat=72 "$start" "$end")" "$set: and what they change"
+}
 words() {
 	grep -oE '[^ ]+'
 }
-is "$(sed -n "/^Jane Dée ($n):$/,/^\$/p" "$cover" | sed 1d | words)" \
-	"$(git -C "$L" log --reverse --format=%s base..series | words)" \
-	"the cover letter lists them"
-is "$(sed -n '/^ [^ ]* *| /,/^ [0-9]* files changed/p' "$cover")" \
-	"$(git -C "$L" diff --stat=72 base series)" "and what they change"
+# H_ref FUNCTION SET: what that of kernel/srclib.sh prints for the copy.
+H_ref() {
+	bash -c '. "$0/kernel/lib.sh" && . "$0/kernel/srclib.sh" && "$@"' "$H" "$@"
+}
+
+run_ok "make tree" step 'make tree'
+mapfile -t sets < <(sets 7.3)
+first=${sets[0]} second=${sets[1]}
+for set in "${sets[@]}"; do
+	stage "$set"
+	send=(user make send SET="$set")
+	[ "$set" != "$first" ] || send=(step "make send SET=${set#*-}")
+	if ! "${send[@]}" >"$T/out" 2>"$T/err"; then
+		not_ok "make send SET=$set succeeds" < <(cat "$T/out" "$T/err")
+		done_testing
+	fi
+	check_set "$set"
+done
+like "$(cat "$T/pci")" '=\?UTF-8\?q\?Krzysztof=20Wilczy=C5=84ski\?=' \
+	"a name that is not ASCII is written as mail has it"
+stage "a git tree"
 
 # What is sent: a few patches, on a git tree, as a second version.
 git init -q "$U/linux"
 git -C "$MAIN" archive base -- "${kernel[@]}" | tar -x -C "$U/linux"
 git -C "$U/linux" add -A -f
 git -C "$U/linux" -c user.name=Dev -c user.email=dev@kernel.org commit -qm own
-rm "${stored[@]:3}"
+user make send SET="$second" LINUX="$U/linux" >"$T/out" 2>"$T/err" ||
+	not_ok "a later set goes on a git tree, too" < <(cat "$T/out" "$T/err")
+sort_mails
+is "$(sed -n '/^base-commit: /,$p' "${mails[0]}" | sed 's/: .*//' | sort | uniq -c | sed 's/^ *//')" \
+	"1 base-commit
+$(numbered "$P/$first" | wc -l) prerequisite-patch-id" "it names the patches of the set before"
+# Of the first set three patches, and no other set
+mapfile -t stored < <(numbered "$P/$first")
+rm -f "${stored[@]:3}"
+for set in "${sets[@]:1}"; do
+	rm -r "${P:?}/$set"
+done
 user make tree 2>/dev/null
 
 trace=(strace -f --seccomp-bpf -qq -e "trace=connect,sendto,sendmsg" -o "$T/trace")
 "${trace[@]}" true 2>/dev/null || trace=()
-out=$(step 'make send LINUX=~/linux' 2>"$T/err") || not_ok "make send LINUX=~/linux succeeds" \
-	<<<"$out"$'\n'"$(<"$T/err")"
-is "$(grep -v '^pass ' <<<"$out" | cut -d: -f1,2)" 'skip cover: range-diff
+out=$(step 'make send SET=reservation LINUX=~/linux' 2>"$T/err") ||
+	not_ok "make send LINUX=~/linux succeeds" <<<"$out"$'\n'"$(<"$T/err")"
+is "$(grep -v '^pass \|<fill in' <<<"$out" | cut -d: -f1,2)" 'skip cover: public base
+skip cover: range-diff
 skip b4: prep --check' "on a git tree it has base-commit"
 if [ ${#trace[@]} -gt 0 ]; then
 	is "$(grep -oE 'sa_family=AF_INET.*(inet_addr|inet_pton)\([^)]*\)' "$T/trace" |
@@ -233,7 +268,7 @@ refused() {
 	run_fails "$1" "$2" user "${@:3}"
 	[ ! -e "$H/build/sink" ] || not_ok "$2: nothing is sent" </dev/null
 }
-A=(make send LINUX="$U/linux")
+A=(make send SET="$first" LINUX="$U/linux")
 refused "REALLY is 1 or nothing, not 'yes'" "REALLY=yes is refused" make send REALLY=yes
 refused 'LINUX=/nowhere is not a directory' "LINUX must exist" make send LINUX=/nowhere
 refused 'PREV=.*has \[PATCH\], not \[PATCH v2\]' "a first version has none before it" \
@@ -268,22 +303,46 @@ refused 'fail recipients: 0001-.* is not for linux-hyperv' "nor to less than lin
 	"${A[@]}"
 git -C "$U/linux" reset -q --hard HEAD~
 
+cp "${stored[1]}" "$T/kept"
+sed -i '0,/^$/s//\nTested: <fill in: on which hosts>\n/' "${stored[1]}"
+like "$(user "${A[@]}" 2>/dev/null)" "skip cover: '<fill in' is left, .*${stored[1]##*/}:1" \
+	"a rehearsal says what is to be filled in"
+cp "$T/kept" "${stored[1]}"
+
+# REALLY=1 from settings that would send, were there a network.
+R=(env HOME="$U/real" XDG_CONFIG_HOME="$U/real" "${A[@]}" REALLY=1)
+COVER=$P/$first/0000-cover-letter.patch
+cp "$COVER" "$T/cover"
+sed -i 's/<fill in: [^>]*>/said/' "$COVER"
+refused 'fail cover: public base: no remote branch of .* contains [0-9a-f]{12};' \
+	"REALLY=1 needs a base that others have" "${R[@]}"
+git -C "$U/linux" update-ref refs/remotes/origin/master HEAD
+sed -i '0,/^$/s//\nTools: <fill in: which>\n/' "$COVER"
+refused "fail cover: '<fill in' is left.* 0000-cover-letter.patch:1" \
+	"and all filled in in the cover letter" "${R[@]}"
+sed 's/generated-content.rst//; s/<fill in: [^>]*>/said/' "$T/cover" >"$COVER"
+refused "fail cover: tools: .*generated-content.rst" "and that it says which tools were used" \
+	"${R[@]}"
+sed 's/<fill in: [^>]*>/said/' "$T/cover" >"$COVER"
+sed -i '0,/^$/s//\nTested: <fill in: on which hosts>\n/' "${stored[1]}"
+refused "fail cover: '<fill in' is left.* ${stored[1]##*/}:1" "and in the patches" "${R[@]}"
+cp "$T/kept" "${stored[1]}"
+
 # The next version.
 user make tree 2>/dev/null
 sed -i '0,/return 0;/ s//return 0; \/* v2 *\//' "$L/drivers/hv/vmbus_drv.c"
 git -C "$L" commit -qa --amend --no-edit
-sed -i '/^Subject: / s/\[PATCH /[PATCH v2 /' "$P/0000-cover-letter.patch"
+sed -i '/^Subject: / s/\[PATCH /[PATCH v2 /' "$COVER"
 run_ok "make series" step 'make series'
 refused 'fail cover: range-diff.*nothing is sent' "a second version needs a range-diff" "${A[@]}"
 refused 'PREV=/nowhere is neither a folder nor a range' "PREV must exist" \
 	"${A[@]}" PREV=/nowhere
 refused 'PREV=.* has no patches' "and have patches" "${A[@]}" PREV="$H"
 refused 'fail cover: base-commit' "REALLY=1 needs base-commit" \
-	env HOME="$U/real" XDG_CONFIG_HOME="$U/real" make send PREV="$U/v1" REALLY=1
+	env HOME="$U/real" XDG_CONFIG_HOME="$U/real" make send SET="$first" PREV="$U/v1" REALLY=1
 
-
-step 'make send LINUX=~/linux PREV=~/v1' >"$T/out" 2>&1 ||
-	not_ok "make send LINUX=~/linux PREV=~/v1 succeeds" <"$T/out"
+step 'make send SET=reservation LINUX=~/linux PREV=~/v1' >"$T/out" 2>&1 ||
+	not_ok "make send PREV=~/v1 succeeds" <"$T/out"
 sort_mails
 is "$(for m in "${mails[@]}"; do header Subject "$m" | grep -oE '^\[.*\]'; done | paste -sd' ')" \
 	'[PATCH v2 0/3] [PATCH v2 1/3] [PATCH v2 2/3] [PATCH v2 3/3]' "it is v2"
@@ -297,7 +356,7 @@ really() {
 	rm -rf "$T/real"
 	printf '%s\n' "$1" | user env HOME="$U/real" XDG_CONFIG_HOME="$U/real" \
 		kernel/sink "$T/real" script -qec \
-		"make send LINUX=$U/linux PREV=$U/v1 REALLY=1" /dev/null
+		"make send SET=$first LINUX=$U/linux PREV=$U/v1 REALLY=1" /dev/null
 }
 # texts MAILDIR: of its mails what does not change from time to time.
 texts() {
