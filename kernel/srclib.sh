@@ -173,21 +173,29 @@ keep() {
 }
 
 # applied WAY START PATCH...: sets APPLIED, the commit that they make on START by git
-# am, or with WAY -3 by git am -3. They are applied in another work tree that holds next
-# to no files, so a patch that fails changes nothing.
+# am, or with WAY -3 by git am -3, which leaves out what START has already. They are
+# applied in another work tree that holds the files they touch and no others, so a patch
+# that fails changes nothing.
 applied() {
 	local aside=$TREE.am way=$1 start=$2 p
 	shift 2
 	rm -rf "$aside"
 	t worktree prune
 	t worktree add -q --no-checkout --detach "$aside" "$start"
-	g -C "$aside" sparse-checkout set --no-cone /Makefile
+	# Merging needs the files themselves.
+	g -C "$aside" sparse-checkout set --no-cone --stdin < <(echo /Makefile
+		[ $# = 0 ] || sed -nE 's,^(---|\+\+\+) [ab](/.*),\2,p' "$@" | sort -u)
 	g -C "$aside" read-tree -m -u HEAD
 	for p; do
 		if ! (ours "$(t log -1 --format=%at base)"
 			unset "${!GIT_AUTHOR_@}"
 			g -C "$aside" am -q --committer-date-is-author-date \
 				${way:+"$way"} "$p") >"$BUILD/tree.log" 2>&1; then
+			if [ -n "$way" ] && has "$start" "$p"; then
+				say "${p##*/} is left out: the base has a commit of that subject"
+				g -C "$aside" am -q --skip
+				continue
+			fi
 			t worktree remove --force "$aside"
 			die "$p does not apply: $(grep -m1 -E '^(error|fatal)' \
 				"$BUILD/tree.log" || tail -1 "$BUILD/tree.log")"
@@ -196,6 +204,14 @@ applied() {
 	# shellcheck disable=SC2034
 	APPLIED=$(g -C "$aside" rev-parse HEAD)
 	t worktree remove --force "$aside"
+}
+
+# has COMMIT PATCH: a commit of the patch's subject is in the year before COMMIT.
+has() {
+	local subject
+	subject=$(g mailinfo /dev/null /dev/null <"$2" | sed -n 's/^Subject: //p')
+	t log --format=%s --since="$(($(t log -1 --format=%ct "$1") - 31536000))" "$1" |
+		grep -cxF "$subject" >/dev/null
 }
 
 # series_commit: the commit that the series ends with; with WORK=1 one of the tree as it

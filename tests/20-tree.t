@@ -277,6 +277,18 @@ is "$(sed -n '/^base-commit: /,$p' "$P/$final/0000-cover-letter.patch")" "$base
 $(git -C "$LOCAL" rev-list --reverse "base..$before_final" | while read -r c; do
 	git -C "$LOCAL" diff-tree -p "$c" | git patch-id --stable | sed 's/ .*//; s/^/prerequisite-patch-id: /'
 done)" "and the patches of the sets before"
+git -C "$T/own" checkout -q Makefile
+git -C "$T/own" -c user.name=Dev -c user.email=dev@kernel.org am -q \
+	"$P/$first"/000[1-9]-*.patch
+run_ok "LINUX=<git tree with the first set>" linux "$T/own"
+is "$(git -C "$LOCAL" rev-parse "$first")" "$(git -C "$T/own" rev-parse HEAD)" \
+	"that set is in the base"
+run_ok "the next one can be sent" env SET="$second" LINUX="$T/own" GIT_COMMITTER_NAME=Jane \
+	GIT_COMMITTER_EMAIL=jane@kernel.org "$H/kernel/export" --signoff
+is "$(sed -n '/^base-commit: /,$p' "$S/0000-cover-letter.patch")" \
+	"base-commit: $(git -C "$T/own" rev-parse HEAD)" "without prerequisites"
+run_fails "the set $first has no commit" "make series does not take its patches for gone" \
+	env LINUX="$T/own" "$H/kernel/export"
 
 # The series for stable kernels. Each patch of 7.3's is in them, or is said to
 # be left out, and is as it was when they were made of it.
