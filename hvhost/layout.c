@@ -65,7 +65,6 @@
 
 /* Nobody can use what lies between the vTPM's base and 4 GiB. */
 #define HOLE_START	0xfed40000ull
-#define HOLE_SIZE	(4 * GIB - HOLE_START)
 
 static u64 min64(u64 a, u64 b)
 {
@@ -365,15 +364,15 @@ static void find_usable(struct layout *out)
  * Gen1: the VGA BAR is where firmware put the framebuffer and cannot be moved;
  * the part of it that lies in a window.
  *
- * Gen2: the bottom of low MMIO. By the rule above low MMIO, counted with the
- * hole as the host counts it, is at least twice max_fb, and max_fb at most
- * 128 MiB. So min(128 MiB, half) covers every framebuffer and leaves PCI the
- * rest. Hosts with tiny low MMIO do not keep to the rule; a quarter of what
- * can be used there is left to PCI. Nothing spans two windows.
+ * Gen2: the bottom of low MMIO. By the rule above low MMIO, which extends to
+ * 4 GiB, is at least twice max_fb, and max_fb at most 128 MiB. So
+ * min(128 MiB, half) covers every framebuffer and leaves PCI the rest. Hosts
+ * with tiny low MMIO do not keep to the rule; a quarter of what can be used
+ * there is left to PCI. Nothing spans two windows.
  */
 static void find_reserve(struct layout *out)
 {
-	u64 usable = 0, sized = 0, size;
+	u64 usable = 0, size;
 	const struct range *u = out->usable;
 	int i;
 
@@ -384,17 +383,12 @@ static void find_reserve(struct layout *out)
 		return;
 	}
 
-	for (i = 0; i < out->usable_count && u[i].start < 4 * GIB; i++) {
+	for (i = 0; i < out->usable_count && u[i].start < 4 * GIB; i++)
 		usable += range_size(&u[i]);
-		sized += range_size(&u[i]);
-		/* Cut here by the hole: the host counted the hole, too. */
-		if (u[i].end == HOLE_START - 1)
-			sized += HOLE_SIZE;
-	}
 	if (!usable)
 		return;
 	size = usable / 4 * 3;
-	size = min64(size - size % (2 * MIB), min64(FB_MAX, sized / 2));
+	size = min64(size - size % (2 * MIB), min64(FB_MAX, (4 * GIB - u[0].start) / 2));
 	size = min64(size, range_size(&u[0]));
 	if (!size)
 		return;

@@ -278,9 +278,11 @@ static int add_pci(struct vm *vm)
 		.shared_bit = hyperv_shared_bit(vm),
 		.ignore_bar_conflicts = vm->opt->ignore_bar_conflicts,
 		.keep_dead_windows = vm->opt->keep_dead_windows,
+		.refusals = vm->opt->refusals,
 	};
 	int i, err = 0;
 
+	memcpy(config.refusal, vm->opt->refusal, sizeof(config.refusal));
 	vm->vpci = vpci_new(&config, vm->bus, &vm->mem, &vm->map, &ops, vm);
 	if (!vm->vpci)
 		return -ENOMEM;

@@ -38,6 +38,10 @@ static const char usage[] =
 "  --dead-windows forget|keep\n"
 "                        whether what a kernel that is gone had on a bus is in\n"
 "                        others' way until the next one resets it; forget\n"
+"  --refuse-windows START-END[=STATUS]\n"
+"                        hexadecimal, up to 16 times: D0 entry fails with that\n"
+"                        status if the config window overlaps this range,\n"
+"                        whatever is there; c0370048\n"
 "  --no-synthvid         no synthetic video; isolated VMs never have it\n"
 "\n"
 "Its address space (run, layout):\n"
@@ -81,8 +85,9 @@ enum {
 	OPT_CRS, OPT_DEAD_WINDOWS, OPT_EJECT_ON, OPT_FB, OPT_FIRMWARE_FB,
 	OPT_GENERATION, OPT_HIGH_MMIO, OPT_INITRD, OPT_ISOLATION, OPT_KERNEL,
 	OPT_LOW_MMIO, OPT_MEMORY, OPT_NO_SYNTHVID, OPT_NOT_WINDOWS, OPT_PCI,
-	OPT_REMOVE_ON, OPT_RESCIND_ON, OPT_SCREEN, OPT_SCREEN_ON,
-	OPT_SHUTDOWN_ON, OPT_TIMEOUT, OPT_TRACE, OPT_VIDEO, OPT_VMBUS_VERSION,
+	OPT_REFUSE_WINDOWS, OPT_REMOVE_ON, OPT_RESCIND_ON, OPT_SCREEN,
+	OPT_SCREEN_ON, OPT_SHUTDOWN_ON, OPT_TIMEOUT, OPT_TRACE, OPT_VIDEO,
+	OPT_VMBUS_VERSION,
 };
 
 static const struct option long_options[] = {
@@ -107,6 +112,7 @@ static const struct option long_options[] = {
 	{ "no-synthvid", no_argument, NULL, OPT_NO_SYNTHVID },
 	{ "not-windows", no_argument, NULL, OPT_NOT_WINDOWS },
 	{ "pci", required_argument, NULL, OPT_PCI },
+	{ "refuse-windows", required_argument, NULL, OPT_REFUSE_WINDOWS },
 	{ "remove-on", required_argument, NULL, OPT_REMOVE_ON },
 	{ "rescind-on", required_argument, NULL, OPT_RESCIND_ON },
 	{ "screen", required_argument, NULL, OPT_SCREEN },
@@ -123,6 +129,11 @@ static const struct option long_options[] = {
 /* The lowest version that hosts of today still speak */
 #define VMBUS_VERSION_MIN	((2 << 16) | 4)
 #define VMBUS_VERSION_DEFAULT	(6 << 16)
+
+/* What real hosts refuse a config window on the framebuffer with */
+#define REFUSAL_DEFAULT		0xc0370048u
+/* The lowest NTSTATUS that Linux takes for a failure: it is signed there */
+#define REFUSAL_MIN		0x80000000u
 
 /*
  * A number, without sign or blanks; 0x may precede one of base 16. @end is
@@ -191,12 +202,19 @@ static bool parse_size(const char *s, u64 *value)
 	return true;
 }
 
+/* As parse_u64(): @end is left behind it. */
+static bool parse_range_until(const char *s, const char **end,
+			      struct range *range)
+{
+	return parse_u64(s, 16, end, &range->start) && **end == '-' &&
+	       parse_u64(*end + 1, 16, end, &range->end);
+}
+
 static bool parse_range(const char *s, struct range *range)
 {
 	const char *end;
 
-	return parse_u64(s, 16, &end, &range->start) && *end == '-' &&
-	       parse_u64(end + 1, 16, &end, &range->end) && !*end;
+	return parse_range_until(s, &end, range) && !*end;
 }
 
 /* Two numbers with @between between */
@@ -268,6 +286,27 @@ static bool parse_dead(const char *s, struct options *opt)
 {
 	opt->keep_dead_windows = !strcmp(s, "keep");
 	return opt->keep_dead_windows || !strcmp(s, "forget");
+}
+
+/* START-END[=STATUS] */
+static const char *parse_refused_windows(const char *s, struct options *opt)
+{
+	struct vpci_refusal *refusal = &opt->refusal[opt->refusals];
+	u64 status = REFUSAL_DEFAULT;
+	const char *end;
+
+	if (opt->refusals == VPCI_MAX_REFUSALS)
+		return "one of the first 16 ranges";
+	if (!parse_range_until(s, &end, &refusal->range) ||
+	    (*end == '=' && !parse_u64(end + 1, 16, &end, &status)) || *end)
+		return "START-END or START-END=STATUS in hexadecimal";
+	if (refusal->range.start > refusal->range.end)
+		return "a range that ends at or after its start";
+	if (status < REFUSAL_MIN || status > UINT_MAX)
+		return "a range with a status from 80000000 to ffffffff";
+	refusal->status = (u32)status;
+	opt->refusals++;
+	return NULL;
 }
 
 /* What follows @prefix, or NULL */
@@ -420,6 +459,8 @@ static const char *take(int option, char *arg, struct options *opt)
 		return parse_conflicts(arg, opt) ? NULL : "refuse or ignore";
 	case OPT_DEAD_WINDOWS:
 		return parse_dead(arg, opt) ? NULL : "forget or keep";
+	case OPT_REFUSE_WINDOWS:
+		return parse_refused_windows(arg, opt);
 	case OPT_NO_SYNTHVID:
 		opt->no_synthvid = true;
 		return NULL;
@@ -568,8 +609,8 @@ static int check(int command, struct options *opt)
  * @argv:	main()'s; its order may change, and @opt points into it
  * @opt:	Result, unless OPTIONS_BAD
  *
- * An option that comes twice counts as it came last, but each --crs, --pci
- * and text to wait for counts.
+ * An option that comes twice counts as it came last, but each --crs, --pci,
+ * --refuse-windows and text to wait for counts.
  * Whether the address space makes sense is layout_make()'s to say.
  *
  * Return: enum options_command.

@@ -65,6 +65,8 @@ struct options {
 	bool no_synthvid;
 	bool ignore_bar_conflicts;
 	bool keep_dead_windows;
+	struct vpci_refusal refusal[VPCI_MAX_REFUSALS];
+	int refusals;
 	bool verbose;
 	struct option_pci pci[VM_MAX_PCI];
 	int pcis;

@@ -716,6 +716,23 @@ static u32 on_requirements(struct vpci_bus *bus, const void *msg,
 	return STATUS_OK;
 }
 
+/* The --refuse-windows range that this config window overlaps, or NULL */
+static const struct vpci_refusal *find_refusal(const struct vpci *vpci,
+					       const struct range *window)
+{
+	const struct vpci_config *config = &vpci->config;
+	int i;
+
+	for (i = 0; i < config->refusals; i++) {
+		const struct vpci_refusal *r = &config->refusal[i];
+
+		if (window->start <= r->range.end &&
+		    r->range.start <= window->end)
+			return r;
+	}
+	return NULL;
+}
+
 /* D0 entry but for its trace. Return: the status; *reason is in a word. */
 static u32 enter_d0(struct vpci_bus *bus, u64 gpa, const char **reason)
 {
@@ -726,6 +743,7 @@ static u32 enter_d0(struct vpci_bus *bus, u64 gpa, const char **reason)
 		[MMIO_OUTSIDE] = STATUS_CONFLICTING_ADDRESSES,
 	};
 	struct vpci *vpci = bus->vpci;
+	const struct vpci_refusal *refusal;
 	enum mmio_verdict verdict;
 
 	bus->entries++;
@@ -749,6 +767,11 @@ static u32 enter_d0(struct vpci_bus *bus, u64 gpa, const char **reason)
 	bus->window.range = (struct range) {
 		gpa, gpa + VPCI_CONFIG_WINDOW - 1
 	};
+	refusal = find_refusal(vpci, &bus->window.range);
+	if (refusal) {
+		*reason = "window";
+		return refusal->status;
+	}
 	verdict = mmio_judge(vpci->map, &bus->window, "refused");
 	*reason = mmio_verdict_name(verdict);
 	if (verdict != MMIO_FREE)

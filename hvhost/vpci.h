@@ -13,6 +13,7 @@
 #include "vmbus.h"
 
 #define VPCI_BARS	6
+#define VPCI_MAX_REFUSALS	16
 
 struct vpci;
 struct vpci_bus;
@@ -31,6 +32,12 @@ struct vpci_ops {
 	void (*begun)(void *opaque, const char *name);
 };
 
+/* D0 entry with a config window that overlaps @range fails with @status. */
+struct vpci_refusal {
+	struct range range;
+	u32 status;
+};
+
 struct vpci_config {
 	u32 cpus;
 	u64 shared_bit;			/* an isolated VM's mark on shared GPAs */
@@ -44,6 +51,9 @@ struct vpci_config {
 	 * BARs that decoded, is in others' way until the bus leaves D0.
 	 */
 	bool keep_dead_windows;
+	/* The first one that a window overlaps counts. */
+	struct vpci_refusal refusal[VPCI_MAX_REFUSALS];
+	int refusals;
 	u32 max_version;		/* (major << 16) | minor; 0: 1.4 */
 };
 

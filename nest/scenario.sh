@@ -26,9 +26,9 @@ DISK_SMALL=384 DISK_FULL=1024
 
 # A scenario, once scenario_load has read it:
 #	C			its values by key
-#	CRS PCI ON ALSO EXCEPT	what may be given more than once; ON: as options
+#	CRS REFUSE PCI ON ALSO EXCEPT	what may be given more than once; ON: as options
 declare -A C
-CRS=() PCI=() ON=() ALSO=() EXCEPT=()
+CRS=() REFUSE=() PCI=() ON=() ALSO=() EXCEPT=()
 
 # scenario_names: those that there are.
 scenario_names() {
@@ -70,10 +70,10 @@ are_as_found() {
 
 # What can happen to a device that is not as it should be: scenarios/README.md
 # and the sweep have the same words for it.
-LOSSES='config-on-framebuffer|bar-on-framebuffer|config-on-device|bar-on-device|framebuffer-on-device|outside|no-config-window|no-low-window|no-high-window|no-vram'
+LOSSES='config-refused|config-on-framebuffer|bar-on-framebuffer|config-on-device|bar-on-device|framebuffer-on-device|outside|no-config-window|no-low-window|no-high-window|no-vram'
 
 # Those of them with which pci-hyperv does not bind the device.
-UNBOUND='config-on-framebuffer|config-on-device|outside|no-config-window|no-low-window|no-high-window'
+UNBOUND='config-refused|config-on-framebuffer|config-on-device|outside|no-config-window|no-low-window|no-high-window'
 
 # good_value KEY VALUE: VALUE can be one.
 good_value() {
@@ -108,6 +108,9 @@ good_value() {
 	lost) [[ $2 = none || $2 =~ ^$lost(, $lost)*:\ [^:]+$ ]] ;;
 	kernel) [[ $2 =~ ^$kernel(\.\.$kernel)?$ && $2 != *.. ]] ;;
 	crs) [[ $2 =~ $range ]] ;;
+	# As hvhost takes it: the status has bit 31 set
+	refuse-windows) [[ ! $2 =~ = || $2 =~ =[89a-f][0-9a-f]{7}$ ]] && is_ranges "${2%%=*}" ;;
+	tries) [[ $2 = none || $2 =~ ^[1-9a-f][0-9a-f]{0,15}(\ [1-9a-f][0-9a-f]{0,15})+$ ]] ;;
 	fb | firmware-fb) [[ $2 = none ]] || is_ranges "$2" ;;
 	isolation) [[ $2 =~ ^(none|vbs)$ ]] ;;
 	vmbus-version) [[ $2 =~ ^[0-9]{1,2}\.[0-9]{1,2}$ ]] ;;
@@ -128,7 +131,7 @@ good_value() {
 			{ [ "${words[1]}" = '*' ] ||
 			subset "${PATHS[@]}" <<<"${words[1]//,/ }"; } &&
 			[[ ${words[2]} =~ ^(first|second|both)$ ]] &&
-			[[ ${words[3]} =~ ^(efi|lfb-base|reserve|windows|vram|nvme|lost|crash)$ ]] &&
+			[[ ${words[3]} =~ ^(efi|lfb-base|reserve|windows|vram|nvme|lost|tries|crash)$ ]] &&
 			{ good_value "${words[3]}" "${words[*]:4}" ||
 			{ [ "${words[3]}" = windows ] && are_as_found "${words[@]:4}"; }; } ;;
 	esac
@@ -144,7 +147,7 @@ scenario_load() {
 			die "no such scenario: '$1' (there is: $(scenario_names | paste -sd' '))"
 	fi
 	[ -r "$file" ] || die "no such scenario: $file"
-	C=() CRS=() PCI=() ON=() ALSO=() EXCEPT=()
+	C=() CRS=() REFUSE=() PCI=() ON=() ALSO=() EXCEPT=()
 	while IFS= read -r line || [ -n "$line" ]; do
 		n=$((n + 1))
 		[[ ! $line =~ ^[[:space:]]*(#.*)?$ ]] || continue
@@ -158,10 +161,10 @@ scenario_load() {
 			second-drivers | one-by-one | resume | rebind | failslab | \
 			leaks | paint | handover | gone | at-once | save | vram | \
 			guest-fb | paths | kernel | efi | lfb-base | windows | \
-			reserve | nvme | lost | crash)
+			reserve | nvme | lost | tries | crash)
 			[ -z "${C[$key]:-}" ] ||
 				die "$file:$n: $key a second time: '$value'" ;;
-		crs | pci | *-on | also | except) ;;
+		crs | refuse-windows | pci | *-on | also | except) ;;
 		*) die "$file:$n: no such key: '$key'" ;;
 		esac
 		set -f
@@ -170,6 +173,7 @@ scenario_load() {
 		set +f
 		case $key in
 		crs) CRS+=("$value") ;;
+		refuse-windows) REFUSE+=("$value") ;;
 		*-on) ON+=("--$key" "${value/=/=@}") ;;
 		pci)
 			[[ $value = *x* ]] || value="1 x $value"
@@ -186,7 +190,7 @@ scenario_load() {
 	done
 	C[name]=$(basename "$file" .conf)
 	: "${C[cpus]:=1}" "${C[drivers]:=none}" "${C[kernel]:=7.3-series}"
-	: "${C[second-drivers]:=${C[drivers]}}" "${C[save]:=small}" "${C[nvme]:=works}"
+	: "${C[second-drivers]:=${C[drivers]}}" "${C[save]:=small}" "${C[nvme]:=works}" "${C[tries]:=none}"
 	[ -z "${C[handover]:-}" ] || C[paint]=yes
 	[ "$(printf '%s\n' "${PCI[@]}" | grep -cx nvme)" -le 1 ] ||
 		die "$file: more than one nvme, and no way to tell which has the dump"
@@ -232,6 +236,9 @@ scenario_options() {
 	scenario_layout_options "$1"
 	given cpus isolation vmbus-version bar-conflicts dead-windows
 	[ "${C[synthvid]:-yes}" = yes ] || echo --no-synthvid
+	for r in "${REFUSE[@]}"; do
+		printf '%s\n' --refuse-windows "$r"
+	done
 	if [ -n "${C[handover]:-}" ]; then
 		printf '%s\n' --screen-on "out/before.png=guest: painted 1" \
 			--screen-on "out/screen.png=guest: painted 2"
@@ -296,7 +303,7 @@ bug() {
 has_selftest() {
 	local name=${1##*/}
 	[[ $name = *-series* ]] &&
-		compgen -G "$TOP/patches/linux-${name%%-*}/*-selftests-hyperv-*" >/dev/null
+		compgen -G "$TOP/patches/linux-${name%%-*}/*/*-selftests-hyperv-*" >/dev/null
 }
 
 # losses KERNEL PATH first|second: what the scenario says is lost in it, lines
@@ -706,12 +713,26 @@ seen() {
 			map(select(.event | startswith("d0_"))) | last as $last |
 			map(select(.event == "d0_entry")) | last as $entry |
 			if $entry == null then "no-config-window \($d)"
+			elif $entry.reason == "window" or $entry.reason == "told" then "config-refused \($d)"
 			elif $entry.reason == "framebuffer" then "config-on-framebuffer \($d)"
 			elif $entry.reason == "overlap" then "config-on-device \($d)"
 			elif $entry.reason == "outside" then "outside \($d)"
 			elif $last.event == "d0_entry" then empty
 			else (need | split(" ")[] | split(":") | select(.[0] == instance[$d]) |
 				"no-\(.[1])-window \($d)") end;
+		# The config windows that a device is given, in order, each with the status
+		# of the last D0 entry. A bus that is held says nothing about its window.
+		def windows: reduce .[] as $e ({all: [], opened: 0};
+			if $e.event == "open" then .opened += 1
+			elif $e.event != "d0_entry" or $e.reason == "held" then .
+			else .opened as $n | ($e.window | start) as $w |
+				if .all[-1] // {} | .window == $w and .opened == $n
+				then .all[-1].status = $e.status
+				else .all += [{window: $w, status: $e.status, opened: $n}] end end) | .all;
+		def refused: any(.[]; .status != "0x0");
+		# Its last D0 entry was accepted.
+		def entered(device): map(select(.event == "d0_entry" and .device == device)) |
+			last.status == "0x0";
 		def stays: .device as $d | $gone | split(" ") | index($d) | not;
 		def is_pci: .device // "" | startswith("nvme") or startswith("test");
 		def present: reduce .[] as $e ({}; if $e.event == "offer" then
@@ -756,6 +777,15 @@ seen() {
 			map(last.status | if . == "0x0" then "ok" else ltrimstr("0x") end) |
 			if . == [] then "none" else unique | join(",") end)",
 		"buses.\($which) \([$own[] | select(.event == "d0_entry" and stays) | .device] | unique | length)",
+		([$own[] | select(is_pci)] | group_by(.device) | map(windows) | map(select(refused))) as $refused |
+		"refusals.\($which) \([$refused[][].status | select(. != "0x0") | ltrimstr("0x")] |
+			unique | join(" "))",
+		"tries.\($which) \([$refused[] | map(.window) | reduce .[] as $w ([];
+			if last == $w then . else . + [$w] end) | join(" ")] |
+			if . == [] then "none" else join(" ") end)",
+		"gave-up.\($which) \([$own[] | select(.event == "d0_entry" and stays) | .device] | unique |
+			map(select(. as $d | $own | entered($d) | not)) |
+			if . == [] then "none" else join(" ") end)",
 		"present.\($which) \([$own | present | keys[] | select({device: .} | is_pci)] | join(" "))",
 		"space.\($which) \($own | present as $there | [($there | .[] | "there - \(.);"),
 			(has | to_entries[] | "\(.value[] | gsub("0x"; "")) \($there[.key]);"),
@@ -769,7 +799,9 @@ seen() {
 			"were-up.\($which) \($goes | map(select(.was_up) | .e.device) | unique | length)"),
 		"held.\($which) \([$own[] | select(.event == "d0_entry" and .reason == "held") |
 			.device] | unique | length)",
-		"conflicts.\($which) \([$own[] | select(.event == "conflict")] | attempts |
+		# A config window that was refused is no harm if another one was accepted.
+		"conflicts.\($which) \([$own[] | select(.event == "conflict") | select(
+			(.device as $d | .what == "config" and ($own | entered($d))) | not)] | attempts |
 			map(.what + "/" + .with) | if . == [] then "none" else unique | join(",") end)",
 		"lost.\($which) \(
 			([$own[] | select(.event == "offer")] | map({(.device): .instance}) | add) as $instance |
@@ -1000,7 +1032,8 @@ judge_pictures() {
 judge_devices() {
 	local nvme want_d0='' got_d0='' want_c='' got_c='' want_disk='' got_disk=''
 	local want_echo='' got_echo='' want_paint='' got_paint='' want_vram='' got_vram=''
-	local want_lost='' got_lost='' drivers words said told i n held bars dead tests conflicts
+	local want_lost='' got_lost='' want_tries='' got_tries='' want_up='' got_up=''
+	local drivers words said i n held bars dead tests conflicts
 	local want_space='' got_space='' want_hot='' got_hot='' present
 	local -A lost=() had=()
 
@@ -1020,10 +1053,21 @@ judge_devices() {
 		: "${value:=${host[layout-fb]:-}}"
 		want_vram+="$value " got_vram+="${host[vram.$which]:-nothing} "
 
+		# The config windows of the devices that had one refused. With the second
+		# try no device is left without a window.
+		want_tries+="$(expected tries "$kernel" "$path" "$which"); "
+		got_tries+="${host[tries.$which]:-nothing}; "
+		if [[ $(kernel_of "$kernel" "$which") = 7.3-series* ]]; then
+			value=$(losses "$kernel" "$path" "$which" |
+				sed -n 's/^\(config-[^ ]*\|outside\) //p' | sort -u | paste -sd' ')
+			want_up+="${value:-none}; "
+			got_up+="${host[gave-up.$which]:-nothing}; "
+		fi
+
 		# Which buses came to D0, in a second kernel only after the host
 		# was asked to let go of what the first had; and what the guest
 		# says of a refusal.
-		words='' said='' told='' n=0 held=0 bars=0 dead='' tests=0 conflicts='' present=''
+		words='' said='' n=0 held=0 bars=0 dead='' tests=0 conflicts='' present=''
 		for i in "${!PCI[@]}"; do
 			key=nvme0
 			[ "${PCI[i]}" = nvme ] || key=test$((tests++))
@@ -1033,15 +1077,13 @@ judge_devices() {
 			case ${lost[$key]:-} in
 			*no-config-window*) continue ;;
 			*config-on-framebuffer*) said+="c0370048 " ;;
+			*config-refused*) said+="${host[refusals.$which]:-} " ;;
 			*config-on-device* | *outside*) said+="c0000018 " ;;
 			*) words="ok " ;;
 			esac
-			# As told to, more often than Linux tries
-			[[ $which = second || ! ${PCI[i]} =~ refuse-d0=(.)-(.) ||
-				${BASH_REMATCH[1]} = "${BASH_REMATCH[2]}" ]] || told="c000000e "
 			n=$((n + 1))
 			held=$((held + ${had[$key]:-0}))
-			[[ ! ${lost[$key]:-} =~ config-on|no-|outside ]] || continue
+			[[ ! ${lost[$key]:-} =~ config-|no-|outside ]] || continue
 			[ "$which" = second ] || had[$key]=1
 			if [ -n "${lost[$key]:-}" ]; then
 				dead+=" $(printf %04x $((i + 1))):00:00.0"
@@ -1050,7 +1092,7 @@ judge_devices() {
 			fi
 		done
 		[ "$n" != 0 ] || words=none
-		want_d0+="$(sorted , "$said $words") $n buses said $(sorted , "$said$told") "
+		want_d0+="$(sorted , "$said $words") $n buses said $(sorted , "${host[refusals.$which]:-}") "
 		got_d0+="${host[d0.$which]:-nothing} ${host[buses.$which]:-0} buses "
 		got_d0+="said $(sorted , "${guest[refused.$which]:-}") "
 		if [ "$which" = second ]; then
@@ -1095,6 +1137,8 @@ judge_devices() {
 	verdict vram "$want_vram" "$got_vram"
 	verdict lost "$want_lost" "$got_lost"
 	verdict d0 "$want_d0" "$got_d0"
+	verdict tries "$want_tries" "$got_tries"
+	[ -z "$want_up" ] || verdict "second try" "$want_up" "$got_up"
 	verdict conflicts "$want_c" "$got_c"
 	[ -z "$(pci_has test)" ] || verdict echo "$want_echo" "$got_echo"
 	[ -z "$want_space" ] || verdict space "$want_space" "$got_space"

@@ -138,6 +138,12 @@ refuses "firmware's framebuffer .* ends before it starts" \
 refuses "firmware's framebuffer of 4096 bytes is not whole 64 KiB" \
 	layout --generation 1 --firmware-fb f8000000-f8000fff
 refuses "--dead-windows '1' is not forget or keep" run --dead-windows 1
+refuses "--refuse-windows 'fec01000' is not START-END or START-END=STATUS in hexadecimal" \
+	run --refuse-windows fec01000
+refuses "--refuse-windows .* is not a range that ends at or after its start" \
+	run --refuse-windows fecfffff-fec01000
+refuses "--refuse-windows .* is not a range with a status from 80000000 to ffffffff" \
+	run --refuse-windows fec01000-fecfffff=103
 refuses "memory of 32 MiB is less than 64" run --kernel /dev/null --memory 32M
 refuses "cannot read --kernel 'no-such-kernel': No such file" \
 	run --kernel no-such-kernel

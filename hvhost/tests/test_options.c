@@ -102,6 +102,7 @@ static void defaults(void **state)
 	assert_false(opt.no_synthvid);
 	assert_false(opt.ignore_bar_conflicts);
 	assert_false(opt.keep_dead_windows);
+	assert_int_equal(opt.refusals, 0);
 	assert_int_equal(opt.cpus, 1);
 	assert_int_equal(opt.timeout, 0);
 	assert_false(opt.isolation_vbs);
@@ -253,6 +254,62 @@ static void bad_pci(void **state)
 	}
 	refused("run --bar-conflicts warn", "--bar-conflicts 'warn' is not refuse or ignore");
 	refused("run --dead-windows drop", "--dead-windows 'drop' is not forget or keep");
+}
+
+/* Each range counts, whether it has a status of its own or not. */
+static void refused_windows(void **state)
+{
+	static const char *const words[] = {
+		"", "1000", "1000-", "-1fff", "1000-1fff-", "1000-1fff=",
+		"1000-1fff=c000000d=", "1000-1fff,c000000d", "1000-1fff=x",
+		"1000-1fff=-1", "1000-1fff=10000000000000000",
+		"10000000000000000-1ffff0000000000000", "lots-more", "none",
+	};
+	static const char *const statuses[] = {
+		"0", "7fffffff", "103", "100000000", "ffffffff80000000",
+	};
+	char args[1000] = "run --kernel /dev/null", want[200], arg[60];
+	char *argv[] = { "hvhost", "run", "--refuse-windows", arg, NULL };
+	unsigned int i;
+
+	(void)state;
+	accepted("run --kernel /dev/null --refuse-windows fec01000-fecfffff --refuse-windows 0xFE0000000-0xfffffffff=0xC000000D --refuse-windows 0-0=80000000 --refuse-windows 0-ffffffffffffffff=ffffffff",
+		 OPTIONS_RUN);
+	assert_int_equal(opt.refusals, 4);
+	assert_int_equal(opt.refusal[0].range.start, 0xfec01000);
+	assert_int_equal(opt.refusal[0].range.end, 0xfecfffff);
+	assert_int_equal(opt.refusal[0].status, 0xc0370048);
+	assert_int_equal(opt.refusal[1].range.start, 0xfe0000000);
+	assert_int_equal(opt.refusal[1].range.end, 0xfffffffff);
+	assert_int_equal(opt.refusal[1].status, 0xc000000d);
+	assert_int_equal(opt.refusal[2].range.end, 0);
+	assert_int_equal(opt.refusal[2].status, 0x80000000);
+	assert_true(opt.refusal[3].range.end == ~0ull);
+	assert_int_equal(opt.refusal[3].status, 0xffffffff);
+
+	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		snprintf(arg, sizeof(arg), "%s", words[i]);
+		assert_int_equal(captured(do_parse, 4, argv), OPTIONS_BAD);
+		snprintf(want, sizeof(want), "hvhost: --refuse-windows '%s' is not START-END or START-END=STATUS in hexadecimal;",
+			 words[i]);
+		assert_non_null(strstr(out, want));
+	}
+	for (i = 0; i < ARRAY_SIZE(statuses); i++) {
+		snprintf(arg, sizeof(arg), "1000-1fff=%s", statuses[i]);
+		assert_int_equal(captured(do_parse, 4, argv), OPTIONS_BAD);
+		snprintf(want, sizeof(want), "hvhost: --refuse-windows '%s' is not a range with a status from 80000000 to ffffffff;",
+			 arg);
+		assert_non_null(strstr(out, want));
+	}
+	refused("run --refuse-windows 2000-1fff",
+		"--refuse-windows '2000-1fff' is not a range that ends at or after its start;");
+
+	for (i = 0; i < VPCI_MAX_REFUSALS; i++)
+		strcat(args, " --refuse-windows 1000-1fff");
+	accepted(args, OPTIONS_RUN);
+	assert_int_equal(opt.refusals, VPCI_MAX_REFUSALS);
+	strcat(args, " --refuse-windows 2000-2fff");
+	refused(args, "--refuse-windows '2000-2fff' is not one of the first 16 ranges;");
 }
 
 /* Every text counts, of several options, and of one that comes twice. */
@@ -521,6 +578,7 @@ int main(void)
 		cmocka_unit_test(all),
 		cmocka_unit_test(pci),
 		cmocka_unit_test(bad_pci),
+		cmocka_unit_test(refused_windows),
 		cmocka_unit_test(watches),
 		cmocka_unit_test(twice),
 		cmocka_unit_test(sizes),

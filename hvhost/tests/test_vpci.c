@@ -851,6 +851,63 @@ static void test_refused(void **state)
 	expect_good();
 }
 
+/* Ranges that the host refuses config windows in, whatever is there */
+static void test_refused_windows(void **state)
+{
+	static const struct vpci_config config = {
+		.cpus = GUEST_CPUS, .refusals = 3, .refusal = {
+			{ { WINDOW, WINDOW + 0xfff }, ON_FRAMEBUFFER },
+			{ { WINDOW, WINDOW + 0x3fff }, INVALID },
+			{ { FB, FB + 0xfff }, 0x80000000 },
+		},
+	};
+	static const struct {
+		u64 window;
+		u32 status;
+		const char *trace;
+	} windows[] = {
+		{ WINDOW - 0x1000, ON_FRAMEBUFFER, "window=f8fff000 status=c0370048" },
+		{ WINDOW, ON_FRAMEBUFFER, "window=f9000000 status=c0370048 reason=window;" },
+		{ WINDOW + 0x1000, INVALID, "window=f9001000 status=c000000d reason=window;" },
+		{ WINDOW + 0x3000, INVALID, "window=f9003000 status=c000000d reason=window;" },
+		{ FB, 0x80000000, "window=f8000000 status=80000000 reason=window;" },
+		/* These are judged as ever. */
+		{ FB + 0x1000, ON_FRAMEBUFFER, "reason=framebuffer;" },
+		{ WINDOW + 0x3800, INVALID, "reason=misaligned;" },
+		{ WINDOW + 0x4000, OK, "reason=ok;" },
+		{ WINDOW, WRONG_STATE, "reason=state;" },
+	};
+	size_t i;
+
+	(void)state;
+	restart(&config);
+	connect();
+	open_bus(0);
+	get_relations(0, VV(1, 4));
+	for (i = 0; i < ARRAY_SIZE(windows); i++) {
+		mock_reset();
+		assert_int_equal(d0_entry(0, windows[i].window),
+				 windows[i].status);
+		/* What else is there is not looked at. */
+		assert_int_equal(count("conflict"),
+				 windows[i].window == FB + 0x1000);
+		expect_trace(windows[i].trace);
+		assert_int_equal(mapped(), windows[i].status == OK ||
+				 windows[i].status == WRONG_STATE);
+	}
+	/* A bus that a dead kernel holds says so first. */
+	connect();
+	open_bus(0);
+	get_relations(0, VV(1, 4));
+	mock_reset();
+	assert_int_equal(d0_entry(0, WINDOW), WRONG_STATE);
+	expect_trace("reason=held;");
+	bus_exit(0);
+	assert_int_equal(d0_entry(0, WINDOW), ON_FRAMEBUFFER);
+	assert_int_equal(d0_entry(0, WINDOW + 0x4000), OK);
+	expect_good();
+}
+
 /* Held, and on the framebuffer: the first is told first, the second stays. */
 static void test_held_on_framebuffer(void **state)
 {
@@ -2168,6 +2225,7 @@ int main(void)
 		T(test_held),
 		T(test_unbound),
 		T(test_refused),
+		T(test_refused_windows),
 		T(test_held_on_framebuffer),
 		T(test_dead_windows),
 		T(test_window),
