@@ -1309,6 +1309,7 @@ static bool config(struct list *l, int bus)
 	say(l, "pci-hyperv asks for a config window, bus %d\n", bus);
 	l->count[BY_CONFIG]++;
 	found = expect(l, &q, &room);
+	l->kernel->add(bus);
 	err = l->kernel->config(bus, &got);
 	if (!check_answer(l, &q, err, &got, found, &room))
 		return false;
