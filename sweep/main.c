@@ -2,6 +2,8 @@
 /*
  * sweep [--full] [--every N] [--jobs N] [--base NAME] OUT
  * sweep --draw N [--seed S]
+ * sweep --largest
+ * sweep --second
  *
  * Every kernel, and every pair of a first and a second one, in every way on
  * every layout; the figures go to files in the folder OUT (README.md says which
@@ -24,6 +26,8 @@
 
 #include "common.h"
 #include "echo.h"
+#include "largest.h"
+#include "second.h"
 #include "show.h"
 
 #define MAX_KERNELS	8
@@ -902,7 +906,8 @@ static int kernel_named(const char *name)
 static void usage(void)
 {
 	fprintf(stderr, "usage: sweep [--full] [--every N] [--jobs N] [--base KERNEL] FOLDER\n"
-		"       sweep [--full] --draw N [--seed S]\n");
+		"       sweep [--full] --draw N [--seed S]\n"
+		"       sweep --largest | --second\n");
 	exit(2);
 }
 
@@ -915,6 +920,8 @@ int main(int argc, char **argv)
 		{ "base", required_argument, NULL, 'b' },
 		{ "draw", required_argument, NULL, 'd' },
 		{ "seed", required_argument, NULL, 's' },
+		{ "largest", no_argument, NULL, 'l' },
+		{ "second", no_argument, NULL, '2' },
 		{}
 	};
 	long jobs = sysconf(_SC_NPROCESSORS_ONLN), drawn = 0, seed = 1;
@@ -942,6 +949,11 @@ int main(int argc, char **argv)
 		case 's':
 			seed = number("--seed", optarg, 0, 1000000000);
 			break;
+		case 'l':
+			largest(stdout);
+			return 0;
+		case '2':
+			return second(stdout) ? 1 : 0;
 		default:
 			usage();
 		}
