@@ -497,6 +497,13 @@ const struct kernel KERNEL = {
 #ifndef HAVE_vmbus_claim_mmio
 	.steps = true,
 #endif
+#ifdef HAVE_vmbus_claim_high
+	.moves_fb = true,
+#endif
+#if defined(CONFIG_X86) && \
+	defined(HAVE_HV_IOAPIC_BASE_ADDRESS_in_hv_allocate_config_window)
+	.config_at_ioapic = true,
+#endif
 #ifdef HAVE_hv_allocate_other_config_window
 	.retries = true,
 #endif

@@ -53,6 +53,12 @@ struct kernel {
 	bool steps;
 	/* boot() knows devicetree */
 	bool devicetree;
+	/* Does it move a framebuffer that is larger than what is reserved to
+	 * the end of high MMIO?
+	 */
+	bool moves_fb;
+	/* Does it prefer to place config windows next to x86's I/O APIC? */
+	bool config_at_ioapic;
 	/* Does it try another config window if the host refuses one? */
 	bool retries;
 	/* Does pci-hyperv's probe allocate bridge windows before the config
