@@ -84,8 +84,10 @@ static void take_configs(const struct kernel *k, int from, int to)
 	struct range r;
 	int i;
 
-	for (i = from; i < to; i++)
+	for (i = from; i < to; i++) {
+		k->add(i);
 		need_window(k, i, "config window", k->config(i, &r));
+	}
 }
 
 static void take_windows(const struct kernel *k, int from, int to)

@@ -599,10 +599,8 @@ static void find_reserve(struct list *l)
 		usable += l->windows[i].end - l->windows[i].start + 1;
 	if (!usable)
 		return;
-	/* The host counts the hole, too. */
-	sized = usable;
-	if (is_in(HOLE_START - 1, l->windows, l->window_count))
-		sized += 4 * GIB - HOLE_START;
+	/* The host counts all up to 4 GiB, the hole, too. */
+	sized = 4 * GIB - l->windows[0].start;
 	size = usable / 4 * 3 / (2 * MIB) * (2 * MIB);
 	size = min64(min64(size, FB_MOST), sized / 2);
 	size = min64(size, l->windows[0].end - l->windows[0].start + 1);
@@ -612,25 +610,35 @@ static void find_reserve(struct list *l)
 	l->has_reserve = true;
 }
 
-/* What EFI told of, which no Gen1 VM has: its size has 32 bits */
-static bool find_told(const struct list *l, struct range *told)
+/* screen_info's size has 32 bits. */
+static u64 told_size(const struct list *l)
 {
 	u64 size = (u32)(l->told.end - l->told.start + 1);
 
-	size = max64(FB_LEAST, min64(FB_MOST, size));
+	return max64(FB_LEAST, min64(FB_MOST, size));
+}
+
+/* What EFI told of, which no Gen1 VM has */
+static bool find_told(const struct list *l, struct range *told)
+{
+	u64 size = told_size(l);
+
 	*told = (struct range) {
 		l->told.start, l->told.start + min64(size - 1, TOP - l->told.start)
 	};
 	return l->told.end && !l->has_vga;
 }
 
-/* It is kept free as far as it is in the window in which it begins. */
+/*
+ * It is kept free as far as it is in the window in which it begins; not if it
+ * wraps at 2^64, which no firmware says.
+ */
 static void find_kept(struct list *l)
 {
 	struct range told;
 	int i;
 
-	if (!find_told(l, &told))
+	if (!find_told(l, &told) || told_size(l) - 1 > TOP - told.start)
 		return;
 	for (i = 0; i < l->window_count; i++)
 		if (is_in(told.start, &l->windows[i], 1))
@@ -688,10 +696,8 @@ static void count_ranges(struct list *l, bool *is)
 /* Does the framebuffer not fit into what is reserved? */
 static bool moves(const struct list *l)
 {
-	u64 reserved = l->has_reserve ? l->reserve.end - l->reserve.start + 1 :
-					0;
-
-	return l->offered > reserved / MIB;
+	return l->has_reserve &&
+		l->offered > (l->reserve.end - l->reserve.start + 1) / MIB;
 }
 
 static void count_machine(struct list *l, bool *is)
@@ -920,35 +926,17 @@ static bool find_high(const struct list *l, const struct request *q,
 }
 
 /*
- * Where the documentation says that a request is granted: the first place, but
- * what may be anywhere beside the I/O APIC; and while a framebuffer may have
- * been moved, first away from where to.
+ * Where the documentation says that a request is granted: in the first place,
+ * but while a framebuffer may have been moved, first away from where to.
  */
 static bool find_place(const struct list *l, const struct request *q,
 		       struct range *out)
 {
-	const struct range config = { 0xfec01000, 0xfecfffff };
 	const struct range all = { 0, TOP };
-	struct range clear = all, behind = { l->reserve.end + 1, 4 * GIB - 1 };
 
-	if (!q->fb_ok && q->min < 4 * GIB && q->max >= 4 * GIB &&
-	    find_part(l, config, q, out))
+	if (l->kernel->moves_fb && moves(l) && find_high(l, q, out))
 		return true;
-	/* BARs, clear of where earlier kernels begin with config windows */
-	if (l->window_count && q->max < 4 * GIB) {
-		clear.start = l->windows[0].start;
-		if (l->has_reserve && l->reserve.start == clear.start)
-			clear.start = l->reserve.end + 1;
-		clear.start += 64 * KIB;
-	}
-	if (moves(l)) {
-		if (find_high(l, q, out))
-			return true;
-		behind.start = max64(behind.start, clear.start);
-		if (!q->fb_ok && l->has_reserve && find_part(l, behind, q, out))
-			return true;
-	}
-	return find_part(l, clear, q, out) || find_part(l, all, q, out);
+	return find_part(l, all, q, out);
 }
 
 enum found { NOT_FOUND, INSIDE, OUTSIDE };
@@ -1300,15 +1288,23 @@ static bool video(struct list *l)
 static bool config(struct list *l, int bus)
 {
 	struct request q = { .max = TOP, .size = 0x2000, .align = 0x1000 };
+	/* Beside the I/O APIC, if the kernel prefers that */
+	struct request near = q;
 	struct range got, room;
-	enum found found;
+	enum found found = NOT_FOUND;
 	int err;
 
+	near.min = 0xfec01000;
+	near.max = 0xfecfffff;
 	if (cost(l, &q) > limit(l))
 		return true;
 	say(l, "pci-hyperv asks for a config window, bus %d\n", bus);
 	l->count[BY_CONFIG]++;
-	found = expect(l, &q, &room);
+	if (l->kernel->config_at_ioapic)
+		found = expect(l, &near, &room);
+	if (found == NOT_FOUND)
+		found = expect(l, &q, &room);
+	l->kernel->add(bus);
 	err = l->kernel->config(bus, &got);
 	if (!check_answer(l, &q, err, &got, found, &room))
 		return false;

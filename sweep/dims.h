@@ -60,6 +60,12 @@ static inline bool is_gen1(enum group group)
 	return group == GEN1 || group == GEN1_NO_HIGH;
 }
 
+/* Kernel @k of kernels[], as it is compiled for @group */
+static inline const struct kernel *kernel_for(int k, enum group group)
+{
+	return group == GEN2_ARM64 ? arm64_kernels[k] : kernels[k];
+}
+
 struct asked *dims_points(bool full, int *count);
 const char *dims_steps(bool full);
 void dims_fill_in(struct point *p, const struct asked *asked);

@@ -112,12 +112,18 @@ typedef struct hyperv_drm_device drm_t;
 #ifndef HAVE_vmbus_mmio_remove
 #define vmbus_mmio_remove()	vmbus_acpi_remove(NULL)
 #endif
+#if defined(HAVE_hv_allocate_other_config_window) && !defined(HAVE_hv_pci_enter_d0)
+#error "this kernel chooses a second config window, but cut.spec does not find where"
+#endif
 
 static struct hv_device video_dev = { .device.name = "video" };
 static struct hv_device pci_dev[MAX_BUSES];
 static struct hv_pcibus_device hbus[MAX_BUSES];
 static struct pci_host_bridge bridge;
 static struct resource busy[4];
+/* The host, which is asked for D0 */
+static bool (*host_takes)(void *host, const struct range *config);
+static void *host;
 
 static struct range range_of(const struct resource *res)
 {
@@ -167,6 +173,18 @@ static int walk(const struct range *crs, int count)
 	return 0;
 }
 
+/* A video device, and no other: drivers look for none in this list. */
+static void offer(u16 mmio_megabytes)
+{
+	static struct vmbus_channel channel = { .device_id = HV_FB };
+
+	channel.offermsg.offer.mmio_megabytes = mmio_megabytes;
+	channel.listentry.next = &vmbus_connection.chn_list;
+	channel.listentry.prev = &vmbus_connection.chn_list;
+	vmbus_connection.chn_list.next = &channel.listentry;
+	vmbus_connection.chn_list.prev = &channel.listentry;
+}
+
 static int boot(const struct boot *b)
 {
 	int i, err;
@@ -175,6 +193,13 @@ static int boot(const struct boot *b)
 	hyperv_mmio = NULL;
 	fb_mmio = NULL;
 	iomem_resource.child = NULL;
+#ifdef HAVE_fb_iomem
+	fb_iomem = (struct resource) {};
+#endif
+#ifdef HAVE_fw_fb_mmio
+	fw_fb_mmio = NULL;
+#endif
+	offer(b->offered_mib);
 	for (i = 0; i < b->busy_count && i < (int)ARRAY_SIZE(busy); i++) {
 		busy[i] = (struct resource) {
 			.start = b->busy[i].start, .end = b->busy[i].end,
@@ -221,16 +246,22 @@ static int video(u32 mmio_megabytes, struct range *fb)
 	return err;
 }
 
-static int config(int bus, struct range *window)
+static void add(int bus)
 {
 	struct hv_pcibus_device *h = &hbus[bus];
-	int err;
 
 	memset(h, 0, sizeof(*h));
 	pci_dev[bus].device.name = "pci";
+	pci_dev[bus].driver_data = h;
 	h->hdev = &pci_dev[bus];
 	h->bridge = &bridge;
-	err = hv_allocate_config_window(h);
+}
+
+static int config(int bus, struct range *window)
+{
+	struct hv_pcibus_device *h = &hbus[bus];
+	int err = hv_allocate_config_window(h);
+
 	*window = err ? nowhere : range_of(h->mem_config);
 	return err;
 }
@@ -238,6 +269,30 @@ static int config(int bus, struct range *window)
 static void unconfig(int bus)
 {
 	hv_free_config_window(&hbus[bus]);
+}
+
+int sweep_send_d0_entry(struct hv_device *hdev)
+{
+	const struct hv_pcibus_device *h = hv_get_drvdata(hdev);
+	const struct range window = range_of(h->mem_config);
+
+	return host_takes(host, &window) ? 0 : -EPROTO;
+}
+
+static int enter_d0(int bus, bool (*takes)(void *arg, const struct range *config),
+		    void *arg, struct range *window)
+{
+	int err;
+
+	host_takes = takes;
+	host = arg;
+#ifdef HAVE_hv_pci_enter_d0
+	err = hv_pci_enter_d0(&pci_dev[bus]);
+#else
+	err = sweep_send_d0_entry(&pci_dev[bus]);
+#endif
+	*window = range_of(hbus[bus].mem_config);
+	return err;
 }
 
 /* What a BAR reads back when all ones are written to it */
@@ -442,10 +497,25 @@ const struct kernel KERNEL = {
 #ifndef HAVE_vmbus_claim_mmio
 	.steps = true,
 #endif
+#ifdef HAVE_vmbus_claim_high
+	.moves_fb = true,
+#endif
+#if defined(CONFIG_X86) && \
+	defined(HAVE_HV_IOAPIC_BASE_ADDRESS_in_hv_allocate_config_window)
+	.config_at_ioapic = true,
+#endif
+#ifdef HAVE_hv_allocate_other_config_window
+	.retries = true,
+#endif
+#ifdef HAVE_hv_pci_allocate_bridge_windows_before_hv_allocate_config_window
+	.windows_first = true,
+#endif
 	.boot = boot,
 	.video = video,
+	.add = add,
 	.config = config,
 	.unconfig = unconfig,
+	.enter_d0 = enter_d0,
 	.windows = windows,
 	.unwindows = unwindows,
 	.granted = granted,

@@ -53,15 +53,34 @@ struct kernel {
 	bool steps;
 	/* boot() knows devicetree */
 	bool devicetree;
+	/* Does it move a framebuffer that is larger than what is reserved to
+	 * the end of high MMIO?
+	 */
+	bool moves_fb;
+	/* Does it prefer to place config windows next to x86's I/O APIC? */
+	bool config_at_ioapic;
+	/* Does it try another config window if the host refuses one? */
+	bool retries;
+	/* Does pci-hyperv's probe allocate bridge windows before the config
+	 * window?
+	 */
+	bool windows_first;
 	/* Forget all, then walk _CRS and reserve. Return: 0 or -ENOMEM. */
 	int (*boot)(const struct boot *boot);
 	/* hyperv_drm's probe gets its VRAM */
 	int (*video)(u32 mmio_megabytes, struct range *fb);
-	/* pci-hyperv's probe: before D0 entry, and behind it. windows()
-	 * returns -ENOSPC if it is the high one that could not be had.
+	/* pci-hyperv's probe of a bus, in this order, but for windows() if
+	 * ->windows_first. enter_d0() asks @takes whether the host takes a
+	 * config window, for each window that the kernel tries; @window is the
+	 * last one. windows() returns -ENOSPC if it is the high one that could
+	 * not be had.
 	 */
+	void (*add)(int bus);
 	int (*config)(int bus, struct range *window);
 	void (*unconfig)(int bus);
+	int (*enter_d0)(int bus,
+			bool (*takes)(void *arg, const struct range *config),
+			void *arg, struct range *window);
 	int (*windows)(int bus, const struct bus *dev, struct range *low,
 		       struct range *high);
 	void (*unwindows)(int bus);
@@ -86,8 +105,8 @@ struct kernel {
 	const char *(*check)(void);
 };
 
-/* All that were built, in the order in which they were named. */
-extern const struct kernel *const kernels[];
+/* All that were built, in the order in which they were named: for x86, arm64 */
+extern const struct kernel *const kernels[], *const arm64_kernels[];
 extern const int kernel_count;
 
 #endif

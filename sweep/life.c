@@ -25,6 +25,14 @@ const char *const fault_names[FAULTS] = {
 	[NO_VRAM] = "no-vram",
 };
 
+const char *const note_names[NOTES - FAULTS] = {
+	[REFUSED - FAULTS] = "refused",
+	[REFUSED_TWICE - FAULTS] = "refused-twice",
+	[SECOND_NEAR - FAULTS] = "second-near",
+	[SECOND_WRONG - FAULTS] = "second-wrong",
+	[CONFIG_AT_IOAPIC - FAULTS] = "config-at-ioapic",
+};
+
 const char *const order_names[ORDERS] = {
 	[VIDEO_FIRST] = "video-first",
 	[PCI_FIRST] = "pci-first",
@@ -131,36 +139,107 @@ static u32 claim_bars(struct host *h, int bus, int i, struct range *window,
 	return fault(v, BAR_ON_FB, BAR_ON_DEVICE);
 }
 
+/* x86's first I/O APIC, and the rest of that MiB */
+static const struct range ioapic = { 0xfec00000, 0xfecfffff };
+
+/* No framebuffer is larger */
+#define MAX_FB	(128 * MIB)
+
+/* Can no framebuffer overlap both? */
+static bool far_apart(const struct range *a, const struct range *b)
+{
+	return a->start < b->start ? b->start - a->end >= MAX_FB :
+				     a->start - b->end >= MAX_FB;
+}
+
+/* A bus on its way to D0, and what the host has said so far */
+struct d0 {
+	struct host *host;
+	struct outcome *o;
+	int bus;
+	bool first_on_fb;
+	u32 faults, notes;
+};
+
+static bool takes(void *arg, const struct range *config)
+{
+	struct d0 *d = arg;
+	struct mmio_claim *own = &d->host->own[d->bus][0];
+	struct range *refused = d->o->refused[d->bus];
+	int n = d->o->refused_count[d->bus];
+	enum mmio_verdict v;
+	bool apart = n == 1 && far_apart(&refused[0], config);
+
+	let_go(d->host, d->bus);
+	v = claim(d->host, own, MMIO_CONFIG, config);
+	if (overlap(config, &ioapic))
+		d->notes |= 1u << CONFIG_AT_IOAPIC;
+	if (n == 1 && !apart)
+		d->notes |= 1u << SECOND_NEAR;
+	if (n == 1 && apart && d->first_on_fb && v == MMIO_ON_FRAMEBUFFER)
+		d->notes |= 1u << SECOND_WRONG;
+	d->faults = fault(v, CONFIG_ON_FB, CONFIG_ON_DEVICE);
+	if (v == MMIO_FREE)
+		return true;
+	if (n < 2)
+		d->notes |= 1u << (n ? REFUSED_TWICE : REFUSED);
+	if (!n)
+		d->first_on_fb = v == MMIO_ON_FRAMEBUFFER;
+	if (n < MAX_TRIES)
+		refused[d->o->refused_count[d->bus]++] = *config;
+	return false;
+}
+
+/* Bridge windows, or what there are none for */
+static u32 bridge_windows(const struct kernel *k, int bus,
+			  const struct bus *dev, struct claims *c)
+{
+	int err = k->windows(bus, dev, &c->low, &c->high);
+
+	return err ? 1u << (err == -ENOSPC ? NO_HIGH : NO_LOW) : 0;
+}
+
 /* pci-hyperv's probe of one bus */
 static u32 probe(const struct kernel *k, struct host *h, int bus,
-		 const struct bus *dev, struct claims *c, struct claims *tried)
+		 const struct bus *dev, struct outcome *o)
 {
-	u32 faults;
-	int err = 0;
+	struct claims *c = &o->bus[bus], *tried = &o->tried[bus];
+	struct d0 d = { .host = h, .o = o, .bus = bus };
+	u32 faults = 0;
 
 	*c = no_claims;
 	*tried = no_claims;
-	if (k->config(bus, &c->config)) {
-		c->config = nothing;
-		return 1u << NO_CONFIG;
+	o->refused_count[bus] = 0;
+	k->add(bus);
+	if (k->windows_first)
+		faults = bridge_windows(k, bus, dev, c);
+	if (!faults && k->config(bus, &c->config)) {
+		faults = 1u << NO_CONFIG;
+		if (k->windows_first)
+			k->unwindows(bus);
 	}
-	let_go(h, bus);
-	faults = fault(claim(h, &h->own[bus][0], MMIO_CONFIG, &c->config),
-		       CONFIG_ON_FB, CONFIG_ON_DEVICE);
-	if (!faults)
-		err = k->windows(bus, dev, &c->low, &c->high);
-	if (err) {
-		mmio_remove(&h->map, &h->own[bus][0]);
-		faults = 1u << (err == -ENOSPC ? NO_HIGH : NO_LOW);
+	if (faults) {
+		*c = no_claims;
+		o->stuck = true;
+		return faults;
+	}
+	if (k->enter_d0(bus, takes, &d, &c->config)) {
+		faults = d.faults;
+		if (k->windows_first)
+			k->unwindows(bus);
+	} else if (!k->windows_first) {
+		faults = bridge_windows(k, bus, dev, c);
+		if (faults)
+			mmio_remove(&h->map, &h->own[bus][0]);
 	}
 	if (faults) {
 		k->unconfig(bus);
 		tried->config = c->config;
 		*c = no_claims;
-		return faults;
+		return faults | d.notes;
 	}
 	return claim_bars(h, bus, 1, &c->low, &tried->low) |
-	       claim_bars(h, bus, 2, &c->high, &tried->high);
+	       claim_bars(h, bus, 2, &c->high, &tried->high) | d.notes;
 }
 
 static void meet(struct host *h, const struct before *before,
@@ -169,6 +248,7 @@ static void meet(struct host *h, const struct before *before,
 	int i;
 
 	o->faults = 0;
+	o->stuck = false;
 	o->fb = before->fb;
 	o->buses = set->buses;
 	mmio_init(&h->map, before->layout);
@@ -189,8 +269,7 @@ static void pci(const struct kernel *k, struct host *h,
 	int i;
 
 	for (i = 0; i < set->buses; i++) {
-		o->bus_faults[i] = probe(k, h, i, &set->bus[i], &o->bus[i],
-					 &o->tried[i]);
+		o->bus_faults[i] = probe(k, h, i, &set->bus[i], o);
 		o->faults |= o->bus_faults[i];
 	}
 	k->left(&o->left);
@@ -233,6 +312,10 @@ void life_alone(const struct kernel *k, const struct boot *boot,
 		       set->buses * sizeof(out[0].tried[0]));
 		memcpy(out[VIDEO_FIRST].bus_faults, out[NO_VIDEO].bus_faults,
 		       set->buses * sizeof(out[0].bus_faults[0]));
+		memcpy(out[VIDEO_FIRST].refused_count,
+		       out[NO_VIDEO].refused_count,
+		       set->buses * sizeof(out[0].refused_count[0]));
+		out[VIDEO_FIRST].stuck = out[NO_VIDEO].stuck;
 		out[VIDEO_FIRST].faults |= out[NO_VIDEO].faults;
 		out[VIDEO_FIRST].left = out[NO_VIDEO].left;
 		return;
@@ -300,7 +383,7 @@ bool life_same(const struct outcome *o, enum order order,
 	if (before->held_count != o->buses)
 		return !before->held_count;
 	/* What is held by a bus that does not get to D0 stays so. */
-	if (o->faults & (1u << NO_CONFIG))
+	if (o->stuck)
 		return false;
 	/* The same windows as before have never been in each other's way. */
 	if (!(o->faults & LOSSES) &&

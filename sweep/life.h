@@ -29,6 +29,30 @@ enum fault {
 
 #define CONFLICTS	((1u << NO_CONFIG) - 1)
 #define LOSSES		((1u << FAULTS) - 1 - CONFLICTS)
+#define FAILURES	(CONFLICTS | LOSSES)
+/* Two devices overlap, or the framebuffer that a driver moves and a device */
+#define DEVICE_CONFLICTS \
+	(1u << CONFIG_ON_DEVICE | 1u << BAR_ON_DEVICE | 1u << FB_ON_DEVICE)
+/* The framebuffer and a device overlap */
+#define FB_CONFLICTS	(1u << CONFIG_ON_FB | 1u << BAR_ON_FB | 1u << FB_ON_DEVICE)
+
+/* What else is noted, in the same bits behind the faults; none is a failure */
+enum note {
+	REFUSED = FAULTS,		/* the first config window of some bus */
+	REFUSED_TWICE,			/* and the second */
+	/* The second window is so close to the first that the same framebuffer
+	 * could reach it: there was no other space
+	 */
+	SECOND_NEAR,
+	/* It is not, and the same framebuffer does: this cannot be. */
+	SECOND_WRONG,
+	/* A config window is in the MiB of x86's I/O APIC */
+	CONFIG_AT_IOAPIC,
+	NOTES
+};
+
+/* How many config windows the kernel may try */
+#define MAX_TRIES	4
 
 /* What a virtual PCI bus has: config window, windows for 32 and 64-bit BARs. */
 struct claims {
@@ -52,11 +76,15 @@ struct outcome {
 	 * was no room for BARs
 	 */
 	struct claims tried[MAX_BUSES];
+	/* Config windows that the host refused, up to ->tried's or ->bus's */
+	struct range refused[MAX_BUSES][MAX_TRIES];
+	int refused_count[MAX_BUSES];
 	u32 bus_faults[MAX_BUSES];
+	bool stuck;			/* some bus did not get to ask for D0 */
 	struct left left;
 };
 
-extern const char *const fault_names[FAULTS];
+extern const char *const fault_names[FAULTS], *const note_names[NOTES - FAULTS];
 extern const char *const order_names[ORDERS];
 
 static inline bool nowhere(const struct range *r)

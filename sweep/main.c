@@ -2,6 +2,8 @@
 /*
  * sweep [--full] [--every N] [--jobs N] [--base NAME] OUT
  * sweep --draw N [--seed S]
+ * sweep --largest
+ * sweep --second
  *
  * Every kernel, and every pair of a first and a second one, in every way on
  * every layout; the figures go to files in the folder OUT (README.md says which
@@ -24,6 +26,8 @@
 
 #include "common.h"
 #include "echo.h"
+#include "largest.h"
+#include "second.h"
 #include "show.h"
 
 #define MAX_KERNELS	8
@@ -51,6 +55,11 @@ struct example {
 struct count {
 	u64 layouts, layouts_conflict, layouts_lost;
 	u64 ways, conflict, lost, needless;
+	/* Of conflict: with the framebuffer */
+	u64 fb_conflict, layouts_fb_conflict;
+	/* Of worse: only since the host still holds a dead kernel's windows */
+	u64 worse_held;
+	u64 of[NOTES];			/* by fault and by note */
 	/* Than with the base in place of what is newer, in all that happens */
 	u64 worse, better;
 	struct example worst;
@@ -122,6 +131,7 @@ struct work {
 /* Views that leave a kernel in the same state are one start. */
 static void find_starts(struct work *w, int k)
 {
+	const struct kernel *kernel = kernel_for(k, w->p->group);
 	int view, efi, i;
 	u64 state;
 
@@ -130,8 +140,8 @@ static void find_starts(struct work *w, int k)
 		for (efi = 0; efi < 2; efi++) {
 			struct boot b = dims_boot(w->p, view, efi);
 
-			kernels[k]->boot(&b);
-			state = kernels[k]->state();
+			kernel->boot(&b);
+			state = kernel->state();
 			for (i = 0; i < w->starts[k]; i++)
 				if (w->start_state[k][i] == state)
 					break;
@@ -175,15 +185,16 @@ static const struct outcome *outcome(struct work *w, int k, enum order order,
 {
 	const struct outcome *a = &w->alone[k][start][order];
 	const struct boot *b = &w->boot[k][start];
+	const struct kernel *kernel = kernel_for(k, w->p->group);
 	const struct pci_set *set = &w->p->set[w->set];
 
 	if (!life_same(a, order, before)) {
 		counts->lives++;
-		life(kernels[k], b, order, set, before, o);
+		life(kernel, b, order, set, before, o);
 		return o;
 	}
 	if (++counts->checks % CHECK_EVERY == 0) {
-		life(kernels[k], b, order, set, before, o);
+		life(kernel, b, order, set, before, o);
 		if (o->faults != a->faults ||
 		    memcmp(o->bus, a->bus, o->buses * sizeof(o->bus[0]))) {
 			fprintf(stderr, "sweep: a short cut leads elsewhere: %s, %s, low MMIO %u MiB, framebuffer %u MiB, %s, %s, %s, start %d of %d: faults %#x, not %#x\n",
@@ -243,7 +254,7 @@ static void first_kernels(struct work *w)
 		for (i = 0; i < w->starts[k]; i++) {
 			if (!w->used[k][i])
 				continue;
-			life_alone(kernels[k], &w->boot[k][i],
+			life_alone(kernel_for(k, w->p->group), &w->boot[k][i],
 				   &w->p->set[w->set], l, w->alone[k][i]);
 			counts->lives += 2;
 		}
@@ -337,7 +348,8 @@ static void keep(struct example *e, const struct point *p, int point,
 
 /* Layouts in which a pair went wrong in some way */
 struct flags {
-	bool conflict[2][PAIRS], lost[2][PAIRS], any[2][PAIRS];
+	bool conflict[2][PAIRS], fb_conflict[2][PAIRS], lost[2][PAIRS];
+	bool any[2][PAIRS];
 };
 
 /* Which kernel another one is held against: those behind the base, the base */
@@ -367,6 +379,15 @@ static void count_way(struct work *w, int point, const struct way *way,
 		c->conflict++;
 		f->conflict[lie][pair] = true;
 	}
+	if (faults & FB_CONFLICTS) {
+		c->fb_conflict++;
+		f->fb_conflict[lie][pair] = true;
+	}
+	for (i = 0; i < NOTES; i++)
+		c->of[i] += faults >> i & 1;
+	faults &= FAILURES;
+	before &= FAILURES;
+	base_faults &= FAILURES;
 	if (faults & LOSSES) {
 		c->lost++;
 		if (needless(w, state)) {
@@ -380,6 +401,8 @@ static void count_way(struct work *w, int point, const struct way *way,
 			keep(&counts->example[p->group][k][i], p, point, way);
 	if ((faults | before) && !base_faults) {
 		c->worse++;
+		c->worse_held += !before && way->path == KDUMP &&
+			!(faults & ~DEVICE_CONFLICTS);
 		keep(&c->worst, p, point, way);
 	}
 	c->better += !(faults | before) && base_faults;
@@ -512,6 +535,7 @@ static void sweep_point(struct work *w, int point)
 		struct count *c = &counts->count[i / PAIRS][p.group][i % PAIRS];
 
 		c->layouts += f.any[i / PAIRS][i % PAIRS];
+		c->layouts_fb_conflict += f.fb_conflict[i / PAIRS][i % PAIRS];
 		c->layouts_conflict += f.conflict[i / PAIRS][i % PAIRS];
 		c->layouts_lost += f.lost[i / PAIRS][i % PAIRS];
 	}
@@ -525,6 +549,8 @@ static void better_example(struct example *to, const struct example *from)
 
 static void add_count(struct count *to, const struct count *from)
 {
+	int i;
+
 	to->layouts += from->layouts;
 	to->layouts_conflict += from->layouts_conflict;
 	to->layouts_lost += from->layouts_lost;
@@ -532,6 +558,11 @@ static void add_count(struct count *to, const struct count *from)
 	to->conflict += from->conflict;
 	to->lost += from->lost;
 	to->needless += from->needless;
+	to->fb_conflict += from->fb_conflict;
+	to->layouts_fb_conflict += from->layouts_fb_conflict;
+	to->worse_held += from->worse_held;
+	for (i = 0; i < NOTES; i++)
+		to->of[i] += from->of[i];
 	to->worse += from->worse;
 	to->better += from->better;
 	better_example(&to->worst, &from->worst);
@@ -655,9 +686,13 @@ static void finish(FILE *f)
 static void write_pairs(const char *folder)
 {
 	FILE *f = create(folder, "pairs.tsv");
-	int g, i, lie, first, second;
+	int g, i, j, lie, first, second;
 
-	fprintf(f, "told\tgroup\tfirst\tsecond\tlayouts\tlayouts_conflict\tlayouts_lost\tways\tconflict\tlost\tlost_needlessly\tworse\tbetter\n");
+	fprintf(f, "told\tgroup\tfirst\tsecond\tlayouts\tlayouts_conflict\tlayouts_lost\tways\tconflict\tlost\tlost_needlessly\tworse\tbetter\tworse_held\tlayouts_fb_conflict\tfb_conflict");
+	for (j = 0; j < NOTES; j++)
+		fprintf(f, "\t%s", j < FAULTS ? fault_names[j] :
+			note_names[j - FAULTS]);
+	fprintf(f, "\n");
 	for (i = 0; i < 2 * GROUPS * PAIRS; i++) {
 		const struct count *c;
 
@@ -666,14 +701,19 @@ static void write_pairs(const char *folder)
 		first = i % PAIRS / (MAX_KERNELS + 1);
 		second = i % (MAX_KERNELS + 1);
 		c = &counts->count[lie][g][i % PAIRS];
-		if (c->ways)
-			fprintf(f, "%s\t%s\t%s\t%s\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n",
-				lie ? "lie" : "truth", group_names[g],
-				kernels[first]->name,
-				second == NO_SECOND ? "-" : kernels[second]->name,
-				c->layouts, c->layouts_conflict,
-				c->layouts_lost, c->ways, c->conflict, c->lost,
-				c->needless, c->worse, c->better);
+		if (!c->ways)
+			continue;
+		fprintf(f, "%s\t%s\t%s\t%s\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu",
+			lie ? "lie" : "truth", group_names[g],
+			kernels[first]->name,
+			second == NO_SECOND ? "-" : kernels[second]->name,
+			c->layouts, c->layouts_conflict, c->layouts_lost,
+			c->ways, c->conflict, c->lost, c->needless, c->worse,
+			c->better, c->worse_held, c->layouts_fb_conflict,
+			c->fb_conflict);
+		for (j = 0; j < NOTES; j++)
+			fprintf(f, "\t%llu", c->of[j]);
+		fprintf(f, "\n");
 	}
 	finish(f);
 }
@@ -747,6 +787,20 @@ static void write_map(const char *folder)
 				r->low_mib, r->fb_mib, r->cell[k].ways,
 				r->cell[k].conflict, r->cell[k].lost);
 	}
+	finish(f);
+}
+
+/* What each kernel's pci-hyperv does: "yes" or "no" */
+static void write_kernels(const char *folder)
+{
+	FILE *f = create(folder, "kernels.tsv");
+	int k;
+
+	fprintf(f, "kernel\tretries\twindows_first\n");
+	for (k = 0; k < kernel_count; k++)
+		fprintf(f, "%s\t%s\t%s\n", kernels[k]->name,
+			kernels[k]->retries ? "yes" : "no",
+			kernels[k]->windows_first ? "yes" : "no");
 	finish(f);
 }
 
@@ -852,7 +906,8 @@ static int kernel_named(const char *name)
 static void usage(void)
 {
 	fprintf(stderr, "usage: sweep [--full] [--every N] [--jobs N] [--base KERNEL] FOLDER\n"
-		"       sweep [--full] --draw N [--seed S]\n");
+		"       sweep [--full] --draw N [--seed S]\n"
+		"       sweep --largest | --second\n");
 	exit(2);
 }
 
@@ -865,6 +920,8 @@ int main(int argc, char **argv)
 		{ "base", required_argument, NULL, 'b' },
 		{ "draw", required_argument, NULL, 'd' },
 		{ "seed", required_argument, NULL, 's' },
+		{ "largest", no_argument, NULL, 'l' },
+		{ "second", no_argument, NULL, '2' },
 		{}
 	};
 	long jobs = sysconf(_SC_NPROCESSORS_ONLN), drawn = 0, seed = 1;
@@ -892,6 +949,11 @@ int main(int argc, char **argv)
 		case 's':
 			seed = number("--seed", optarg, 0, 1000000000);
 			break;
+		case 'l':
+			largest(stdout);
+			return 0;
+		case '2':
+			return second(stdout) ? 1 : 0;
 		default:
 			usage();
 		}
@@ -914,6 +976,7 @@ int main(int argc, char **argv)
 	sweep_all((int)jobs);
 	write_pairs(argv[optind]);
 	write_left(argv[optind]);
+	write_kernels(argv[optind]);
 	write_map(argv[optind]);
 	write_examples(argv[optind]);
 	printf("%d layouts: %s.\n", point_count, dims_steps(full));

@@ -81,7 +81,8 @@ static void show_kernel(FILE *out, const struct point *p, const struct way *w,
 {
 	static struct outcome outcomes[2];
 	struct outcome *o = &outcomes[second];
-	const struct kernel *k = kernels[second ? w->second : w->first];
+	const struct kernel *k = kernel_for(second ? w->second : w->first,
+					    p->group);
 	enum order order = second ? w->second_order : w->first_order;
 	struct boot b = dims_boot(p, dims_view(w->told, second),
 				  second ? w->efi : true);
@@ -104,7 +105,12 @@ static void show_kernel(FILE *out, const struct point *p, const struct way *w,
 	for (i = 0; i < o->buses; i++) {
 		fprintf(out, "%s{", i ? "," : "");
 		show_claims(out, &o->bus[i]);
-		if (o->bus_faults[i]) {
+		if (o->refused_count[i]) {
+			fprintf(out, ",");
+			show_ranges(out, "refused", o->refused[i],
+				    o->refused_count[i]);
+		}
+		if (o->bus_faults[i] & FAILURES) {
 			fprintf(out, ",\"tried\":{");
 			show_claims(out, &o->tried[i]);
 			fprintf(out, "},");

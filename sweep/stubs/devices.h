@@ -108,7 +108,31 @@ static inline void revoke_iomem(struct resource *res)
 
 struct hv_device {
 	struct device device;
+	void *driver_data;
 };
+
+#define hv_get_drvdata(hdev)	((hdev)->driver_data)
+
+/* Asks the host; sweep/kernel.c has it. */
+int sweep_send_d0_entry(struct hv_device *hdev);
+#define hv_pci_send_d0_entry(hdev)	sweep_send_d0_entry(hdev)
+
+/* The channels that the host has offered */
+enum hv_device_type { HV_PCIE, HV_FB };
+
+struct vmbus_channel {
+	struct list_head listentry;
+	enum hv_device_type device_id;
+	struct {
+		struct {
+			u16 mmio_megabytes;
+		} offer;
+	} offermsg;
+};
+
+struct {
+	struct list_head chn_list;
+} vmbus_connection;
 
 #define PCI_STD_NUM_BARS	6
 
@@ -130,5 +154,7 @@ struct drm_driver hyperv_driver;
 #define drm_aperture_remove_conflicting_framebuffers(base, size, driver) \
 	((void)(base), (void)(size))
 #define ioremap_cache(start, size)	((void *)(uintptr_t)(start))
+#define ioremap(start, size)		((void *)(uintptr_t)(start))
+#define iounmap(addr)			((void)(addr))
 
 #endif
