@@ -65,7 +65,21 @@ is "$("$TOP/kernel/build" 7.3-nofix 7.3 7.3-series 2>&1 | grep ^build:)" 'build:
 build: 7.3: up to date
 build: 7.3-series: up to date' "again, all are up to date"
 is "$(stat -c '%n %Y' "$OUT"/7.3*/bzImage "$OUT/obj/vmlinux")" "$before" "and not touched"
-run_fails "no such kernel: '7.4'" "a kernel that there is not" "$TOP/kernel/build" 7.4
+run_fails "no such kernel: '7.4' .7.3-nofix, 7.3, 7.3-.*, 7.3-series," "a kernel that there is not" \
+	"$TOP/kernel/build" 7.4
+final=$(last_set 7.3) final=${final#*-}
+run_fails "no such kernel: '7.3-$final'; $final is the last set, so use 7.3-series" \
+	"the last set has no name of its own" "$TOP/kernel/build" "7.3-$final"
+
+# The kernel of the first set
+set=$(sets 7.3 | sed -n 1p)
+v=7.3-${set#*-}
+run_ok "$v builds" env SET="$set" "$TOP/kernel/build" "$v"
+is "$(<"$OUT/$v/release")" "$version-${set#*-}" "$v: its release"
+like "$(SET=$set "$TOP/kernel/build" 2>&1 | grep ^build:)" "$v: up to date" \
+	"with SET it is in the place of 7.3-series"
+is "$(test -e "$OUT/$v/selftest" && echo yes)" "$(git -C "$TREE" rev-parse -q --verify \
+	"$set:tools/testing/selftests/hyperv" >/dev/null && echo yes)" "$v: it has a selftest if its tree has"
 
 # Only the series' last patch lets SYSFB be off.
 run_fails "'# CONFIG_SYSFB is not set' is not honoured: there is 'CONFIG_SYSFB=y'" \

@@ -4,7 +4,7 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-for check in patches docs scripts coccinelle bisect configs; do
+for check in sets patches docs scripts coccinelle bisect configs; do
 	stage "$check"
 	verdicts "$TOP/kernel/lint" "$check"
 	run_ok "$check has a verdict" grep -q "^[a-z]* $check: " \
@@ -21,6 +21,10 @@ for base in 6.1 6.12; do
 		skip "$base: checkpatch, kernel-doc, sparse and W=1" "for time; FULL=1 runs them"
 	fi
 done
+set=$(sets "$BASE" | sed -n 1p)
+out=$(SET=$set "$TOP/kernel/lint" patches 2>/dev/null) || true
+is "$(grep -oE 'checkpatch [^ /]+/' <<<"$out" | sort -u)" "checkpatch $set/" \
+	"SET: the patches of the sets up to it"
 run_fails "no such check: 'typo'" "an unknown check is named" \
 	"$TOP/kernel/lint" typo
 done_testing

@@ -36,6 +36,16 @@ for base in 6.1 6.12; do
 	BASE=$base verdicts "$TOP/kernel/kunit" x86_64
 	run_ok "at least 25 cases on $base-series" test "$PASSED" -ge 25
 done
+set=$(sets 7.3 | sed -n 1p)
+if git -C "$BUILD/linux-7.3" cat-file -e "$set:drivers/hv/.kunitconfig" 2>/dev/null; then
+	PASSED=0
+	stage "$set, x86_64"
+	BASE=7.3 SET=$set verdicts "$TOP/kernel/kunit" x86_64
+	run_ok "cases pass with SET=$set" test "$PASSED" -gt 0
+else
+	run_fails "$set has no KUnit tests" "a set without KUnit tests" \
+		env BASE=7.3 SET="$set" "$TOP/kernel/kunit" x86_64
+fi
 run_fails "no such architecture: 'vax'" "an unknown architecture is named" \
 	"$TOP/kernel/kunit" vax
 done_testing
