@@ -219,8 +219,8 @@ for kernel in 7.3-series 7.3..7.3-series 7.3-series..7.3; do
 	saved gen1-8k kdump-c "$kernel"
 done
 # Stable kernels: what is lost without mainline's fix, and without the series
-for run in "gen2-default kdump-c" "gen1-8k kdump-c" "gen2-hyperv-fb kdump-c" \
-	"gen1-8k-hyperv-fb kdump-c" "gen2-efi-noruntime kexec-s"; do
+for run in "gen2-default kdump-c" "gen1-default kdump-c" "gen2-hyperv-fb kdump-c" \
+	"gen2-efi-noruntime kexec-s"; do
 	for kernel in 6.1-series ${FULL:+6.12-series}; do
 		# shellcheck disable=SC2086 # two words
 		saved $run "$kernel"
