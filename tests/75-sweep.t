@@ -163,8 +163,9 @@ found_out "devices that are lost to a config window" $hv_pci \
 
 # Other places for config windows.
 for patch in "$TOP"/sweep/placement/*.patch; do
-	run_ok "${patch##*/} applies to the series" patch -st -p1 --dry-run \
-		-d "$series" -i "$patch"
+	run_ok "${patch##*/} applies to the series" \
+		env GIT_CEILING_DIRECTORIES="${series%/*}" \
+		git -C "$series" apply -C1 --check "$patch"
 done
 run_ok "two placements are compared" env OUT="$T/placement" bash -c \
 	'sweep/candidates --every 300 0 c 2>/dev/null >"$1"' - "$T/candidates"
