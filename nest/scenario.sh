@@ -299,10 +299,15 @@ bug() {
 	done
 }
 
+# is_ours KERNEL: it has a series, or the first set of one.
+is_ours() {
+	[[ ${1##*/} = *-@(series|reservation)* ]]
+}
+
 # has_selftest KERNEL: it is one of a series that has the selftest.
 has_selftest() {
 	local name=${1##*/}
-	[[ $name = *-series* ]] &&
+	is_ours "$1" &&
 		compgen -G "$TOP/patches/linux-${name%%-*}/*/*-selftests-hyperv-*" >/dev/null
 }
 
@@ -993,7 +998,7 @@ judge() {
 	[ -z "$want" ] || verdict selftest "$want" "$got"
 	want='' got=''
 	for which in "${kernels[@]}"; do
-		[[ $(kernel_of "$kernel" "$which") = *-series* ]] || continue
+		is_ours "$(kernel_of "$kernel" "$which")" || continue
 		want+="none, " got+="${guest[reports.$which]:-none}, "
 		[ "${guest[looked.$which]:-}" = yes ] || got+="not asked for, "
 		[ "${C[leaks]:-no}" = no ] || want+="none leaks, " got+="${guest[leaks.$which]:-not looked for} leaks, "
@@ -1125,7 +1130,7 @@ judge_devices() {
 		want_paint+="$([ "$which${C[handover]:-}" = first ] && echo 1 || echo 2) "
 		got_paint+="${guest[paint.$which]:-not painted} "
 
-		if [[ $(kernel_of "$kernel" "$which") = *-series* ]]; then
+		if is_ours "$(kernel_of "$kernel" "$which")"; then
 			want_space+="; "
 			value="reserve ${guest[reserve.$which]:-};"
 			value+="${guest[space.$which]:-}${host[space.$which]:-}"
