@@ -23,12 +23,14 @@ struct test {
 	int refusals;
 	u64 next[MAX_TRIES];		/* which it has to try, up to 0 */
 	bool fails;
+	u16 offered_mib;		/* of video memory, 0: few */
 };
 
 /* With 128 MiB reserved at e0000000, or 64 MiB at f8000000 */
 #define LARGE	{ 0xe0000000, 0xffffffff }
 #define SMALL	{ 0xf8000000, 0xffffffff }
 #define HIGH	{ 0x100000000, 0x13fffffff }
+#define SHORT	{ 0x100000000, 0x113ffffff }
 #define USABLE_END	0xfed3ffff
 
 static const struct test tests[] = {
@@ -42,6 +44,9 @@ static const struct test tests[] = {
 	  0xfed3e000, .refusals = 1, .next = { 0xe8000000 } },
 	{ "down: exactly 128 MiB before it", { LARGE }, 1,
 	  0xf0002000, .refusals = 1, .next = { 0xf8004000 } },
+	{ "down: although high MMIO is preferred", { SMALL, SHORT }, 2,
+	  0x10c800000, .refusals = 1, .next = { 0xfc000000 },
+	  .offered_mib = 128 },
 	{ "anywhere: there is no place 128 MiB away", { SMALL }, 1,
 	  0xfc000000, .refusals = 1, .next = { 0xfc002000 } },
 	{ "none: there is no other place", { SMALL }, 1,
@@ -108,7 +113,7 @@ static bool passes(const struct kernel *k, const struct test *t, char *why,
 {
 	const struct boot boot = {
 		.crs = t->crs, .crs_count = t->crs_count, .efi = true,
-		.offered_mib = 8,
+		.offered_mib = t->offered_mib ?: 8,
 	};
 	struct range fillers[MAX_FILLERS], window;
 	struct host h = { .test = t };

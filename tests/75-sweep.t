@@ -67,16 +67,34 @@ run_fails 'FAIL: gen2-x86: 7.3-series -> 7.3-series: [0-9]+ ways end in a confli
 	"a series that fixes nothing is found out" \
 	"$TOP/sweep/report" "$T/unfixed/out"
 
-# broken WHAT FILE SED-SCRIPT EREGEX: a source with that change is refused.
-broken() {
+sweep_build "$T/sets" "$BASE-nofix" "$BASE" "$BASE-reservation"
+mkdir "$T/sets/out"
+run_ok "with set 1 alone nothing overlaps the framebuffer on Gen2" bash -c '
+	"$1/sweep" --every 20 --base "$2" "$1/out" >/dev/null 2>&1 &&
+	"$3/sweep/report" "$1/out"' - "$T/sets" "$BASE" "$TOP"
+sweep_build "$T/unreserved" "$BASE-nofix" "$BASE" "$BASE-reservation=$base"
+mkdir "$T/unreserved/out"
+"$T/unreserved/sweep" --every 100 --base "$BASE" "$T/unreserved/out" >/dev/null 2>&1
+run_fails 'FAIL: gen2-x86: 7.3-reservation -> 7.3-reservation: [0-9]+ ways end in a conflict with the framebuffer' \
+	"a set 1 that fixes nothing is found out" \
+	"$TOP/sweep/report" "$T/unreserved/out"
+
+# changed WHAT FILE SED-SCRIPT: the series with that change is in $T/broken.
+changed() {
 	local tree=$T/broken
 	rm -rf "$tree" "$tree.o"
 	cp -r "$series" "$tree"
 	sed -i -E "$3" "$tree/$2"
-	if cmp -s "$series/$2" "$tree/$2"; then
+	! cmp -s "$series/$2" "$tree/$2" || {
 		not_ok "$1: the source changes" <<<"$3"
-		return
-	fi
+		return 1
+	}
+}
+
+# broken WHAT FILE SED-SCRIPT EREGEX: a source with that change is refused.
+broken() {
+	local tree=$T/broken
+	changed "$1" "$2" "$3" || return 0
 	run_fails "$4" "$1" bash -c '. kernel/lib.sh; . sweep/lib.sh; sweep_build "$@"' \
 		- "$tree.o" "broken=$tree"
 }
@@ -96,6 +114,66 @@ broken "a function of another type" $vmbus \
 	's/^void vmbus_free_mmio\(/int vmbus_free_mmio(/' 'vmbus_free_mmio'
 broken "something that is defined elsewhere" $vmbus \
 	's/^(\tpci_dev_put\(pdev\);)/\1\n\tnew_helper();/' 'new_helper'
+broken "a probe that allocates twice" $hv_pci \
+	's/^(\tret = hv_allocate_config_window\(hbus\);)/\1\n\1/' \
+	'hv_pci_probe calls hv_pci_allocate_bridge_windows 1 times, hv_allocate_config_window 2'
+
+# The second try.
+run_ok "the config window that replaces a refused one is chosen as documented" \
+	"$SWEEP" --second
+# no_second WHAT FILE SED-SCRIPT EREGEX: sweep --second finds what is wrong with that.
+no_second() {
+	changed "$1" "$2" "$3" || return 0
+	sweep_build "$T/broken.o" "$BASE-series=$T/broken"
+	run_fails "$4" "$1" "$T/broken.o/sweep" --second
+}
+no_second "a second window next to the refused one" $hv_pci \
+	's/refused->end \+ PCI_FB_MAX_SIZE/refused->end + 1/' \
+	'not ok .*: up: 128 MiB behind the refused window: try 2 is at 0xe8002000'
+no_second "no second window below the refused one" $hv_pci \
+	's/refused->start > PCI_FB_MAX_SIZE/false/' 'not ok .*: down: although high MMIO is preferred'
+no_second "no second window that is near" $hv_pci \
+	'/^static int hv_allocate_other_config_window/,/^}/{
+		/^\tif \(ret\)$/,/;$/d
+	}' 'not ok .*: anywhere'
+no_second "a window that is freed before the other is accepted" $hv_pci \
+	's/^(\t\trefused\[n\] = hbus->mem_config;)/\1\n\t\thv_free_config_window(hbus);/' 'not ok '
+no_second "refused windows that are leaked" $hv_pci \
+	's/^\twhile \(n--\)/\twhile (0)/' 'not ok .*: not all is free again'
+no_second "a fourth window" $hv_pci \
+	's/(PCI_MAX_REFUSED_WINDOWS\t)3/\14/' 'not ok .*: all three are refused: try 4'
+no_second "a kernel that does not try again" $hv_pci \
+	's/(PCI_MAX_REFUSED_WINDOWS\t)3/\11/' 'not ok .*: try 2 is at 0, not'
+
+# found_out WHAT FILE SED-SCRIPT EREGEX: the sweep finds what is wrong with that.
+found_out() {
+	changed "$1" "$2" "$3" || return 0
+	sweep_build "$T/broken.o" "$BASE-nofix" "$BASE" "$BASE-series=$T/broken"
+	mkdir -p "$T/broken.o/out"
+	"$T/broken.o/sweep" --every 100 --base "$BASE" "$T/broken.o/out" >/dev/null 2>&1
+	run_fails "$4" "$1" "$TOP/sweep/report" "$T/broken.o/out"
+}
+found_out "config windows at x86's I/O APIC on arm64" $hv_pci \
+	'/^static int hv_allocate_config_window/,/^}/{
+		/^#(ifdef|endif)/d
+	}' "FAIL: gen2-arm64: .* ways with a config window at x86's I/O APIC"
+found_out "devices that are lost to a config window" $hv_pci \
+	's/(PCI_MAX_REFUSED_WINDOWS\t)3/\11/' \
+	'FAIL: gen2-arm64: 7.3-nofix -> 7.3-series: [0-9]+ ways lose a device to the framebuffer'
+
+# Other places for config windows.
+for patch in "$TOP"/sweep/placement/*.patch; do
+	run_ok "${patch##*/} applies to the series" \
+		env GIT_CEILING_DIRECTORIES="${series%/*}" \
+		git -C "$series" apply -C1 --check "$patch"
+done
+run_ok "two placements are compared" env OUT="$T/placement" bash -c \
+	'sweep/candidates --every 300 0 c 2>/dev/null >"$1"' - "$T/candidates"
+like "$(cat "$T/candidates")" ' 0 +\+0 -0 .* 16/16/8/512/256 ' \
+	"with 7.3's placement the largest 32-bit BAR is 16 MiB"
+like "$(cat "$T/candidates")" ' c +\+[0-9]+ -0 .* 32/32/16/512/256 ' \
+	"with the series' it is 32 MiB"
+
 rm -rf "$T/broken"
 cp -r "$series" "$T/broken"
 rm "$T/broken/kernel/resource.c"
