@@ -110,7 +110,7 @@ good_value() {
 	crs) [[ $2 =~ $range ]] ;;
 	# As hvhost takes it: the status has bit 31 set
 	refuse-windows) [[ ! $2 =~ = || $2 =~ =[89a-f][0-9a-f]{7}$ ]] && is_ranges "${2%%=*}" ;;
-	tries) [[ $2 = none || $2 =~ ^[1-9a-f][0-9a-f]{0,15}(\ [1-9a-f][0-9a-f]{0,15})+$ ]] ;;
+	tries) [[ $2 = none || $2 =~ ^[1-9a-f][0-9a-f]{0,15}(\ [1-9a-f][0-9a-f]{0,15})*$ ]] ;;
 	fb | firmware-fb) [[ $2 = none ]] || is_ranges "$2" ;;
 	isolation) [[ $2 =~ ^(none|vbs)$ ]] ;;
 	vmbus-version) [[ $2 =~ ^[0-9]{1,2}\.[0-9]{1,2}$ ]] ;;
