@@ -898,7 +898,10 @@ static bool find_part(const struct list *l, struct range part,
 	return false;
 }
 
-/* ... in high MMIO: where framebuffers are moved to, or where they are not */
+/*
+ * ... in high MMIO: where framebuffers are moved to, which is at least FB_MOST and
+ * starts at a whole MiB, or where they are not
+ */
 static bool find_high(const struct list *l, const struct request *q,
 		      struct range *out)
 {
@@ -906,18 +909,18 @@ static bool find_high(const struct list *l, const struct request *q,
 
 	for (i = 0; i < l->window_count; i++) {
 		struct range win = l->windows[i];
-		u64 size = win.end - win.start;
+		u64 size = win.end - win.start, moved;
 
 		if (win.start < 4 * GIB)
 			continue;
+		moved = (win.end - FB_MOST + 1) / MIB * MIB;
 		if (q->fb_ok) {
-			if (size >= FB_MOST)
-				win.start = win.end - FB_MOST + 1;
+			win.start = max64(win.start, moved);
 		} else {
 			win.start += size / 2 + size % 2;
-			if (size < FB_MOST || win.end - win.start < FB_MOST)
+			if (moved <= win.start)
 				continue;
-			win.end -= FB_MOST;
+			win.end = moved - 1;
 		}
 		if (find_in(l, &win, q, false, out))
 			return true;

@@ -133,17 +133,15 @@ no_second "a second window next to the refused one" $hv_pci \
 no_second "no second window below the refused one" $hv_pci \
 	's/refused->start > PCI_FB_MAX_SIZE/false/' 'not ok .*: down: although high MMIO is preferred'
 no_second "no second window that is near" $hv_pci \
-	'/^static int hv_allocate_other_config_window/,/^}/{
-		/^\tif \(ret\)$/,/;$/d
-	}' 'not ok .*: anywhere'
+	's/(&window, hbus->hdev, 0, )-1,/\10,/' 'not ok .*: anywhere'
 no_second "a window that is freed before the other is accepted" $hv_pci \
-	's/^(\t\trefused\[n\] = hbus->mem_config;)/\1\n\t\thv_free_config_window(hbus);/' 'not ok '
+	's/^(\t\trefused\[n\+\+\] = window;)/\1\n\t\tvmbus_free_mmio(window->start, PCI_CONFIG_MMIO_LENGTH);/' 'not ok '
 no_second "refused windows that are leaked" $hv_pci \
 	's/^\twhile \(n--\)/\twhile (0)/' 'not ok .*: not all is free again'
 no_second "a fourth window" $hv_pci \
-	's/(PCI_MAX_REFUSED_WINDOWS\t)3/\14/' 'not ok .*: all three are refused: try 4'
+	's/(PCI_MAX_CONFIG_WINDOWS\t)3/\14/' 'not ok .*: all three are refused: try 4'
 no_second "a kernel that does not try again" $hv_pci \
-	's/(PCI_MAX_REFUSED_WINDOWS\t)3/\11/' 'not ok .*: try 2 is at 0, not'
+	's/(PCI_MAX_CONFIG_WINDOWS\t)3/\11/' 'not ok .*: try 2 is at 0, not'
 
 # found_out WHAT FILE SED-SCRIPT EREGEX: the sweep finds what is wrong with that.
 found_out() {
@@ -158,7 +156,7 @@ found_out "config windows at x86's I/O APIC on arm64" $hv_pci \
 		/^#(ifdef|endif)/d
 	}' "FAIL: gen2-arm64: .* ways with a config window at x86's I/O APIC"
 found_out "devices that are lost to a config window" $hv_pci \
-	's/(PCI_MAX_REFUSED_WINDOWS\t)3/\11/' \
+	's/(PCI_MAX_CONFIG_WINDOWS\t)3/\11/' \
 	'FAIL: gen2-arm64: 7.3-nofix -> 7.3-series: [0-9]+ ways lose a device to the framebuffer'
 
 # Other places for config windows.

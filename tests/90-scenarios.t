@@ -330,7 +330,7 @@ spoilt selftest console '/^guest: kernel second/,$s/^\(ok 2 .*_exists\).*/\1 # S
 spoilt vmcore console 's/^OSRELEASE=.*/OSRELEASE=6.1/'
 spoilt vram out/trace '0,/"vram_location"/s/0xf8000000-/0xf9000000-/'
 spoilt lost out/trace '/"vram_location"/d'
-spoilt "d0,tries,second try" out/trace '/"d0_entry"/s/"status":"0x0"/"status":"0xc0370048"/'
+spoilt "d0,tries,second try,space" out/trace '/"d0_entry"/s/"status":"0x0"/"status":"0xc0370048"/'
 spoilt d0 out/trace '/"d0_entry"/s/"held"/"state"/'
 spoilt d0 console '/^guest: kernel second/a hv_pci: PCI Pass-through VSP failed D0 Entry with status c0370048'
 spoilt conflicts out/trace '/"d0_entry"/i {"t":1,"event":"conflict","what":"bar","device":"nvme0","with":"framebuffer"}'
@@ -351,7 +351,12 @@ spoilt "" "" ""
 spoilt "d0,tries" out/trace '/"reason":"window"/d'
 spoilt tries out/trace '/"reason":"window"/s/"0xfec01000-0xfec02fff"/"0xfec03000-0xfec04fff"/'
 spoilt d0 console '/^guest: kernel second/,$s/status c0370048/status c000000d/'
-spoilt "lost,d0,second try" out/trace 's/"status":"0x0","reason":"ok"/"status":"0xc0370048","reason":"window"/'
+spoilt space console '/^guest: kernel second/,${
+	s/^held fe0000000-fe0001fff/&\nheld fec01000-fec02fff/
+	s/^fe0000000-fe0001fff\( : .*\)/&\nfec01000-fec02fff\1/
+	s/^  fe0000000-fe0001fff\( : .*\)/&\n  fec01000-fec02fff\1/
+}'
+spoilt "lost,d0,second try,space" out/trace 's/"status":"0x0","reason":"ok"/"status":"0xc0370048","reason":"window"/'
 scenario_load gen2-64-buses
 good=7.3-series.gen2-64-buses.boot
 spoilt at-once out/trace '/"event":"open","device":"test/d'
