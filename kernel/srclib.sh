@@ -274,12 +274,13 @@ judge() {
 
 # checkpatch TREE ARGS...: what TREE's own has to say, strictly. The Debian base
 # knows no commit; kernel/lint asks MAINTAINERS for new files. Older kernels have
-# no helper for screen_info's orig_video_isVGA, and want strscpy() of userspace.
+# no helper for screen_info's orig_video_isVGA, and want strscpy() of userspace. It
+# looks for names that are in use in the folder that it runs in.
 checkpatch() {
 	local ignore=UNKNOWN_COMMIT_ID,FILE_PATH_CHANGES
 	[ "$SERIES" = 7.3 ] || ignore+=,CAMELCASE,STRCPY
-	"$1/scripts/checkpatch.pl" --strict --quiet --root="$1" --no-summary \
-		--ignore "$ignore" "${@:2}"
+	(cd "$1" && scripts/checkpatch.pl --strict --quiet --no-summary \
+		--ignore "$ignore" "${@:2}")
 }
 
 # kernel_version: "7.3.4" from a kernel's Makefile on stdin.
