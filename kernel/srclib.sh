@@ -279,6 +279,7 @@ judge() {
 checkpatch() {
 	local ignore=UNKNOWN_COMMIT_ID,FILE_PATH_CHANGES
 	[ "$SERIES" = 7.3 ] || ignore+=,CAMELCASE,STRCPY
+	[ -e "$1/include/uapi/linux/screen_info.h" ] || ignore+=,CAMELCASE
 	(cd "$1" && scripts/checkpatch.pl --strict --quiet --no-summary \
 		--ignore "$ignore" "${@:2}")
 }
