@@ -293,10 +293,12 @@ cp "${stored[1]}" "$T/kept"
 sed -i '/^@@/,$ s/^ \(.*[a-z]\)/ x\1/' "${stored[1]}"
 refused "${stored[1]##*/} does not apply" "nor with a damaged patch" "${A[@]}"
 cp "$T/kept" "${stored[1]}"
-sed -i '/^+[^+]/ s/$/ /' "${stored[1]}"
+# The last one, as what it adds is no context of another
+cp "${stored[2]}" "$T/kept"
+sed -i '/^+[^+]/ s/$/ /' "${stored[2]}"
 refused 'fail checkpatch: .*trailing whitespace.*nothing is sent' \
 	"nor with what checkpatch objects to" "${A[@]}"
-cp "$T/kept" "${stored[1]}"
+cp "$T/kept" "${stored[2]}"
 sed -i '/linux-hyperv@/d' "$U/linux/MAINTAINERS"
 git -C "$U/linux" -c user.name=Dev -c user.email=dev@kernel.org commit -qam 'No list'
 refused 'fail recipients: 0001-.* is not for linux-hyperv' "nor to less than linux-hyperv" \
