@@ -23,6 +23,7 @@ run_ok "there are patches to apply" test "${#patches[@]}" -gt 0
 IOMMU=$(realpath "$IOMMU")
 
 # apply FILE: to the index, without fuzz. If that fails, as a three-way merge.
+# shellcheck disable=SC2317 # run_ok calls it
 apply() {
 	k apply --cached "$1" || k apply --cached --3way "$1"
 }
