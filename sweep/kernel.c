@@ -216,9 +216,6 @@ static int boot(const struct boot *b)
 			.flags = IORESOURCE_MEM,
 		};
 	tell(&b->told, has_vga);
-#ifdef HAVE_vmbus_fb_megabytes
-	vmbus_fb_megabytes = b->offered_mib;
-#endif
 
 #ifdef HAVE_vmbus_device_add
 	if (b->devicetree) {
