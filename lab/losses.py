@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which devices a kernel lost and how, by the host's trace, in the words of scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lab.findings import Report
+from lab.trace import Event, Life, is_pci
+
+# The reason of a refused D0 entry, and what kind of loss that is
+REASONS = {"window": "config-refused", "told": "config-refused",
+           "framebuffer": "config-on-framebuffer", "overlap": "config-on-device",
+           "outside": "outside"}
+
+
+def worst(conflicts: list[str]) -> str:
+    """framebuffer, device or outside: what the host goes by if it is several."""
+    if "framebuffer" in conflicts:
+        return "framebuffer"
+    return "device" if any(c != "outside" for c in conflicts) else "outside"
+
+
+def kind(what: str, other: str) -> str:
+    return "outside" if other == "outside" else f"{what}-on-{other}"
+
+
+def dead_bars(life: Life) -> Iterator[tuple[str, str]]:
+    """BARs that the host refused when the guest last wanted them to decode."""
+    refused: dict[tuple[str, str], list[str]] = {}
+    for e in life.all("conflict", "bar"):
+        bar = e.device, e.get("bar")
+        if e.name == "conflict" and e.get("what") == "bar" and e.get("action") == "refused":
+            refused.setdefault(bar, []).append(e.get("with"))
+        elif e.name == "bar" and e.true("decodes"):
+            refused.pop(bar, None)
+    for (device, _), conflicts in refused.items():
+        yield kind("bar", worst(conflicts)), device
+
+
+def attempts(conflicts: list[Event]) -> list[tuple[str, str, str]]:
+    """(what, device, worst conflict) of each attempt to use a range."""
+    found: dict[tuple[str, str, str, str], list[str]] = {}
+    for e in conflicts:
+        key = e.get("what"), e.device, e.get("bar"), e.get("range")
+        found.setdefault(key, []).append(e.get("with"))
+    return [(what, device, worst(others)) for (what, device, _, _), others in found.items()]
+
+
+def lost_bus(life: Life, device: str, report: Report) -> str:
+    """How a PCI bus is lost; "" if it is not. Only the guest knows why it leaves D0."""
+    entry = life.last("d0_entry", device=device)
+    if entry is None:
+        return "no-config-window"
+    if entry.get("reason") in REASONS:
+        return REASONS[entry.get("reason")]
+    last = life.last("d0_entry", "d0_exit", device=device)
+    needs = report.needs(life.instances.get(device, "?"))
+    return f"no-{needs}-window" if last and last.name == "d0_exit" and needs else ""
+
+
+def losses(life: Life, report: Report, gone: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The (kind, device) of all that this kernel lost. GONE: devices that the host took."""
+    found = set(dead_bars(life))
+    on_fb = [e for e in life.all("conflict") if e.get("what") == "framebuffer"]
+    found |= {(kind("framebuffer", other), "video") for _, _, other in attempts(on_fb)}
+    buses = {e.device for e in life.all("open", "d0_entry", "d0_exit") if is_pci(e.device)}
+    for device in sorted(buses - set(gone)):
+        how = lost_bus(life, device, report)
+        if how:
+            found.add((how, device))
+    if life.all("open", device="video") and \
+            not any(e.true("accepted") for e in life.all("vram_location")):
+        found.add(("no-vram", "video"))
+    return sorted(found)
+
+
+@dataclass
+class Window:
+    """A config window that a bus used, and the status of its last D0 entry there."""
+
+    start: str
+    status: str
+    opened: int                 # how often the channel had been opened then
+    line: int
+
+
+def config_windows(life: Life, device: str) -> list[Window]:
+    """In order. A bus that is held for a dead kernel says nothing about its window."""
+    found: list[Window] = []
+    opened = 0
+    for e in life.all("open", "d0_entry", device=device):
+        if e.name == "open":
+            opened += 1
+        elif e.get("reason") != "held":
+            start = f"{e.range('window').start:x}"
+            if found and found[-1].start == start and found[-1].opened == opened:
+                found[-1].status = e.get("status")
+            else:
+                found.append(Window(start, e.get("status"), opened, e.line))
+    return found
+
+
+def refused_windows(life: Life) -> dict[str, list[Window]]:
+    """By device, all windows of those that had one refused."""
+    devices = sorted({e.device for e in life.all("d0_entry") if is_pci(e.device)})
+    found = {device: config_windows(life, device) for device in devices}
+    return {device: windows for device, windows in found.items()
+            if any(w.status != "0x0" for w in windows)}
+
+
+def window_starts(refused: dict[str, list[Window]]) -> list[str]:
+    """Of each device in turn, where its windows start, without repeating one in a row."""
+    starts: list[str] = []
+    for windows in refused.values():
+        own: list[str] = []
+        for window in windows:
+            if own[-1:] != [window.start]:
+                own.append(window.start)
+        starts += own
+    return starts
+
+
+@dataclass
+class Moment:
+    """The state of probing when an event came."""
+
+    event: Event
+    probing: int                # buses between open and D0, after the event
+    left: int                   # other buses that have yet to come to D0, before it
+    was_up: bool                # its own device had come to D0
+    begun: bool                 # some bus has been opened
+
+
+def moments(life: Life) -> Iterator[Moment]:
+    """How many buses were being probed at each event."""
+    on: set[str] = set()
+    waiting: set[str] = set()
+    begun = False
+    for e in life.events:
+        left, was_up = len(waiting - {e.device}), e.device not in waiting
+        up = e.name == "d0_entry" and e.get("status") == "0x0"
+        if e.name == "offer" and is_pci(e.device):
+            waiting.add(e.device)
+        elif e.name == "open" and is_pci(e.device):
+            on.add(e.device)
+            begun = True
+        elif e.name == "close":
+            on.discard(e.device)
+        elif e.name == "rescind" or up:
+            on.discard(e.device)
+            waiting.discard(e.device)
+        yield Moment(e, len(on), left, was_up, begun)
