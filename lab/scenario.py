@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Scenarios: files of scenarios/, read and checked, and what they expect of a run."""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab import kernels, schema
+from lab.common import TOP, LabError
+from lab.kernels import Pair
+from lab.schema import Key, Wrong
+
+SCENARIOS = Path(os.environ.get("SCENARIOS") or TOP / "scenarios")
+PROFILES = TOP / "scenarios" / "profiles.toml"
+LISTS = ("also", "except")
+NO_D0 = ("config-refused", "config-on-framebuffer", "config-on-device", "outside",
+         "no-config-window", "no-low-window", "no-high-window")
+
+
+@dataclass(frozen=True)
+class Exception_:
+    """What some kernels on some paths have to find instead."""
+
+    kernels: tuple[str, ...]
+    paths: tuple[str, ...]
+    which: str
+    expect: dict[str, Any]
+
+    def covers(self, name: str, path: str, which: str) -> bool:
+        return self.which in (which, "both") and path in self.paths and \
+            any(fnmatch.fnmatchcase(name, pattern) for pattern in self.kernels)
+
+
+@dataclass
+class Scenario:
+    """One file, checked: values by key, with defaults where it has none."""
+
+    name: str
+    file: Path
+    about: str
+    paths: tuple[str, ...]
+    kernel: str
+    host: dict[str, Any]
+    guest: dict[str, Any]
+    expect: dict[str, Any]
+    also: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    exceptions: list[Exception_] = field(default_factory=list)
+
+    @property
+    def reference(self) -> str:
+        """What load() takes to find it again: its name, or its file's."""
+        return self.name if self.file.parent == TOP / "scenarios" else str(self.file)
+
+    @property
+    def pci(self) -> tuple[str, ...]:
+        return tuple(self.host["pci"])
+
+    @property
+    def has_disk(self) -> bool:
+        return "nvme" in self.pci
+
+    @property
+    def has_test(self) -> bool:
+        return any(device.startswith("test") for device in self.pci)
+
+    @property
+    def device_names(self) -> list[str]:
+        """What the host calls the devices: nvme0, test0, test1 ..."""
+        names, tests = [], 0
+        for device in self.pci:
+            if device == "nvme":
+                names.append("nvme0")
+            else:
+                names.append(f"test{tests}")
+                tests += 1
+        return names
+
+    @property
+    def paints(self) -> bool:
+        return bool(self.guest["paint"] or self.guest["handover"])
+
+    @property
+    def hotplug(self) -> list[tuple[str, str, str]]:
+        """What the host does to a device when another one is probed."""
+        parts = [event.replace("=", " ").split() for event in self.host["hotplug"]]
+        return [(what, device, other) for what, device, other in parts]
+
+    def drivers(self, which: str) -> tuple[str, ...]:
+        second = self.guest["second-drivers"]
+        if which == "second" and second is not None:
+            return tuple(second)
+        return tuple(self.guest["drivers"])
+
+    def expected(self, key: str, kernel: Pair, path: str, which: str) -> Any:
+        """What a kernel has to find. In a pair, what is said of a kernel holds where
+        it runs, and what is said of the pair counts more. The last exception wins."""
+        value = self.expect[key]
+        names = [kernel.of(which).name]
+        if kernel.name not in names:
+            names.append(kernel.name)
+        for name in names:
+            for exception in self.exceptions:
+                if key in exception.expect and exception.covers(name, path, which):
+                    value = exception.expect[key]
+        return value
+
+    def losses(self, kernel: Pair, path: str, which: str) -> list[tuple[str, str]]:
+        """The (kind, device) that are lost in that kernel, a known failure."""
+        nvme = self.expected("nvme", kernel, path, which)
+        found = []
+        if nvme in ("refused", "dead"):
+            kind = "config" if nvme == "refused" else "bar"
+            found.append((f"{kind}-on-framebuffer", "nvme0"))
+        for kind, names in self.expected("lost", kernel, path, which).items():
+            found += [(kind, name) for name in names]
+        return sorted(found)
+
+    def known_failure(self, kernel: Pair, path: str) -> str:
+        """Why this run has to lose a device or crash; "" if it must not."""
+        for which in kernels_of(path):
+            if self.losses(kernel, path, which) or \
+                    self.expected("crash", kernel, path, which) != "none":
+                return str(self.expected("why", kernel, path, which) or "")
+        return ""
+
+    def runs(self) -> Iterator[tuple[str, str]]:
+        """Each (path, kernel's name) that the scenario asks for."""
+        for name in kernels.expand(self.kernel):
+            for path in self.paths:
+                yield path, name
+        for name, paths in self.also:
+            for one in kernels.expand(name):
+                for path in paths:
+                    yield path, one
+
+
+def kernels_of(path: str) -> tuple[str, ...]:
+    """first, and on paths that start another kernel, second."""
+    return ("first", "second") if path.startswith("k") else ("first",)
+
+
+class Reader:
+    """One file, while it is read: where things are in it, for errors."""
+
+    def __init__(self, file: Path, text: str) -> None:
+        self.file = file
+        self.lines = text.split("\n")
+
+    def fail(self, why: str, table: str = "", key: str = "", index: int = 0) -> LabError:
+        line = self.line_of(table, key, index)
+        return LabError(f"{self.file}:{f'{line}:' if line else ''} {why}")
+
+    def line_of(self, table: str, key: str, index: int) -> int:
+        """The line of a key, of the index-th table of that name; of the table if it has
+        no such key; or 0."""
+        current, count, found = "", -1, 0
+        for number, line in enumerate(self.lines, 1):
+            header = re.match(r"\s*(\[{1,2})\s*([\w-]+)\s*\]", line)
+            if header:
+                current = f"[{header[2]}]" if len(header[1]) == 2 else header[2]
+                count += current == table
+            at = current == table and (not table.startswith("[") or count == index)
+            if at and header:
+                found = number
+            if at and key and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line):
+                return number
+        return found
+
+    def check(self, table: str, values: Any, keys: tuple[Key, ...],
+              index: int = 0) -> dict[str, Any]:
+        """The values of a table, each as its key has it."""
+        if not isinstance(values, dict):
+            raise self.fail(f"{table} is not a table", table)
+        known = {key.name: key for key in keys}
+        checked = {}
+        for name, value in values.items():
+            where = table.strip("[]") or "the top"
+            if name not in known:
+                raise self.fail(f"no such key in {where}: '{name}'", table, name, index)
+            try:
+                checked[name] = known[name].kind(value)
+            except Wrong as e:
+                shown = f"'{value}'" if isinstance(value, str) else repr(value)
+                raise self.fail(f"{name} cannot be {shown}: expected {e}",
+                                table, name, index) from None
+        return checked
+
+
+def load_toml(file: Path) -> tuple[dict[str, Any], Reader]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        return tomllib.loads(text), Reader(file, text)
+    except OSError as e:
+        raise LabError(f"no such scenario: {file} ({e.strerror})") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
+        raise LabError(f"{file}: not TOML: {e}") from None
+
+
+@functools.cache
+def profiles() -> dict[str, dict[str, Any]]:
+    return load_toml(PROFILES)[0]
+
+
+def merged(values: dict[str, Any], reader: Reader) -> dict[str, Any]:
+    """The file's values over those of its profile, and of that one's."""
+    seen: list[str] = []
+    while "profile" in values:
+        values = dict(values)
+        name = values.pop("profile")
+        if not isinstance(name, str) or name not in profiles() or name in seen:
+            raise reader.fail(f"no such profile: '{name}' (there is: "
+                              f"{', '.join(profiles())})", "", "profile")
+        seen.append(name)
+        under = profiles()[name]
+        for key, value in under.items():
+            if key in LISTS:
+                # The last one counts, and that is to be the file's.
+                values[key] = [*value, *values.get(key, [])]
+            elif isinstance(value, dict):
+                values[key] = {**value, **values.get(key, {})}
+            else:
+                values.setdefault(key, value)
+    return values
+
+
+def with_defaults(values: dict[str, Any], keys: tuple[Key, ...]) -> dict[str, Any]:
+    return {key.name: values.get(key.name, key.default) for key in keys}
+
+
+def read(file: Path) -> Scenario:
+    """The scenario in a file; LabError says what is wrong on which line."""
+    raw, reader = load_toml(file)
+    own = raw
+    raw = merged(raw, reader)
+    tables = {k: raw.pop(k) for k in ("host", "guest", "expect", *LISTS) if k in raw}
+    for key in LISTS:
+        if not isinstance(tables.get(key, []), list):
+            raise reader.fail(f"write [[{key}]], not [{key}]", key)
+    top = with_defaults(reader.check("", raw, schema.TOP_KEYS), schema.TOP_KEYS)
+    host, guest, expect = (
+        with_defaults(reader.check(name, tables.get(name, {}), keys), keys)
+        for name, keys in (("host", schema.HOST), ("guest", schema.GUEST),
+                           ("expect", schema.EXPECT)))
+    for table, values, keys in (("", top, ("about", "paths")), ("host", host, ("generation",)),
+                                ("expect", expect, ("efi", "lfb-base", "windows", "reserve"))):
+        for name in keys:
+            if values[name] is None:
+                raise reader.fail(f"there is no {name}", table)
+    scenario = Scenario(file.stem, file, top["about"], top["paths"], top["kernel"],
+                        host, guest, expect)
+    skipped = len(tables.get("except", [])) - len(own.get("except", []))
+    for index, values in enumerate(tables.get("also", [])):
+        found = with_defaults(reader.check("[also]", values, schema.ALSO, index), schema.ALSO)
+        if not found["kernel"]:
+            raise reader.fail("there is no kernel", "[also]", "", index)
+        scenario.also.append((found["kernel"], found["paths"] or scenario.paths))
+    for index, values in enumerate(tables.get("except", []), -skipped):
+        scenario.exceptions.append(read_exception(reader, values, index))
+    check_whole(scenario, reader)
+    return scenario
+
+
+def read_exception(reader: Reader, values: Any, index: int) -> Exception_:
+    keys = schema.EXCEPT + schema.EXPECT
+    found = reader.check("[except]", values, keys, index)
+    scope = {key.name: found.pop(key.name, key.default) for key in schema.EXCEPT}
+    if not found:
+        raise reader.fail("an exception without anything to expect", "[except]", "", index)
+    check_why(found, reader, "[except]", index)
+    return Exception_(scope["kernels"], scope["paths"], scope["in"], found)
+
+
+def check_why(values: dict[str, Any], reader: Reader, table: str, index: int = 0) -> None:
+    for key, usual in (("nvme", "works"), ("lost", {}), ("crash", "none")):
+        if values.get(key, usual) != usual and not values.get("why"):
+            raise reader.fail(f"{key} = {values[key]!r} without why", table, key, index)
+
+
+def check_whole(scenario: Scenario, reader: Reader) -> None:
+    """What no single key can know."""
+    check_why(scenario.expect, reader, "expect")
+    names = [scenario.kernel, *(name for name, _ in scenario.also)]
+    for name in names:
+        for one in kernels.expand(name):
+            try:
+                kernels.pair(one)
+            except LabError as e:
+                raise reader.fail(str(e)) from None
+    if scenario.guest["one-by-one"]:
+        if any(what == "add" for what, _, _ in scenario.hotplug):
+            raise reader.fail("one-by-one with hotplug's add: nobody would bind that device",
+                              "guest", "one-by-one")
+        if any("debian-" in name for name in names):
+            raise reader.fail("one-by-one with a Debian kernel, whose VMBus is a module",
+                              "guest", "one-by-one")
+    known = scenario.device_names
+    for event in scenario.hotplug:
+        for device in event[1:]:
+            if device not in known:
+                raise reader.fail(f"hotplug with {device}, which is not in pci", "host", "hotplug")
+
+
+def names() -> list[str]:
+    return sorted(f.stem for f in SCENARIOS.glob("*.toml") if f != PROFILES)
+
+
+@functools.cache
+def load(name: str) -> Scenario:
+    """The scenario of that name, or in that file."""
+    if "/" in name:
+        return read(Path(name))
+    if name not in names():
+        raise LabError(f"no such scenario: '{name}' (there is: {' '.join(names())})")
+    return read(SCENARIOS / f"{name}.toml")

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What can be in a scenario: one line a key. scenarios/README.md's tables are made of
+this (lab schema); scenario.py reads files with it.
+
+A kind checks a value and returns it as the code wants it; what it raises is what the
+key should have been.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lab.common import Range
+
+PATHS = ("boot", "kexec-s", "kexec-c", "kdump-s", "kdump-c", "shutdown")
+# How a device can be lost; the sweep has the same words.
+LOSSES = ("config-refused", "config-on-framebuffer", "bar-on-framebuffer",
+          "config-on-device", "bar-on-device", "framebuffer-on-device", "outside",
+          "no-config-window", "no-low-window", "no-high-window", "no-vram")
+TEST = r"test(?:0|[1-9]\d{0,2})"
+DEVICE = rf"(?:nvme0|{TEST})"
+PCI = (r"(?:([1-9]\d?) x )?"
+       r"(nvme|test(?:,bar(?:32|64)=[1-9]\d{0,3}[KMG])+(?:,refuse-d0=[1-9]-[1-9])?)")
+
+Kind = Callable[[Any], Any]
+
+
+class Wrong(ValueError):
+    """A value is not what its key should be: that, as "expected ..."."""
+
+
+def matching(pattern: str, what: str) -> Kind:
+    """Text that matches the whole pattern."""
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise Wrong(what)
+        return value
+    return check
+
+
+def choice(*values: object) -> Kind:
+    """One of these values, of the same type: 1 is not true."""
+    def check(value: Any) -> Any:
+        if not any(value == v and type(value) is type(v) for v in values):
+            raise Wrong(" or ".join(str(v) for v in values))
+        return value
+    return check
+
+
+def flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Wrong("true or false")
+    return value
+
+
+def whole(low: int, high: int) -> Kind:
+    def check(value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise Wrong(f"a number from {low} to {high}")
+        return value
+    return check
+
+
+def several(kind: Kind, least: int = 1, distinct: bool = True) -> Kind:
+    """A list of such values."""
+    def check(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list) or len(value) < least:
+            raise Wrong("a list" + (" that is not empty" if least else ""))
+        found = tuple(kind(v) for v in value)
+        if distinct and len(set(found)) < len(found):
+            raise Wrong("a list with each value once")
+        return found
+    return check
+
+
+def span(value: Any) -> str:
+    found = Range.parse(value)
+    if not found or "0x" in value or found.start > found.end:
+        raise Wrong("START-END in hexadecimal")
+    return str(value)
+
+
+def any_span(value: Any) -> str:
+    """A range that may be inverted or empty, as hosts may report and kernels may take."""
+    if not Range.parse(value) or "0x" in value:
+        raise Wrong("START-END in hexadecimal")
+    return str(value)
+
+
+def or_none(kind: Kind) -> Kind:
+    def check(value: Any) -> Any:
+        if value == "none":
+            return value
+        try:
+            return kind(value)
+        except Wrong as e:
+            raise Wrong(f"{e} or none") from None
+    return check
+
+
+def refused(value: Any) -> str:
+    """START-END, or START-END=STATUS as hvhost takes it: the status has bit 31 set."""
+    what = "START-END or START-END=STATUS in hexadecimal"
+    found = re.fullmatch(r"([^=]*)(?:=[89a-f][0-9a-f]{7})?", value) \
+        if isinstance(value, str) else None
+    if not found:
+        raise Wrong(what)
+    span(found[1])
+    return str(value)
+
+
+def devices(value: Any) -> tuple[str, ...]:
+    """PCI devices, "3 x test,bar32=1M" as three of them."""
+    found: list[str] = []
+    if not isinstance(value, list):
+        raise Wrong("a list of devices")
+    for item in value:
+        match = re.fullmatch(PCI, item) if isinstance(item, str) else None
+        if not match:
+            raise Wrong("nvme or test,bar32=SIZE,bar64=SIZE...,refuse-d0=N-M, "
+                        "perhaps with \"8 x \" before it")
+        found += [match[2]] * int(match[1] or 1)
+    if found.count("nvme") > 1:
+        raise Wrong("at most one nvme: it has the dump")
+    return tuple(found)
+
+
+def losses(value: Any) -> dict[str, tuple[str, ...]]:
+    """Devices by how they are lost."""
+    if not isinstance(value, dict):
+        raise Wrong("{ KIND = [DEVICE...] }")
+    for kind in value:
+        if kind not in LOSSES:
+            raise Wrong(f"kinds of loss: {', '.join(LOSSES)}")
+    name = matching(rf"{TEST}|video", "test0 and so on, or video")
+    return {kind: several(name)(items) for kind, items in value.items()}
+
+
+SIZE = matching(r"[1-9]\d{0,5}[MG]", "a size such as 384M or 3G")
+ADDRESS = matching(r"0|[1-9a-f][0-9a-f]{0,15}", "an address in hexadecimal")
+EVENT = matching(rf"(?:add|eject|remove|rescind) {DEVICE}={DEVICE}",
+                 "add, eject, remove or rescind, and DEVICE=OTHER")
+MODULE = matching(r"-?[a-z_-]+", "the name of a module, or -NAME to unload it")
+KERNEL = r"(?:[0-9]+\.[0-9]+-)?[a-z]+(?:-[a-z]+)*|debian-\d+\.\d[A-Za-z0-9.+~-]*"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a table."""
+
+    name: str
+    kind: Kind
+    about: str
+    default: Any = None
+
+
+TOP_KEYS = (
+    Key("about", matching(r"\S[\s\S]*", "text"),
+        "what the scenario is for; its first sentence is in `lab list`"),
+    Key("profile", matching(r"[a-z0-9-]+", "a name"),
+        "take what `profiles.toml` has under this name, and change it"),
+    Key("paths", several(choice(*PATHS)), f"of {', '.join(PATHS)}"),
+    Key("kernel", matching(rf"(?:{KERNEL})(?:\.\.(?:{KERNEL}))?", "a kernel, or FIRST..SECOND"),
+        "the kernel for these paths, or FIRST..SECOND, two different ones", "series"),
+)
+
+HOST = (
+    Key("generation", choice(1, 2), "1 or 2"),
+    Key("memory", SIZE, "384M unless given; 768M with a Debian kernel, 1024M with -debug"),
+    Key("cpus", whole(1, 8), "virtual processors", 1),
+    Key("low-mmio", SIZE, "size of low MMIO"),
+    Key("high-mmio", or_none(SIZE), "size of high MMIO, or none"),
+    Key("not-windows", flag, "allow less low MMIO than Windows makes", False),
+    Key("video", matching(r"[1-9]\d{0,4}x[1-9]\d{0,4}", "WIDTHxHEIGHT"),
+        "the largest resolution"),
+    Key("crs", several(any_span, distinct=False),
+        "exactly these MMIO windows, START-END in hexadecimal, in this order"),
+    Key("fb", or_none(span), "where the framebuffer is, or none"),
+    Key("firmware-fb", or_none(span), "what screen_info reports, even if it is wrong, or none"),
+    Key("isolation", choice("none", "vbs"), "none or vbs"),
+    Key("vmbus-version", matching(r"\d{1,2}\.\d{1,2}", "a version such as 5.3"),
+        "the newest VMBus version that the host accepts"),
+    Key("synthvid", flag, "false: no synthetic video device", True),
+    Key("pci", devices, "virtual PCI devices in order: `nvme`, which has a new ext4 file "
+        "system, or `test,bar32=16M,bar64=...`, with `8 x ` before it for eight of them. "
+        "`refuse-d0=2-3` at its end: the host refuses the second and third D0 entry", ()),
+    Key("refuse-windows", several(refused), "START-END or START-END=STATUS in hexadecimal: "
+        "the host refuses config windows that overlap this range, with that status or c0370048",
+        ()),
+    Key("bar-conflicts", choice("refuse", "ignore"),
+        "whether a BAR on the framebuffer decodes: refuse or ignore"),
+    Key("dead-windows", choice("forget", "keep"),
+        "whether windows of a kernel that is gone conflict with others until they are released"),
+    Key("hotplug", several(EVENT), "`WHAT DEVICE=OTHER` in order: the host adds, ejects, removes "
+        "(by surprise) or rescinds DEVICE when a kernel first probes OTHER, or DEVICE itself", ()),
+)
+
+GUEST = (
+    Key("drivers", several(MODULE, 0, False),
+        "modules that the first kernel loads, in order; `-NAME` unloads one", ()),
+    Key("second-drivers", several(MODULE, 0, False),
+        "the same for the second kernel; as `drivers` unless given"),
+    Key("append", matching(r"(?!.*guest\.)[A-Za-z0-9=.,:/ _-]+",
+                           "kernel arguments without guest.*"),
+        "added to the command line of both kernels"),
+    Key("fb", choice("vfb"), "vfb: /dev/fb0 is not firmware's framebuffer"),
+    Key("one-by-one", flag, "bind devices one after the other, in the order of their offers; "
+        "not with Debian's kernels", False),
+    Key("resume", whole(1, 9), "hibernate (without an image) and resume this many times", 0),
+    Key("rebind", several(matching(r"[a-z_]+:[1-9]\d?", "DRIVER:TIMES")),
+        "`DRIVER:N`: unbind and bind that driver's devices N times", ()),
+    Key("failslab", several(matching(r"[a-z_]+:[1-9]\d{0,2}", "DRIVER:TIMES")),
+        "`DRIVER:N`: bind N times, each time with another allocation failing", ()),
+    Key("leaks", flag, "let kmemleak look for leaks at the end", False),
+    Key("paint", flag, "draw on the screen; the host makes `out/screen.png` of it", False),
+    Key("handover", choice("simpledrm", "efifb"), "draw with this driver before the others are "
+        "loaded (`out/before.png`), and another picture after; then unload hyperv_drm and "
+        "unbind VMBus"),
+    Key("save", choice("small", "full"), "full: save all memory of a crashed kernel", "small"),
+    Key("gone", several(matching(DEVICE, "a PCI device")), "devices that are gone at the end", ()),
+)
+
+EXPECT = (
+    Key("efi", flag, "whether the kernel has EFI"),
+    Key("lfb-base", ADDRESS, "the framebuffer in screen_info, in hexadecimal, or 0"),
+    Key("windows", several(any_span, 0, False), "the MMIO windows that VMBus has"),
+    Key("reserve", or_none(span), "what VMBus reserves in them for the framebuffer, or none"),
+    Key("vram", or_none(ADDRESS), "where the framebuffer is when the kernel is done; where "
+        "firmware put it unless given"),
+    Key("at-once", whole(1, 99), "at least this many buses are probed at the same time"),
+    Key("nvme", choice("works", "refused", "dead", "ignored"), "works; or a known failure: "
+        "refused (D0 entry with c0370048), dead (its BARs are on the framebuffer and do not "
+        "decode), ignored (they are, and decode)", "works"),
+    Key("lost", losses, "`{ KIND = [DEVICE...] }`: what test devices and `video` lose, a known "
+        f"failure. KIND: {', '.join(LOSSES)}", {}),
+    Key("tries", or_none(several(ADDRESS, distinct=False)), "of each device that has a config "
+        "window refused, the start of each window that it uses, in order; or none", "none"),
+    Key("crash", matching(r"[a-z0-9_]+", "a function or none"), "the function that the first "
+        "kernel crashes in, a known failure; nothing else is judged then", "none"),
+    Key("why", matching(r"\S.*", "a sentence"),
+        "the reason of a known failure; must be there with one"),
+)
+
+ALSO = (
+    Key("kernel", matching(rf"(?:{KERNEL})(?:\.\.(?:{KERNEL}))?", "a kernel, or FIRST..SECOND"),
+        "another kernel, or FIRST..SECOND, or stable: the series of each stable base"),
+    Key("paths", several(choice(*PATHS)), "its paths; all of the scenario unless given"),
+)
+
+EXCEPT = (
+    Key("kernels", several(matching(r"[A-Za-z0-9.+~*-]+", "a kernel's name, perhaps with *")),
+        "kernels that this is about, `*` in a name stands for anything; all unless given", ("*",)),
+    Key("paths", several(choice(*PATHS)), "paths that this is about; all unless given", PATHS),
+    Key("in", choice("first", "second", "both"), "first, second or both kernels", "both"),
+)
+FAILURES = ("refused", "dead", "ignored")
+
+
+def tables() -> dict[str, tuple[Key, ...]]:
+    """The tables of a scenario, by their TOML headers."""
+    return {"": TOP_KEYS, "host": HOST, "guest": GUEST, "expect": EXPECT,
+            "[also]": ALSO, "[except]": EXCEPT}
+
+
+def markdown() -> str:
+    """The tables of scenarios/README.md."""
+    heads = {"": "At the top", "host": "`[host]`", "guest": "`[guest]`", "expect":
+             "`[expect]`, and each key also in `[[except]]`", "[also]": "`[[also]]`",
+             "[except]": "`[[except]]`"}
+    lines = []
+    for name, keys in tables().items():
+        lines += [f"{heads[name]}:", "", "| key | value |", "|-----|-------|"]
+        lines += [f"| `{key.name}` | {key.about} |" for key in keys]
+        lines.append("")
+    return "\n".join(lines)
