@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The main job, from nothing: the same VM crashes twice, on a kernel without the fix and
+on one with the series, and each time a kdump kernel is to save the dump on the NVMe
+disk. What became of it is shown side by side."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import kernels, matrix, results, scenario, unknown
+from lab.common import BUILD, LabError, Range, words
+from lab.judge import Run, read_run
+from lab.locks import lock
+from lab.verdict import Result, failures
+
+# The case that users met: kexec -c, for Ubuntu 22.04's default without Secure Boot, and
+# PCI before video in the second kernel.
+SCENARIO, PATH = "gen2-default", "kdump-c"
+MAP = 43                        # columns of a memory map
+LEGEND = """
+low MMIO: F framebuffer, r reserved for it, C the PCI device's config window, X
+the window lies on the framebuffer: the host refuses the device with c0370048.
+Runs and consoles: {jobs}/*/console; the host's view: out/trace beside it."""
+
+
+def reserved(run: Run, which: str) -> str:
+    return run.report(which).reserve
+
+
+def framebuffer(run: Run, which: str) -> str:
+    fb = run.life(which).vram
+    return f"{fb.start:x}" if fb else "none"
+
+
+def told(run: Run, which: str) -> str:
+    return "nothing" if run.report(which).lfb_base == "0" else run.report(which).lfb_base
+
+
+def window(run: Run, which: str) -> str:
+    entry = run.life(which).last("d0_entry")
+    return str(entry.range("window")) if entry else "-"
+
+
+def status(run: Run, which: str) -> str:
+    entry = run.life(which).last("d0_entry")
+    if not entry:
+        return "none"
+    code = entry.get("status").removeprefix("0x")
+    return "accepted" if code == "0" else f"refused, {code}"
+
+
+def bars(run: Run, which: str) -> str:
+    return words(sorted({str(e.range("range")) for e in run.life(which).all("bar")
+                         if e.true("decodes")}))
+
+
+def disk(run: Run, which: str) -> str:
+    return run.report(which).fact("disk")
+
+
+def dump(run: Run, which: str) -> str:
+    if not run.report(which).fact("dump").startswith("saved"):
+        return "LOST"
+    size = int(run.disk.get("size") or 0) >> 20
+    return f"saved, {size} MiB, of {run.disk.get('osrelease', 'nothing')}"
+
+
+def low_map(run: Run, which: str) -> str:
+    """Low MMIO, a character a few MiB."""
+    spans = run.layout.get("windows")
+    low = Range.parse(spans[0]) if isinstance(spans, list) and spans else None
+    if not low:
+        return ""
+    cells = ["."] * MAP
+    for mark, span in (("r", Range.parse(reserved(run, which))), ("F", run.life(which).vram),
+                       ("C", Range.parse(window(run, which)))):
+        if span:
+            first, last = ((at - low.start) * MAP // low.size for at in span)
+            for i in range(max(first, 0), min(last, MAP - 1) + 1):
+                cells[i] = "X" if mark == "C" and cells[i] == "F" else mark
+    return "".join(cells)
+
+
+Fact = Callable[[Run, str], str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: its title, which kernel it is about, what of that."""
+
+    title: str
+    which: str = ""
+    fact: Fact | None = None
+
+
+ROWS = (
+    Row("The VM runs"),
+    Row("VMBus reserves", "first", reserved),
+    Row("framebuffer is at", "first", framebuffer),
+    Row("PCI config window", "first", window),
+    Row("NVMe disk", "first", disk),
+    Row("It crashes; kdump kernel"),
+    Row("is told of framebuffer", "second", told),
+    Row("VMBus reserves", "second", reserved),
+    Row("framebuffer still is at", "second", framebuffer),
+    Row("PCI config window", "second", window),
+    Row("low MMIO", "second", low_map),
+    Row("host on D0 entry", "second", status),
+    Row("NVMe BARs", "second", bars),
+    Row("NVMe disk", "second", disk),
+    Row("CRASH DUMP", "second", dump),
+)
+
+
+def rows(runs: list[Run]) -> list[tuple[Row, list[str]]]:
+    return [(row, [row.fact(run, row.which) for run in runs] if row.fact else [])
+            for row in ROWS]
+
+
+def line(title: str, cells: list[str]) -> str:
+    before, after = (cells + ["", ""])[:2]
+    return f"{title:<26}  {before:<43}  {after}".rstrip()
+
+
+def show(names: list[str], table: list[tuple[Row, list[str]]], folder: Path) -> None:
+    print("\n" + line("", [f"{names[0]} (before)", f"{names[1]} (after)"]))
+    for row, cells in table:
+        if not cells or row.title != "NVMe BARs":
+            print(line(row.title if not cells else f"  {row.title}", cells))
+    print(LEGEND.format(jobs=folder / "jobs"))
+
+
+def kernel_names() -> list[str]:
+    """Before and after. A kernel of the user's is the second one."""
+    return ["nofix", os.environ.get("KERNEL") or kernels.set_kernel()]
+
+
+def must_be_good(result: Result) -> bool:
+    """Of a tree of the user's own, what it is like before is not known."""
+    return not (result.kernel == "nofix" and os.environ.get("LINUX"))
+
+
+def demo() -> int:
+    """Run both, show the table. 0 if each is as expected."""
+    folder = BUILD / "demo"
+    names = kernel_names()
+    unknown.asked_role()
+    cells = [matrix.Cell(scenario.load(SCENARIO), PATH, kernels.pair(name)) for name in names]
+    with lock(folder / "lock", "make demo"):
+        jobs = matrix.prepare(folder, [(cell, cell.kernel.file_name) for cell in cells])
+        matrix.play(folder / "jobs")
+        done = [matrix.result_of(one) for one in jobs]
+        results.write(done, folder / "result.jsonl")
+        try:
+            runs = [read_run(one.folder, one.scenario, one.path, one.kernel) for one in jobs]
+        except LabError as e:
+            raise LabError(f"a run did not come to its end: {e}; see {folder}/jobs") from None
+        table = rows(runs)
+        data = [{"which": row.which, "title": row.title, "before": cells[0], "after": cells[1]}
+                for row, cells in table if cells]
+        (folder / "table.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    show([cell.kernel.first.build for cell in cells], table, folder)
+    wrong = failures([r for r in done if not r.ok and must_be_good(r)])
+    if wrong:
+        print("\n".join(wrong))
+    return 1 if wrong else 0

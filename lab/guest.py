@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The files that guests need: kernels, built or found, and their initramfs."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from lab.common import TOP, LabError, call, say, unique
+from lab.job import build_hvhost
+from lab.kernels import Kernel, Pair
+
+# What guests load of a distribution's kernel, where it is a module: these, and what the
+# scenarios name.
+MODULES = ("hv_vmbus", "hv_utils", "pci-hyperv", "nvme", "ext4", "hyperv_drm", "hyperv_fb", "vfb")
+
+
+def release_of(image: Path) -> str:
+    """The release that a bzImage says it has, as in Documentation/arch/x86/boot.rst."""
+    try:
+        with image.open("rb") as f:
+            head = f.read(0x210)
+            if head[0x202:0x206] != b"HdrS":
+                raise LabError(f"{image} is not a bzImage")
+            f.seek(0x200 + struct.unpack_from("<H", head, 0x20e)[0])
+            text = f.read(256).split(b"\0")[0].decode("ascii", "replace")
+    except (OSError, struct.error) as e:
+        raise LabError(f"{image} is not a bzImage: {e}") from None
+    words = text.split()
+    if not words:
+        raise LabError(f"{image} does not say which release it is")
+    return words[0]
+
+
+def module_tree(image: Path, release: str) -> Path | None:
+    """Where the modules of that kernel are: ROOT with lib/modules/RELEASE. Next to the
+    image, as in build/kernel or an unpacked package, else on this machine."""
+    asked = os.environ.get("MODULES")
+    roots = [Path(asked)] if asked else []
+    roots += [image.parent / "modules", image.parent, image.parent.parent,
+              image.parent.parent / "usr", Path("/")]
+    for root in roots:
+        if (root / "lib" / "modules" / release).is_dir():
+            return root
+    if asked:
+        raise LabError(f"MODULES: {asked} has no lib/modules/{release}")
+    return None
+
+
+def unpack(file: Path, to: Path) -> Path:
+    """Copy a module, unpacked: a guest in a guest unpacks slowly."""
+    if file.suffix == ".xz":
+        to = to.with_suffix("")
+        to.write_bytes(lzma.decompress(file.read_bytes()))
+    elif file.suffix == ".zst":
+        to = to.with_suffix("")
+        subprocess.run(["zstd", "-dqf", file, "-o", to], check=True)
+    else:
+        shutil.copy(file, to)
+    return to
+
+
+def pick_modules(root: Path, release: str, wanted: Iterable[str], to: Path) -> None:
+    """TO/lib/modules/RELEASE with those modules and what they depend on."""
+    own, new = root / "lib" / "modules" / release, to / "lib" / "modules" / release
+    files = set()
+    for name in wanted:
+        done = subprocess.run(["modprobe", "-d", root, "-S", release, "--show-depends", name],
+                              capture_output=True, text=True, check=False)
+        files |= set(re.findall(r"^insmod (\S+)", done.stdout, re.M))
+    for name in sorted(files):
+        file = Path(name).resolve()
+        folder = new / file.relative_to(own.resolve()).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        unpack(file, folder / file.name)
+    new.mkdir(parents=True, exist_ok=True)
+    for name in ("modules.order", "modules.builtin", "modules.builtin.modinfo"):
+        if (own / name).exists():
+            shutil.copy(own / name, new)
+    subprocess.run(["depmod", "-b", to, release], check=True)
+
+
+def find_file(kernel: Kernel, to: Path) -> list[str]:
+    """A kernel of the user's: its bzImage and release in TO. Returns what of it goes into
+    the initramfs."""
+    path = kernel.path
+    image = path / "bzImage" if path.is_dir() else path
+    if not image.is_file():
+        raise LabError(f"KERNEL: no such file: {image}")
+    release = release_of(image)
+    shutil.copy(image, to / "bzImage")
+    (to / "release").write_text(f"{release}\n", encoding="utf-8")
+    root = module_tree(image, release)
+    if not root:
+        say(f"{kernel.name}: {release}, no modules found (MODULES=ROOT has lib/modules/{release})")
+        return []
+    pick_modules(root, release, MODULES, to / "modules")
+    say(f"{kernel.name}: {release}, modules from {root}")
+    return [f"lib/modules={to}/modules/lib/modules"]
+
+
+def find_built(kernel: Kernel, to: Path) -> list[str]:
+    """The same of one that was built, or unpacked from Debian's package."""
+    folder = kernel.path
+    if not (folder / "bzImage").exists():
+        raise LabError(f"{kernel.name}: {folder} has no bzImage")
+    shutil.copy(folder / "bzImage", to)
+    shutil.copy(folder / "release", to)
+    parts = []
+    if (folder / "modules").is_dir():
+        parts.append(f"lib/modules={folder}/modules/lib/modules")
+    if (folder / "selftest").is_dir():
+        parts.append(f"selftest={folder}/selftest/hyperv_mmio")
+    return parts
+
+
+def build(kernels: Iterable[Kernel]) -> None:
+    """Have kernel/build and kernel/debian make what is not a file."""
+    ours = unique(k.build for k in kernels if k.base and not k.is_file)
+    for kernel in kernels:
+        if kernel.is_debian:
+            call(TOP / "kernel" / "debian", kernel.name.removeprefix("debian-"))
+    if ours:
+        call(TOP / "kernel" / "build", *ours)
+
+
+def files(folder: Path, kernels: Iterable[Pair]) -> None:
+    """FOLDER/KERNEL of each, with all that a guest needs: bzImage, release (of the first
+    and of the second), initrd, and for those that start another kernel, initrd-kexec and
+    initrd-kdump. hvhost and disk are beside them."""
+    kernels = sorted(set(kernels), key=lambda p: p.name)
+    single = {k.name: k for p in kernels for k in (p.first, p.second)}
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(build_hvhost(), folder / "hvhost")
+    shutil.copy(TOP / "nest" / "disk", folder / "disk")
+    build(single.values())
+    parts: dict[str, list[str]] = {}
+    for name, kernel in sorted(single.items()):
+        to = folder / kernel.file_name
+        to.mkdir()
+        parts[name] = find_file(kernel, to) if kernel.is_file else find_built(kernel, to)
+        call(TOP / "guest" / "mkinitrd", to / "initrd", *parts[name])
+    for pair in kernels:
+        to, first = folder / pair.file_name, folder / pair.first.file_name
+        second = folder / pair.second.file_name
+        if pair.first != pair.second:
+            to.mkdir()
+            os.link(first / "bzImage", to / "bzImage")
+            os.link(first / "initrd", to / "initrd")
+            (to / "release").write_text((first / "release").read_text(encoding="utf-8") +
+                                        (second / "release").read_text(encoding="utf-8"),
+                                        encoding="utf-8")
+        for name, more in (("kexec", ()), ("kdump", ("--dump",))):
+            call(TOP / "guest" / "mkinitrd", "--second", second / "bzImage", *more,
+                 "--second-initrd", second / "initrd", to / f"initrd-{name}",
+                 *parts[pair.first.name])
+
+
+def temporary(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    """A folder that is gone afterwards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(dir=folder)

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Judges what came back of a run: the host's trace first, then the guest's findings.
+
+GROUPS has one function for each group of verdicts; scenarios/README.md says what they
+assert. Those on devices are in devices.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import devices, findings
+from lab.common import BadFile, Range, words
+from lab.findings import Findings, Line, Report
+from lab.kernels import Pair
+from lab.scenario import NO_D0, Scenario, kernels_of
+from lab.trace import Life, Trace, read_trace
+from lab.verdict import Verdicts, shown
+
+LARGE = 64 << 20                # bytes: a vmcore has more
+
+
+@dataclass
+class Run:
+    """A job folder and what came back in it, read."""
+
+    folder: Path
+    scenario: Scenario
+    path: str
+    kernel: Pair
+    releases: list[str]
+    layout: dict[str, object]   # hvhost layout's
+    trace: Trace
+    findings: Findings
+    console: list[Line]
+    disk: dict[str, str]        # out/disk, by the first word
+
+    @property
+    def which(self) -> tuple[str, ...]:
+        return kernels_of(self.path)
+
+    def life(self, which: str) -> Life:
+        """That kernel in the trace; an empty one if it never came to be."""
+        number = 1 if which == "first" else 2
+        if number <= len(self.trace.lives):
+            return self.trace.lives[number - 1]
+        return Life(number, self.trace.lives[-1].vram if self.trace.lives else None)
+
+    def report(self, which: str) -> Report:
+        return self.findings.of(which)
+
+    def expected(self, key: str, which: str) -> object:
+        return self.scenario.expected(key, self.kernel, self.path, which)
+
+    def losses(self, which: str) -> list[tuple[str, str]]:
+        return self.scenario.losses(self.kernel, self.path, which)
+
+    def release(self, which: str) -> str:
+        return self.releases[0 if which == "first" else -1] if self.releases else ""
+
+    @property
+    def crash(self) -> str:
+        """The function that the first kernel has to crash in, or none."""
+        return str(self.expected("crash", "first"))
+
+
+def read_layout(folder: Path) -> dict[str, object]:
+    try:
+        found = json.loads((folder / "layout.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise BadFile(f"layout.json: {e}") from None
+    return found if isinstance(found, dict) else {}
+
+
+def read_pairs(path: Path) -> dict[str, str]:
+    """Lines "KEY VALUE"; nothing if there is no such file."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    return dict(line.partition(" ")[::2] for line in text.splitlines())
+
+
+def read_run(folder: Path, scenario: Scenario, path: str, kernel: Pair) -> Run:
+    """BadFile names what is missing, cut or malformed."""
+    trace = read_trace(folder / "out" / "trace")
+    console = findings.read_console(folder / "console")
+    found = findings.read(folder / "out" / "findings")
+    releases = (folder / "release").read_text(encoding="utf-8").split()
+    return Run(folder, scenario, path, kernel, releases, read_layout(folder), trace, found,
+               console, read_pairs(folder / "out" / "disk"))
+
+
+def ends(run: Run, v: Verdicts) -> None:
+    """It ran to its end, or crashed where it had to."""
+    end = run.trace.end
+    where = end.where if end else "out/trace"
+    crash = run.crash
+    v.check("ends", "the end", "poweroff" if crash == "none" else "reset",
+            end.get("how") if end else "", where)
+    finished = 0 if run.path == "shutdown" or crash != "none" else 1
+    v.check("ends", "finished guests", finished, run.findings.finished, "out/findings")
+    for line in run.findings.first.failures + run.findings.second.failures:
+        v.check("ends", "a complaint", "", line.text, f"out/findings:{line.number}")
+    for line in findings.job_failures(run.console):
+        v.check("ends", "a complaint", "", line.text, f"console:{line.number}")
+    if crash != "none":
+        found = findings.crashed_in(run.console)
+        v.check("ends", "the crash", crash, found.text if found else "",
+                f"console:{found.number}" if found else "console")
+
+
+def well_behaved(run: Run, v: Verdicts) -> None:
+    """The host had nothing to complain of."""
+    v.open("well behaved")
+    for e in run.trace.events:
+        if e.name == "bad":
+            v.check("well behaved", e.get("who"), "", f"{e.get('what')} {e.get('value')}", e.where)
+
+
+def detection(run: Run, v: Verdicts) -> None:
+    """Hyper-V was detected, by the kernel that was meant. On its way out the last one
+    may take its OS id back, or not."""
+    ids = [e.get("id") for e in run.trace.events if e.name == "guest_os_id"]
+    names = ["off" if i == "0x0" else "linux" if i.startswith("0x81") else i for i in ids]
+    if names[-1:] == ["off"]:
+        names.pop()
+    v.check("detection", "guest OS ids", ["linux"] if len(run.which) == 1 else
+            ["linux", "off", "linux"], names, "out/trace")
+    for which in run.which:
+        report = run.report(which)
+        v.check("detection", f"{which}: the hypervisor", "Microsoft Hyper-V",
+                report.block("messages").first(r"Hypervisor detected: (.*)"),
+                report.where("messages"))
+        if run.release(which):
+            v.check("detection", f"{which}: the release", run.release(which),
+                    report.fact("release"), report.where("release"))
+
+
+def vmbus(run: Run, v: Verdicts) -> None:
+    """VMBus: connected in each kernel, given back between them, used."""
+    resumes = int(run.scenario.guest["resume"])
+    expected = ["contact", *["unload", "contact"] * (resumes + len(run.which) - 1)]
+    if run.path == "shutdown":
+        expected += ["shutdown_request", "shutdown_ack"]
+    seen = [e.name for e in run.trace.events
+            if e.name in ("unload", "shutdown_request", "shutdown_ack")
+            or (e.name == "contact" and e.true("accepted"))]
+    if seen[-1:] == ["unload"]:
+        seen.pop()
+    v.check("vmbus", "connections", expected, seen, "out/trace")
+    opens = [e for e in run.trace.events
+             if e.name == "open" and e.device in ("heartbeat", "shutdown")]
+    v.check("vmbus", "heartbeat and shutdown opened", 2 * (len(run.which) + resumes), len(opens),
+            "out/trace")
+    for which in run.which:
+        said = any(run.report(which).block("messages").find("Vmbus version:"))
+        v.check("vmbus", f"{which}: the kernel says so", True, said,
+                run.report(which).where("messages"))
+
+
+def spans(values: object) -> str:
+    """Ranges of hvhost layout or of the trace, without 0x."""
+    return words(str(Range.parse(r) or r) for r in values) if isinstance(values, list) else "none"
+
+
+def told(run: Run, v: Verdicts) -> None:
+    """efi, lfb-base: what each kernel was told."""
+    for which in run.which:
+        report = run.report(which)
+        v.check("efi", which, run.expected("efi", which), report.fact("efi"), report.where("efi"))
+        v.check("lfb-base", which, run.expected("lfb-base", which), report.lfb_base,
+                report.where("screen"))
+
+
+def windows(run: Run, v: Verdicts) -> None:
+    """The MMIO windows of each kernel, of the host, and as the scenario has them."""
+    usual = words(run.scenario.expect["windows"])
+    for which in run.which:
+        found = run.report(which).windows
+        v.check("windows", which, shown(run.expected("windows", which)),
+                "" if found is None else words(found), run.report(which).where("mmio"))
+    v.check("windows", "hvhost layout", usual, spans(run.layout.get("windows")), "layout.json")
+    first = run.trace.layout
+    v.check("windows", "the host", usual,
+            spans(first.data.get("windows") if first else None), "out/trace")
+
+
+def reserve(run: Run, v: Verdicts) -> None:
+    """What each kernel reserves, and what its log says that it does, if it says it."""
+    for which in run.which:
+        report = run.report(which)
+        expected = run.expected("reserve", which)
+        v.check("reserve", which, expected, report.reserve, report.where("mmio"))
+        if report.printed:
+            v.check("reserve", f"{which}: the log", expected, report.printed,
+                    report.where("messages"))
+    found = run.layout.get("reserve")
+    v.check("reserve", "hvhost layout", run.scenario.expect["reserve"],
+            spans([found] if found else []), "layout.json")
+
+
+def selftest(run: Run, v: Verdicts) -> None:
+    """It passes, or fails only because of a device that has to be lost. It must have
+    found the reservation: a skipped test proves nothing."""
+    for which in run.which:
+        if not run.kernel.of(which).selftest:
+            continue
+        lost = any(kind in NO_D0 and device != "video" for kind, device in run.losses(which))
+        block = run.report(which).block("selftest")
+        failed = [m[1] for _, m in block.find(r"^not ok \d+ (\S+)")]
+        seen = any("# SKIP" not in line.text
+                   for line, _ in block.find(r"^ok .*reservation_exists"))
+        got = f"failed {words(failed)}" if failed else \
+            "pass" if block.status == "0" and seen else f"exit {block.status or 'missing'}"
+        v.check("selftest", which,
+                "failed global.pci_devices_are_present" if lost else "pass", got,
+                run.report(which).where("selftest"))
+
+
+def reports(run: Run, v: Verdicts) -> None:
+    """A kernel with the series warns of nothing, and leaks nothing where that is asked."""
+    for which in run.which:
+        if not run.kernel.of(which).ours:
+            continue
+        for name in ("reports", "leaks"):
+            if name == "reports" or run.scenario.guest["leaks"]:
+                block = run.report(which).block(name)
+                texts = dict.fromkeys(line.text.split("] ", 1)[-1] for line in block.lines)
+                v.check("reports", f"{which}: {name}", "none, looked for",
+                        f"{'; '.join(list(texts)[:12]) or 'none'}, "
+                        f"{'looked for' if block.status == '0' else 'not looked for'}",
+                        run.report(which).where(name))
+
+
+def vmcore(run: Run, v: Verdicts) -> None:
+    """In a crash kernel, /proc/vmcore is that of the kernel that crashed."""
+    if not run.path.startswith("kdump-"):
+        return
+    block = run.report("second").block("vmcore")
+    where = run.report("second").where("vmcore")
+    size = block.first(r"^size (\d+)")
+    v.check("vmcore", "the format", "elf core", block.first("^(elf .*)"), where)
+    v.check("vmcore", "the release", f"OSRELEASE={run.release('first')}",
+            block.first("^(OSRELEASE=.*)"), where)
+    v.check("vmcore", "the size", "large", "large" if int(size or 0) > LARGE else size, where)
+
+
+Group = Callable[[Run, Verdicts], None]
+GROUPS: tuple[Group, ...] = (
+    ends, well_behaved, detection, vmbus, told, windows, reserve, selftest, reports, vmcore,
+    devices.vram, devices.lost, devices.d0, devices.tries, devices.conflicts, devices.echo,
+    devices.space, devices.hot, devices.at_once, devices.pictures, devices.handover,
+    devices.loops, devices.disk, devices.dump)
+
+
+def unreadable(folder: Path, why: BadFile, v: Verdicts) -> None:
+    """One verdict, and no other: what was ended from outside, or what cannot be read."""
+    try:
+        v.check("ends", "the run", "poweroff", (folder / "why").read_text().strip(), "why")
+    except OSError:
+        group, _, text = str(why).partition(": ")
+        v.check(group, "the file", "whole", text, group)
+
+
+def judge(folder: Path, scenario: Scenario, path: str, kernel: Pair) -> Verdicts:
+    """The verdicts over what came back of a run."""
+    v = Verdicts()
+    try:
+        if (folder / "why").exists():
+            raise BadFile("why: it was ended from outside")
+        run = read_run(folder, scenario, path, kernel)
+        end = run.trace.end
+        if run.crash == "none" and run.findings.cut:
+            if end and end.get("how") == "poweroff":
+                raise BadFile(run.findings.cut)
+            # It was about to say more.
+            v.check("ends", "the end", "poweroff", shown(end and end.get("how")) or "none",
+                    run.findings.cut)
+            return v
+        ends(run, v)
+        well_behaved(run, v)
+        if run.crash == "none":
+            for group in GROUPS[2:]:
+                group(run, v)
+    except BadFile as e:
+        v.clear()
+        unreadable(folder, e, v)
+    return v
