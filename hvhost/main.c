@@ -388,7 +388,9 @@ static enum vm_end run(const struct options *opt)
 		fprintf(stderr, "hvhost: signalfd: %s\n", strerror(errno));
 		return trace_ending(VM_HOST_ERROR, "no signalfd");
 	}
-	/* stderr knows why */
+	/* In these two stderr knows why */
+	if (serial_open_findings(opt->findings))
+		return trace_ending(VM_HOST_ERROR, "no file for findings");
 	if (start(&vm))
 		return trace_ending(VM_HOST_ERROR, "it could not start");
 	watch(&vm, fd);
@@ -404,6 +406,10 @@ static enum vm_end run(const struct options *opt)
 		    how == VM_POWEROFF) {
 			how = VM_HOST_ERROR;
 			why = "the screen could not be written";
+		}
+		if (serial_close_findings() && how == VM_POWEROFF) {
+			how = VM_HOST_ERROR;
+			why = "the findings could not be written";
 		}
 		trace_ending(how, why);
 	} else {

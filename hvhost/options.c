@@ -61,7 +61,9 @@ static const char usage[] =
 "\n"
 "The run:\n"
 "  --timeout SECONDS     end it after that long\n"
-"  --shutdown-on TEXT    when the console says so, ask the guest to shut down\n"
+"  --findings FILE       the guest has COM2; write what it sends there to FILE\n"
+"  --shutdown-on TEXT    when the guest sends TEXT, to COM2 with --findings and\n"
+"                        else to the console, ask it to shut down\n"
 "  --add-on DEVICE=TEXT  ... offer it that PCI device; what is first added, is\n"
 "                        not there at the start\n"
 "  --eject-on DEVICE=TEXT\n"
@@ -71,7 +73,7 @@ static const char usage[] =
 "  --rescind-on DEVICE=TEXT\n"
 "                        ... the same, but do not say first that its bus is empty\n"
 "  --screen FILE         what is on the screen when the run ends, as PNG\n"
-"  --screen-on FILE=TEXT ... or each time the console says so\n"
+"  --screen-on FILE=TEXT ... or each time the guest sends TEXT\n"
 "                        Each TEXT can be @DEVICE: when the guest begins with\n"
 "                        the bus of that PCI device\n"
 "  --trace FILE          what the host did and saw, in JSON lines\n"
@@ -82,12 +84,12 @@ static const char usage[] =
 
 enum {
 	OPT_ADD_ON = 256, OPT_APPEND, OPT_ARCH, OPT_BAR_CONFLICTS, OPT_CPUS,
-	OPT_CRS, OPT_DEAD_WINDOWS, OPT_EJECT_ON, OPT_FB, OPT_FIRMWARE_FB,
-	OPT_GENERATION, OPT_HIGH_MMIO, OPT_INITRD, OPT_ISOLATION, OPT_KERNEL,
-	OPT_LOW_MMIO, OPT_MEMORY, OPT_NO_SYNTHVID, OPT_NOT_WINDOWS, OPT_PCI,
-	OPT_REFUSE_WINDOWS, OPT_REMOVE_ON, OPT_RESCIND_ON, OPT_SCREEN,
-	OPT_SCREEN_ON, OPT_SHUTDOWN_ON, OPT_TIMEOUT, OPT_TRACE, OPT_VIDEO,
-	OPT_VMBUS_VERSION,
+	OPT_CRS, OPT_DEAD_WINDOWS, OPT_EJECT_ON, OPT_FB, OPT_FINDINGS,
+	OPT_FIRMWARE_FB, OPT_GENERATION, OPT_HIGH_MMIO, OPT_INITRD,
+	OPT_ISOLATION, OPT_KERNEL, OPT_LOW_MMIO, OPT_MEMORY, OPT_NO_SYNTHVID,
+	OPT_NOT_WINDOWS, OPT_PCI, OPT_REFUSE_WINDOWS, OPT_REMOVE_ON,
+	OPT_RESCIND_ON, OPT_SCREEN, OPT_SCREEN_ON, OPT_SHUTDOWN_ON,
+	OPT_TIMEOUT, OPT_TRACE, OPT_VIDEO, OPT_VMBUS_VERSION,
 };
 
 static const struct option long_options[] = {
@@ -100,6 +102,7 @@ static const struct option long_options[] = {
 	{ "dead-windows", required_argument, NULL, OPT_DEAD_WINDOWS },
 	{ "eject-on", required_argument, NULL, OPT_EJECT_ON },
 	{ "fb", required_argument, NULL, OPT_FB },
+	{ "findings", required_argument, NULL, OPT_FINDINGS },
 	{ "firmware-fb", required_argument, NULL, OPT_FIRMWARE_FB },
 	{ "generation", required_argument, NULL, OPT_GENERATION },
 	{ "help", no_argument, NULL, 'h' },
@@ -438,6 +441,9 @@ static const char *take(int option, char *arg, struct options *opt)
 	case OPT_TRACE:
 		opt->trace = arg;
 		return NULL;
+	case OPT_FINDINGS:
+		opt->findings = arg;
+		return *arg ? NULL : "a file";
 	case OPT_SCREEN:
 		opt->screen = arg;
 		return *arg ? NULL : "a file";

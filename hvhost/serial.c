@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * COM1, a 16550A. What the guest sends goes to stdout, what comes on stdin
- * goes to the guest. Bytes leave at once, so the transmitter is always empty.
+ * COM1 and COM2, each a 16550A. COM1 sends to stdout and receives from stdin.
+ * COM2 is there with --findings only: it sends to that file and receives
+ * nothing. Bytes leave at once, so the transmitter is always empty.
  */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/serial_reg.h>
 #include <poll.h>
@@ -20,16 +22,31 @@
 #include "trace.h"
 #include "vm.h"
 
-#define COM1_PORT	0x3f8
-#define COM1_IRQ	4
 #define IDLE_MS		100
 /* What a reader gets to read the rest, after the run */
 #define DROP_MS		1000
 #define CTRL_A		1
 
-static_assert(VM_MAX_WATCHES <= SERIAL_WATCHES, "COM1 watches for all");
+static_assert(VM_MAX_WATCHES <= SERIAL_WATCHES, "one port watches for all");
 
-static struct serial com1;
+struct com {
+	const char *name;
+	u16 base;
+	u32 gsi;
+	struct vm *vm;
+	struct serial port;
+};
+
+static struct com com1 = { .name = "COM1", .base = 0x3f8, .gsi = 4 };
+static struct com com2 = { .name = "COM2", .base = 0x2f8, .gsi = 3 };
+
+/* The file that COM2 sends to */
+static struct {
+	const char *path;	/* NULL: none, and no COM2 */
+	int fd;
+	int err;		/* the first that a write returned */
+} findings = { .fd = -1 };
+
 static struct termios saved;
 static bool terminal_saved;
 
@@ -41,8 +58,8 @@ static s64 now_ms(void)
 	return ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
 }
 
-/* Wait for the reader. Return: false if there is nothing to wait for. */
-static bool writable(struct serial *s)
+/* Wait for the reader. Return: 0, or -errno if it does not read any more. */
+static int wait_writable(struct serial *s)
 {
 	struct pollfd fds[] = {
 		{ .fd = s->out_fd, .events = POLLOUT },
@@ -62,11 +79,11 @@ static bool writable(struct serial *s)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return false;
+			return n ? -errno : -ETIMEDOUT;
 		if (!s->drop_at && fds[1].revents)
 			s->drop_at = now_ms() + DROP_MS;
 		if (fds[0].revents)
-			return true;
+			return 0;
 	}
 }
 
@@ -75,27 +92,33 @@ static bool writable(struct serial *s)
  * @s:		The port
  *
  * While the reader does not read, the guest waits; but once the run has ended
- * no more than DROP_MS in all, and what is left is dropped. It is dropped, too,
- * when the reader went away: the guest is not to suffer for it.
+ * no more than DROP_MS in all. If writing fails, what is left is dropped and
+ * s->failed is called. Without s->failed the guest does not notice.
  */
 void serial_flush(struct serial *s)
 {
 	unsigned int len, done = 0;
+	int err = 0;
 	ssize_t n;
 
 	while (s->out_fd >= 0 && done < s->out_len) {
-		if (!writable(s))
+		err = wait_writable(s);
+		if (err)
 			break;
 		/* A pipe that is writable takes so much without blocking */
 		len = s->out_len - done;
 		n = write(s->out_fd, s->out + done,
 			  len < PIPE_BUF ? len : PIPE_BUF);
-		if (n > 0)
+		if (n > 0) {
 			done += n;
-		else if (n == 0 || (errno != EINTR && errno != EAGAIN))
+		} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
+			err = n ? -errno : -ENOSPC;
 			break;
+		}
 	}
 	s->out_len = 0;
+	if (err && s->failed)
+		s->failed(s->opaque, err);
 }
 
 static void watch(struct serial *s, u8 c)
@@ -412,9 +435,10 @@ static void *serial_thread(void *opaque)
 		if (!vm_lock(vm, IDLE_MS))
 			continue;
 		if (done < len)
-			done += serial_input(&com1, buf + done, len - done);
-		if (com1.out_len)
-			serial_flush(&com1);
+			done += serial_input(&com1.port, buf + done,
+					     len - done);
+		serial_flush(&com1.port);
+		serial_flush(&com2.port);
 		pthread_mutex_unlock(&vm->lock);
 	}
 	return NULL;
@@ -422,14 +446,28 @@ static void *serial_thread(void *opaque)
 
 static void set_irq(void *opaque, int level)
 {
-	vm_irq_line(opaque, COM1_IRQ, level);
+	const struct com *com = opaque;
+
+	vm_irq_line(com->vm, com->gsi, level);
 }
 
 static void seen(void *opaque, int watch)
 {
-	struct vm *vm = opaque;
+	struct vm *vm = ((const struct com *)opaque)->vm;
 
 	host_watch_seen(vm, &vm->opt->watch[watch]);
+}
+
+/* A run whose findings are lost proves nothing: say why, and end it. */
+static void findings_failed(void *opaque, int err)
+{
+	fprintf(stderr, "hvhost: cannot write findings '%s': %s\n",
+		findings.path, strerror(-err));
+	findings.err = err;
+	com2.port.out_fd = -1;
+	if (opaque)
+		vm_end(((const struct com *)opaque)->vm, VM_HOST_ERROR,
+		       "the findings could not be written");
 }
 
 /*
@@ -438,8 +476,10 @@ static void seen(void *opaque, int watch)
  */
 static void stop(void)
 {
-	if (vm_lock(com1.opaque, IDLE_MS))
-		serial_flush(&com1);
+	if (vm_lock(com1.vm, IDLE_MS)) {
+		serial_flush(&com1.port);
+		serial_flush(&com2.port);
+	}
 	if (terminal_saved)
 		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
 }
@@ -457,43 +497,115 @@ static void raw_terminal(void)
 	terminal_saved = true;
 }
 
+/* Have the guest find the port. Return: 0 or -errno. */
+static int add_port(struct vm *vm, struct com *com, int out_fd)
+{
+	com->vm = vm;
+	com->port = (struct serial) {
+		.out_fd = out_fd,
+		.irq = set_irq,
+		.seen = seen,
+		.opaque = com,
+	};
+	return vm_add_ports(vm, com->base, 8, serial_io, &com->port);
+}
+
+static void add_watches(const struct options *opt, struct serial *s)
+{
+	int i;
+
+	for (i = 0; i < opt->watches; i++) {
+		const struct option_watch *w = &opt->watch[i];
+
+		s->watch[i] = (struct serial_watch) {
+			.text = w->text,
+			/* A bus is not a port's to wait for */
+			.seen = w->bus,
+			.again = !w->bus && w->action == WATCH_SCREEN,
+		};
+	}
+	s->watches = opt->watches;
+}
+
 /**
- * serial_init() - Make COM1 and start to pass bytes.
+ * serial_open_findings() - Make the file that COM2 sends to.
+ * @path:	File to make or to overwrite; NULL: none. Must stay.
+ *
+ * Before serial_init(), which adds COM2 only if there is one.
+ *
+ * Return: 0 or -errno, said on stderr.
+ */
+int serial_open_findings(const char *path)
+{
+	int err;
+
+	findings.path = path;
+	findings.err = 0;
+	if (!path)
+		return 0;
+	/* O_NONBLOCK: do not wait for somebody to read a FIFO. */
+	findings.fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
+			   O_NOCTTY | O_NONBLOCK, 0666);
+	if (findings.fd >= 0)
+		return 0;
+	err = -errno;
+	findings_failed(NULL, err);
+	return err;
+}
+
+/**
+ * serial_close_findings() - The run has ended: write the rest of the findings.
+ *
+ * The lock is held. COM2 sends nowhere from now on.
+ *
+ * Return: 0, or -errno if some could not be written, said on stderr.
+ */
+int serial_close_findings(void)
+{
+	if (findings.fd < 0)
+		return findings.err;
+	serial_flush(&com2.port);
+	com2.port.out_fd = -1;
+	/* Some file systems only tell now that the disk is full. */
+	if (close(findings.fd) && !findings.err)
+		findings_failed(NULL, -errno);
+	findings.fd = -1;
+	return findings.err;
+}
+
+/**
+ * serial_init() - Make COM1, and COM2 if there is a file for findings.
  * @vm:		The VM
  *
- * A terminal on stdin is raw from now until the process exits.
+ * A terminal on stdin is raw from now until the process exits. COM2 watches
+ * for texts if it is there, else COM1 does.
  *
  * Return: 0 or -errno, said on stderr.
  */
 int serial_init(struct vm *vm)
 {
+	struct com *com = &com1;
 	pthread_t thread;
-	int rc, i;
+	int rc;
 
-	memset(&com1, 0, sizeof(com1));
-	com1.out_fd = STDOUT_FILENO;
-	com1.irq = set_irq;
-	com1.seen = seen;
-	com1.opaque = vm;
-	for (i = 0; i < vm->opt->watches; i++) {
-		const struct option_watch *w = &vm->opt->watch[i];
-
-		com1.watch[i] = (struct serial_watch) {
-			.text = w->text,
-			/* A bus is not the console's to wait for */
-			.seen = w->bus,
-			.again = !w->bus && w->action == WATCH_SCREEN,
-		};
-	}
-	com1.watches = vm->opt->watches;
-	/* A reader that went away is no reason to die */
+	/* A reader that went away, or a limit, is no reason to die */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	com2.port.out_fd = -1;
+	rc = add_port(vm, com, STDOUT_FILENO);
 	raw_terminal();
 	atexit(stop);
-	rc = vm_add_ports(vm, COM1_PORT, 8, serial_io, &com1);
-	rc = rc ? : -pthread_create(&thread, NULL, serial_thread, vm);
+	if (!rc && findings.fd >= 0) {
+		com = &com2;
+		rc = add_port(vm, com, findings.fd);
+		com->port.failed = findings_failed;
+	}
+	if (!rc) {
+		add_watches(vm->opt, &com->port);
+		rc = -pthread_create(&thread, NULL, serial_thread, vm);
+	}
 	if (rc)
-		fprintf(stderr, "hvhost: COM1: %s\n", strerror(-rc));
+		fprintf(stderr, "hvhost: %s: %s\n", com->name, strerror(-rc));
 	else
 		pthread_detach(thread);
 	return rc;

@@ -39,6 +39,8 @@ struct serial {
 	unsigned int last_len;
 	void (*seen)(void *opaque, int watch);
 	void (*irq)(void *opaque, int level);
+	/* Called when output could not be written; NULL: nobody has to know */
+	void (*failed)(void *opaque, int err);
 	void *opaque;
 };
 

@@ -40,7 +40,7 @@ struct option_pci {
 	u32 refuse_first, refuse_last;	/* as in vpci.h */
 };
 
-/* What to do when the console says a text, or the guest begins with a bus */
+/* What to do when the guest sends a text, or begins with a bus */
 enum watch_action {
 	WATCH_SHUTDOWN, WATCH_SCREEN, WATCH_ADD, WATCH_EJECT, WATCH_REMOVE,
 	WATCH_RESCIND,
@@ -58,6 +58,7 @@ struct options {
 	const char *initrd;
 	const char *append;
 	const char *trace;
+	const char *findings;		/* what COM2 sends to; NULL: no COM2 */
 	const char *screen;		/* PNG to write */
 	int cpus;
 	int timeout;			/* seconds, 0: none */
@@ -131,13 +132,15 @@ void vm_end(struct vm *vm, enum vm_end how, const char *why);
 int vm_end_fd(void);
 enum vm_end vm_ended(const char **why);
 
-/* The console said a text of --shutdown-on and the like, or the guest has begun
- * with the bus that it names; lock held.
+/* The guest sent a text of --shutdown-on and the like, or has begun with the bus
+ * that it names; lock held.
  */
 void host_watch_seen(struct vm *vm, const struct option_watch *watch);
 
 /* Devices and tables, each in a file of its own name. 0 or -errno, said. */
-int serial_init(struct vm *vm);		/* COM1; stdin to stdout */
+int serial_open_findings(const char *path);
+int serial_close_findings(void);
+int serial_init(struct vm *vm);		/* COM1: stdin, stdout; COM2: findings */
 int rtc_init(struct vm *vm);		/* CMOS clock */
 int pci_init(struct vm *vm);		/* legacy PCI, Gen1 only */
 int acpi_init(struct vm *vm);		/* PM registers, reset register */

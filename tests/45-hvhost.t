@@ -149,6 +149,14 @@ refuses "cannot read --kernel 'no-such-kernel': No such file" \
 	run --kernel no-such-kernel
 refuses "cannot read --initrd '/': Is a directory" \
 	run --kernel /dev/null --initrd /
+# Before KVM is asked for anything
+run_fails "cannot write findings '/none/findings': No such file" \
+	"findings that cannot be written: no such folder" \
+	"$HVHOST" run --kernel /dev/null --findings /none/findings
+run_fails "cannot write findings '/': Is a directory" \
+	"findings that cannot be written: a folder" \
+	"$HVHOST" run --kernel /dev/null --findings /
+refuses "--findings '' is not a file" run --kernel /dev/null --findings ''
 run_fails "No space left" "a full disk is noticed" \
 	bash -c "'$HVHOST' layout >/dev/full"
 

@@ -97,6 +97,7 @@ static void defaults(void **state)
 	assert_null(opt.append);
 	assert_null(opt.trace);
 	assert_null(opt.screen);
+	assert_null(opt.findings);
 	assert_int_equal(opt.watches, 0);
 	assert_int_equal(opt.pcis, 0);
 	assert_false(opt.no_synthvid);
@@ -124,12 +125,13 @@ static void defaults(void **state)
 static void all(void **state)
 {
 	(void)state;
-	accepted("run --kernel=/dev/null --initrd /dev/zero --append a=b --generation 2 --cpus 8 --memory 1G --low-mmio 3GB --high-mmio 1024M --video 7680x4320 --not-windows --isolation vbs --vmbus-version 5.3 --trace t --timeout 30 --shutdown-on done -v",
+	accepted("run --kernel=/dev/null --initrd /dev/zero --append a=b --generation 2 --cpus 8 --memory 1G --low-mmio 3GB --high-mmio 1024M --video 7680x4320 --not-windows --isolation vbs --vmbus-version 5.3 --trace t --findings f --timeout 30 --shutdown-on done -v",
 		 OPTIONS_RUN);
 	assert_string_equal(opt.kernel, "/dev/null");
 	assert_string_equal(opt.initrd, "/dev/zero");
 	assert_string_equal(opt.append, "a=b");
 	assert_string_equal(opt.trace, "t");
+	assert_string_equal(opt.findings, "f");
 	assert_int_equal(opt.watches, 1);
 	assert_string_equal(opt.watch[0].text, "done");
 	assert_int_equal(opt.watch[0].action, WATCH_SHUTDOWN);
@@ -522,6 +524,9 @@ static void empty_text(void **state)
 	argv[4] = "--screen";
 	assert_int_equal(captured(do_parse, 6, argv), OPTIONS_BAD);
 	assert_non_null(strstr(out, "--screen '' is not a file"));
+	argv[4] = "--findings";
+	assert_int_equal(captured(do_parse, 6, argv), OPTIONS_BAD);
+	assert_non_null(strstr(out, "--findings '' is not a file"));
 }
 
 static void help(void **state)

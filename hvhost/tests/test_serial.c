@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* COM1 as Linux's 8250 driver treats it; the CMOS clock. */
+/*
+ * A port as Linux's 8250 driver treats it; COM1 and COM2 of a VM; the CMOS
+ * clock.
+ */
 #include <fcntl.h>
 #include <linux/serial_reg.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 /* After those that it needs. */
@@ -45,43 +51,59 @@ int vm_end_fd(void)
 	return end_fd;
 }
 
+static int ends;
+static enum vm_end ended;
+
 void vm_end(struct vm *vm, enum vm_end how, const char *why)
 {
-	(void)vm;
-	(void)how;
-	(void)why;
+	assert_non_null(vm);
+	assert_non_null(why);
+	ended = how;
+	ends++;
 }
 
+/* As there: serial_thread() is about, from the first serial_init() on. */
 bool vm_lock(struct vm *vm, int ms)
 {
-	(void)vm;
 	(void)ms;
-	return true;
+	return !pthread_mutex_lock(&vm->lock);
 }
+
+static int line[16];
 
 int vm_irq_line(struct vm *vm, u32 gsi, int to)
 {
-	(void)vm;
-	(void)gsi;
-	(void)to;
+	assert_non_null(vm);
+	line[gsi] = to;
 	return 0;
 }
 
+/* The ports that were added: COM1's first */
+static struct {
+	u16 base;
+	vm_io_fn fn;
+	void *opaque;
+} port[2];
+static int ports;
+
 int vm_add_ports(struct vm *vm, u16 first, u16 count, vm_io_fn fn, void *opaque)
 {
-	(void)vm;
-	(void)first;
-	(void)count;
-	(void)fn;
-	(void)opaque;
+	assert_non_null(vm);
+	assert_int_equal(count, 8);
+	assert_true(ports < 2);
+	port[ports].base = first;
+	port[ports].fn = fn;
+	port[ports++].opaque = opaque;
 	return 0;
 }
+
+static const struct option_watch *saw_watch;
 
 /* In place of main.c's. */
 void host_watch_seen(struct vm *vm, const struct option_watch *watch)
 {
 	(void)vm;
-	(void)watch;
+	saw_watch = watch;
 	seen++;
 }
 
@@ -364,6 +386,282 @@ static void anything(void **state)
 	}
 }
 
+/* A VM's ports, with its lock held, so that only this thread touches them */
+static struct options opt;
+static struct vm vm = { .opt = &opt };
+static char path[] = "/tmp/test_serial.XXXXXX";
+
+static int com_setup(void **state)
+{
+	static bool once;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	if (!once) {
+		pthread_mutexattr_t attr;
+
+		pthread_mutexattr_init(&attr);
+		pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+		pthread_mutex_init(&vm.lock, &attr);
+		/* Nothing to be read, no terminal to be made raw */
+		fd = open("/dev/null", O_RDONLY);
+		assert_int_equal(dup2(fd, STDIN_FILENO), STDIN_FILENO);
+		close(fd);
+		once = true;
+	}
+	memset(&opt, 0, sizeof(opt));
+	opt.watch[0] = (struct option_watch) {
+		.action = WATCH_SHUTDOWN, .text = "waits",
+	};
+	opt.watches = 1;
+	ports = 0;
+	ends = 0;
+	seen = 0;
+	pthread_mutex_lock(&vm.lock);
+	return 0;
+}
+
+static int com_teardown(void **state)
+{
+	(void)state;
+	serial_close_findings();
+	pthread_mutex_unlock(&vm.lock);
+	unlink(path);
+	memcpy(path + strlen(path) - 6, "XXXXXX", 6);
+	return 0;
+}
+
+static void com_out(int n, unsigned int reg, u8 value)
+{
+	u64 v = value;
+
+	assert_true(n < ports);
+	port[n].fn(port[n].opaque, reg, true, &v, 1);
+}
+
+static void com_send(int n, const char *text)
+{
+	while (*text)
+		com_out(n, UART_TX, *text++);
+}
+
+static void assert_file(const char *want)
+{
+	char buf[256] = "";
+	int fd = open(path, O_RDONLY);
+
+	assert_true(fd >= 0);
+	assert_true(read(fd, buf, sizeof(buf) - 1) >= 0);
+	close(fd);
+	assert_string_equal(buf, want);
+}
+
+/* Run with stdout going nowhere and stderr into said[]; not to assert there. */
+static char said[512];
+static int result;
+
+static void quietly(void (*fn)(void))
+{
+	FILE *f = tmpfile();
+	int saved[2], null = open("/dev/null", O_WRONLY);
+	size_t n;
+
+	assert_non_null(f);
+	fflush(NULL);
+	saved[0] = dup(1);
+	saved[1] = dup(2);
+	dup2(null, 1);
+	dup2(fileno(f), 2);
+	fn();
+	fflush(NULL);
+	dup2(saved[0], 1);
+	dup2(saved[1], 2);
+	close(saved[0]);
+	close(saved[1]);
+	close(null);
+	rewind(f);
+	n = fread(said, 1, sizeof(said) - 1, f);
+	said[n] = 0;
+	fclose(f);
+}
+
+static void send_to_com1(void)
+{
+	com_send(0, "it waits\n");
+}
+
+static void send_to_com2(void)
+{
+	com_send(1, "it waits\npart");
+}
+
+/* COM1 alone, whose output is watched. */
+static void only_com1(void **state)
+{
+	(void)state;
+	assert_int_equal(serial_open_findings(NULL), 0);
+	assert_int_equal(serial_init(&vm), 0);
+	assert_int_equal(ports, 1);
+	assert_int_equal(port[0].base, 0x3f8);
+	quietly(send_to_com1);
+	assert_int_equal(seen, 1);
+	assert_ptr_equal(saw_watch, &opt.watch[0]);
+	assert_int_equal(serial_close_findings(), 0);
+}
+
+/* COM2 has its own registers, interrupt and file, and is watched instead. */
+static void both(void **state)
+{
+	(void)state;
+	assert_int_equal(serial_open_findings(path), 0);
+	assert_int_equal(serial_init(&vm), 0);
+	assert_int_equal(ports, 2);
+	assert_int_equal(port[0].base, 0x3f8);
+	assert_int_equal(port[1].base, 0x2f8);
+	quietly(send_to_com1);
+	assert_int_equal(seen, 0);
+	quietly(send_to_com2);
+	assert_string_equal(said, "");
+	assert_int_equal(seen, 1);
+	assert_ptr_equal(saw_watch, &opt.watch[0]);
+	assert_file("it waits\n");
+
+	com_out(1, UART_MCR, UART_MCR_OUT2);
+	com_out(1, UART_IER, UART_IER_THRI);
+	assert_int_equal(line[3], 1);
+	assert_int_equal(line[4], 0);
+	com_out(1, UART_MCR, 0);
+	assert_int_equal(line[3], 0);
+	com_out(0, UART_MCR, UART_MCR_OUT2);
+	com_out(0, UART_IER, UART_IER_THRI);
+	assert_int_equal(line[4], 1);
+	assert_int_equal(line[3], 0);
+	com_out(0, UART_MCR, 0);
+
+	/* The end of the run: what is left is written, and nothing after it. */
+	assert_int_equal(serial_close_findings(), 0);
+	assert_file("it waits\npart");
+	com_send(1, "too late\n");
+	assert_int_equal(serial_close_findings(), 0);
+	assert_file("it waits\npart");
+	assert_int_equal(ends, 0);
+
+	/* Nothing is left of the run before. */
+	assert_int_equal(serial_open_findings(path), 0);
+	assert_file("");
+}
+
+/* A line that does not end is written after a moment all the same. */
+static void part_of_a_line(void **state)
+{
+	(void)state;
+	assert_int_equal(serial_open_findings(path), 0);
+	assert_int_equal(serial_init(&vm), 0);
+	com_send(1, "part");
+	assert_file("");
+	pthread_mutex_unlock(&vm.lock);
+	usleep(500000);
+	pthread_mutex_lock(&vm.lock);
+	assert_file("part");
+}
+
+static void open_nowhere(void)
+{
+	result = serial_open_findings("/none/findings");
+}
+
+static void open_folder(void)
+{
+	result = serial_open_findings("/tmp");
+}
+
+/* Nobody reads: not waited for. */
+static void open_fifo(void)
+{
+	unlink(path);
+	if (mkfifo(path, 0600))
+		return;
+	alarm(20);
+	result = serial_open_findings(path);
+	alarm(0);
+}
+
+static void cannot_open(void **state)
+{
+	(void)state;
+	quietly(open_nowhere);
+	assert_int_equal(result, -ENOENT);
+	assert_string_equal(said, "hvhost: cannot write findings '/none/findings': No such file or directory\n");
+	quietly(open_folder);
+	assert_int_equal(result, -EISDIR);
+	assert_string_equal(said, "hvhost: cannot write findings '/tmp': Is a directory\n");
+	quietly(open_fifo);
+	assert_int_equal(result, -ENXIO);
+	assert_non_null(strstr(said, path));
+	assert_non_null(strstr(said, ": No such device or address\n"));
+	assert_int_equal(ends, 0);
+}
+
+static void send_lines(void)
+{
+	com_send(1, "first\n");
+	com_send(1, "second\n");
+	com_send(1, "third");
+	com_send(0, "console\n");
+}
+
+/* The disk is full: said once, with its name, and the run ends. */
+static void full(void **state)
+{
+	(void)state;
+	assert_int_equal(serial_open_findings("/dev/full"), 0);
+	assert_int_equal(serial_init(&vm), 0);
+	quietly(send_lines);
+	assert_string_equal(said, "hvhost: cannot write findings '/dev/full': No space left on device\n");
+	assert_int_equal(ends, 1);
+	assert_int_equal(ended, VM_HOST_ERROR);
+	assert_int_equal(serial_close_findings(), -ENOSPC);
+	assert_int_equal(ends, 1);
+}
+
+static void send_part(void)
+{
+	com_send(1, "part");
+	result = serial_close_findings();
+}
+
+/* ... even if that is found out only when the run has ended. */
+static void full_in_the_end(void **state)
+{
+	(void)state;
+	assert_int_equal(serial_open_findings("/dev/full"), 0);
+	assert_int_equal(serial_init(&vm), 0);
+	quietly(send_part);
+	assert_int_equal(result, -ENOSPC);
+	assert_string_equal(said, "hvhost: cannot write findings '/dev/full': No space left on device\n");
+}
+
+/* What fits is there. */
+static void limited(void **state)
+{
+	struct rlimit old, limit;
+
+	(void)state;
+	assert_int_equal(serial_open_findings(path), 0);
+	assert_int_equal(serial_init(&vm), 0);
+	getrlimit(RLIMIT_FSIZE, &old);
+	limit = old;
+	limit.rlim_cur = 8;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	quietly(send_lines);
+	setrlimit(RLIMIT_FSIZE, &old);
+	assert_file("first\nse");
+	assert_int_equal(ended, VM_HOST_ERROR);
+	assert_int_equal(serial_close_findings(), -EFBIG);
+}
+
 static s64 when;
 
 static s64 now(void)
@@ -540,6 +838,13 @@ int main(void)
 		cmocka_unit_test_setup(watching, fresh),
 		cmocka_unit_test_setup(watching_many, fresh),
 		cmocka_unit_test_setup(anything, fresh),
+		cmocka_unit_test_setup_teardown(only_com1, com_setup, com_teardown),
+		cmocka_unit_test_setup_teardown(both, com_setup, com_teardown),
+		cmocka_unit_test_setup_teardown(part_of_a_line, com_setup, com_teardown),
+		cmocka_unit_test_setup_teardown(cannot_open, com_setup, com_teardown),
+		cmocka_unit_test_setup_teardown(full, com_setup, com_teardown),
+		cmocka_unit_test_setup_teardown(full_in_the_end, com_setup, com_teardown),
+		cmocka_unit_test_setup_teardown(limited, com_setup, com_teardown),
 		cmocka_unit_test(clock_registers),
 	};
 
