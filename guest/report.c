@@ -64,8 +64,10 @@ static int log_lines(const char * const *wanted, size_t count)
 
 static int messages(void)
 {
+	/* The second line: what is judged, whatever prefix it has */
 	static const char * const wanted[] = {
 		"Hypervisor detected", "Hyper-V", "hv_vmbus", "hv_utils",
+		"Vmbus version:", "hv_mmio=", "failed D0 Entry", " MMIO space",
 		"hyperv_drm", "hyperv_fb", "hv_pci", "PCI Pass-through VSP",
 		"nvme",
 	};
