@@ -290,7 +290,7 @@ kernel_version() {
 		$1 == "VERSION" { v = $2 }
 		$1 == "PATCHLEVEL" { p = $2 }
 		$1 == "SUBLEVEL" { s = $2 }
-		$1 == "EXTRAVERSION" { print v "." p (s > 0 ? "." s : "") $2; exit }'
+		$1 == "EXTRAVERSION" && !n++ { print v "." p (s > 0 ? "." s : "") $2 }'
 }
 
 # port_sums FOLDER: for each stored patch of its sets a line with what stands for its
