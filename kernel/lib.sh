@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # What every script here shares: where things are, how to say no, how to get a
-# Debian package, and which have to be installed. Source it; it installs nothing.
+# Debian package, which have to be installed, and what the bases, sets and guest kernels
+# are. Source it; it installs nothing.
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD=$TOP/build
@@ -13,18 +14,8 @@ case :$PATH: in
 *) PATH=$TOP/deps/bin:$PATH ;;
 esac
 JOBS=${JOBS:-$(nproc)}
-# The series' base, and with LINUX=<tree> the name for a tree of the user's;
-# SERIES is the base whose patches it gets.
-BASE=${BASE:-7.3}
-[ "$BASE" = local ] || SERIES=$BASE
-export TOP BUILD CACHE JOBS BASE SERIES PATH
-# What can be behind a kernel's name, as 7.3-series-debug: kernel/config/NAME.config
-# is put over the rest. "|" is between them.
-# shellcheck disable=SC2034
-OVER='debug|efifb|nosysfb'
 # A make that called us is not to talk to the kernel's.
 unset MAKEFLAGS MFLAGS MAKELEVEL
-[ -z "${LINUX:-}" ] || BASE=local
 mkdir -p "$CACHE"
 
 # die MESSAGE: one clear sentence on stderr, exit 1.
@@ -36,6 +27,61 @@ die() {
 # say MESSAGE: a line of progress on stderr.
 say() {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+# base_facts: what patches/linux-*/base.toml say; see kernel/base.awk. A copy of the scripts
+# without patches/ has no base.
+base_facts() {
+	local file files=("$TOP"/patches/linux-*/)
+	[ -d "$TOP/patches" ] || return 0
+	files=("${files[@]/%/base.toml}")
+	for file in "${files[@]}"; do
+		[[ $file =~ /linux-[1-9][0-9]*\.[0-9]+/base\.toml$ ]] ||
+			die "${file%/*}: a folder's name is linux- and a version such as 6.12"
+		[ -f "$file" ] || die "$file is missing; patches/README.md says what it contains"
+	done
+	awk -v tool="${0##*/}" -v config="$TOP/kernel/config/" -f "$TOP/kernel/base.awk" "${files[@]}"
+}
+
+# base_values KEY [BASE]: the values of KEY in BASE's base.toml, a line each.
+base_values() {
+	local base=${2:-$SERIES} line
+	[ "$base" != local ] || base=$SERIES
+	while IFS= read -r line; do
+		[[ $line != "$base $1 "* ]] || echo "${line#"$base $1 "}"
+	done <<<"$BASE_FACTS"
+}
+
+# bases: all bases, oldest first.
+bases() {
+	cut -d' ' -f1 <<<"$BASE_FACTS" | sort -uV
+}
+
+# main_base: the base that BASE defaults to, and that the others are compared with.
+main_base() {
+	sed -n 's/ role main$//p' <<<"$BASE_FACTS"
+}
+
+# stable_bases: the others, oldest first.
+stable_bases() {
+	bases | grep -vxF "$(main_base)" || true
+}
+
+# is_main [BASE]: BASE is the main base.
+is_main() {
+	[ "${1:-$SERIES}" = "$(main_base)" ]
+}
+
+# base_suffix BASE: the end of the names of BASE's folders in build/. The main base has
+# none.
+base_suffix() {
+	is_main "$1" || echo "-$1"
+}
+
+# variants [BASE]: what a kernel's name can end with, as in 7.3-series-debug, with "|"
+# between them: kernel/config/NAME.config is put over the rest.
+variants() {
+	base_values variants "$@" | paste -sd'|'
 }
 
 # packages GROUP...: the Debian packages of these groups of deps/packages, a line each;
@@ -146,13 +192,25 @@ kernel_names() {
 # kernel_check NAME [MORE]: dies if there is no guest kernel NAME. MORE is what else the
 # caller takes.
 kernel_check() {
-	local name=$1 base=${1%%-*} names last
-	[[ ! $name =~ ^(.*)-($OVER)$ ]] || name=${BASH_REMATCH[1]}
+	local name=$1 base=${1%%-*} names last over
+	over=$(variants "$base")
+	[[ -z $over || ! $name =~ ^(.*)-($over)$ ]] || name=${BASH_REMATCH[1]}
 	names=$(kernel_names "$base")
 	! grep -qxFe "$name" <<<"$names" || return 0
 	last=$(last_set "$base")
 	[ -z "$last" ] || [ "$name" != "$base-${last#*-}" ] ||
 		die "no such kernel: '$1'; ${last#*-} is the last set, so use $base-series"
-	[ -n "$names" ] || names=$(kernel_names "$BASE")
-	die "no such kernel: '$1' (${names//$'\n'/, }, each also with -${OVER//|/, -}${2:+; $2})"
+	if [ -z "$names" ]; then
+		names=$(kernel_names "$BASE")
+		over=$(variants "$BASE")
+	fi
+	die "no such kernel: '$1' (${names//$'\n'/, }${over:+, each also with -${over//|/, -}}${2:+; $2})"
 }
+
+BASE_FACTS=$(base_facts) || exit
+# The series' base, and with LINUX=<tree> the name for a tree of the user's;
+# SERIES is the base whose patches it gets.
+BASE=${BASE:-$(main_base)}
+[ "$BASE" = local ] || SERIES=$BASE
+[ -z "${LINUX:-}" ] || BASE=local
+export TOP BUILD CACHE JOBS BASE SERIES PATH

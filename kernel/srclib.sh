@@ -3,13 +3,14 @@
 # What the scripts about source trees share. Source it after lib.sh.
 
 PATCHES=$TOP/patches/linux-$SERIES
-[ -d "$PATCHES" ] || die "BASE=$SERIES has no series (there is: $(cd "$TOP/patches" &&
-	printf '%s\n' linux-* | sed 's/^linux-//' | sort -V | paste -sd' '))"
+[ -d "$PATCHES" ] || die "BASE=$SERIES has no series (there is: $(bases | paste -sd' '))"
 [ -n "$(sets)" ] || die "$PATCHES has no set; a set is a folder like 1-reservation"
+# What a kernel's name can end with, with "|" between: see variants
+VARIANTS=$(variants)
 for set in $(sets); do
-	[[ $set =~ ^[0-9]+-[a-z]+$ && ! ${set#*-} =~ ^(series|nofix|$OVER)$ ]] ||
+	[[ $set =~ ^[0-9]+-[a-z]+$ && ! ${set#*-} =~ ^(series|nofix|$VARIANTS)$ ]] ||
 		die "$PATCHES/$set: a set's name is a number, '-' and lowercase letters," \
-			"and not series, nofix or ${OVER//|/, }"
+			"and not series, nofix${VARIANTS:+, ${VARIANTS//|/, }}"
 done
 unset set
 # Up to which set; nothing means all.
@@ -272,13 +273,15 @@ judge() {
 	fi
 }
 
-# checkpatch TREE ARGS...: what TREE's own has to say, strictly. The Debian base
-# knows no commit; kernel/lint asks MAINTAINERS for new files. Older kernels have
-# no helper for screen_info's orig_video_isVGA, and want strscpy() of userspace. It
-# looks for names that are in use in the folder that it runs in.
+# checkpatch TREE ARGS...: runs TREE's checkpatch.pl --strict. The Debian base knows no
+# commit; kernel/lint checks that MAINTAINERS covers new files; base.toml names other types
+# to ignore. checkpatch.pl looks for the names that are in use in the folder that it runs in.
 checkpatch() {
-	local ignore=UNKNOWN_COMMIT_ID,FILE_PATH_CHANGES
-	[ "$SERIES" = 7.3 ] || ignore+=,CAMELCASE,STRCPY
+	local ignore type
+	ignore=UNKNOWN_COMMIT_ID,FILE_PATH_CHANGES
+	for type in $(base_values checkpatch); do
+		ignore+=,$type
+	done
 	[ -e "$1/include/uapi/linux/screen_info.h" ] || ignore+=,CAMELCASE
 	(cd "$1" && scripts/checkpatch.pl --strict --quiet --no-summary \
 		--ignore "$ignore" "${@:2}")

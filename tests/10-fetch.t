@@ -121,36 +121,37 @@ run_fails "needs [0-9]+ MiB of free space and has 7 MiB" "no room to download" \
 	env PATH="$T/bin:$PATH" "$getdeb" $p
 
 # Source trees.
+main=$(main_base)
 run_fails "not a kernel version: 'six'" "fetch wants a version" "$H/kernel/fetch" six
 run_fails 'has linux-source-5.19; there is: no version' "one that some suite has" \
 	"$H/kernel/fetch" 5.19
 run_fails 'has linux-source-6.1 6.1.2; there is: 6\.1\.' "6.1.2 is not 6.1.2xx" \
 	"$H/kernel/fetch" 6.1.2
-deb=$("$TOP/kernel/getdeb" linux-source-7.3)
+deb=$("$TOP/kernel/getdeb" "linux-source-$main")
 ln "$deb" "$deb.sum" "$CACHE/" 2>/dev/null || cp "$deb" "$deb.sum" "$CACHE/"
 run_fails "needs [0-9]+ MiB of free space in $T.*, which has 7 MiB" "no room to unpack" \
-	env PATH="$T/bin:$PATH" "$H/kernel/fetch" 7.3
+	env PATH="$T/bin:$PATH" "$H/kernel/fetch" "$main"
 is "$(ls "$H/build/src")" "" "then there is no half tree"
 mkdir "$T/mine"
 run_fails "$T/mine exists and is not from kernel/fetch" "a directory of mine stays" \
-	"$H/kernel/fetch" 7.3 "$T/mine"
-dest=$("$H/kernel/fetch" 7.3 2>/dev/null)
-is "$dest" "$H/build/src/linux-7.3" "fetch prints where the source is"
+	"$H/kernel/fetch" "$main" "$T/mine"
+dest=$("$H/kernel/fetch" "$main" 2>/dev/null)
+is "$dest" "$H/build/src/linux-$main" "fetch prints where the source is"
 is "$(make -s -C "$dest" kernelversion)" "$(dpkg-deb -f "$deb" Version |
 	cut -d- -f1)" "which is the one that the package has"
-is "$(cut -d' ' -f1,2 "$dest.version")" "linux-source-7.3 $(dpkg-deb -f "$deb" Version)" \
+is "$(cut -d' ' -f1,2 "$dest.version")" "linux-source-$main $(dpkg-deb -f "$deb" Version)" \
 	"and says so beside it"
 echo mine >"$dest/mark"
-is "$("$H/kernel/fetch" 7.3 2>&1)" "$dest" "again, it is there"
+is "$("$H/kernel/fetch" "$main" 2>&1)" "$dest" "again, it is there"
 run_ok "and was not unpacked anew" test -e "$dest/mark"
 
 # kernel/tree wants the same next, and need not unpack it again.
 rm "$dest/mark"
-exec 8>"$BUILD/tree-7.3.lock"
-if flock -n 8 && [ ! -e "$BUILD/linux-7.3" ]; then
-	rm -rf "$BUILD/linux-7.3.src"
-	mv "$dest.version" "$BUILD/linux-7.3.src.version"
-	mv "$dest" "$BUILD/linux-7.3.src"
+exec 8>"$BUILD/tree-$main.lock"
+if flock -n 8 && [ ! -e "$BUILD/linux-$main" ]; then
+	rm -rf "$BUILD/linux-$main.src"
+	mv "$dest.version" "$BUILD/linux-$main.src.version"
+	mv "$dest" "$BUILD/linux-$main.src"
 fi
 
 done_testing

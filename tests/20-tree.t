@@ -7,7 +7,8 @@
 tmpdir
 
 "$TOP/kernel/tree" || not_ok "kernel/tree makes the tree"
-MAIN=$TOP/build/linux-7.3
+main=$(main_base)
+MAIN=$TOP/build/linux-$main
 unset LINUX BASE
 
 patches() {
@@ -20,7 +21,7 @@ edit() {
 
 home a
 run_ok "the stored patches apply" "$H/kernel/tree"
-mapfile -t sets < <(sets 7.3)
+mapfile -t sets < <(sets "$main")
 first=${sets[0]} second=${sets[1]} final=${sets[-1]} before_final=${sets[-2]}
 start=base
 for set in "${sets[@]}"; do
@@ -40,12 +41,12 @@ run_ok "again, there is nothing to do" "$H/kernel/tree" --exact
 is "$(git -C "$L" rev-parse base nofix series)" "$before" "and nothing changes"
 
 run_ok "make series writes them" "$H/kernel/export"
-if [ "$(git -C "$MAIN" config series.base)" = "$(<"$TOP/patches/linux-7.3/base")" ]; then
+if [ "$(git -C "$MAIN" config series.base)" = "$(base_values source "$main")" ]; then
 	run_ok "the same, byte for byte, as are stored" diff -r "$TOP/patches" "$H/patches"
 else
-	diag "the base is not the one that patches/linux-7.3/base names:" \
+	diag "the base is not the source that patches/linux-$main/base.toml names:" \
 		"compared by patch-id"
-	ids() { (cd "$1/linux-7.3" && patches . | xargs cat) | git patch-id --stable | cut -d' ' -f1; }
+	ids() { (cd "$1/linux-$main" && patches . | xargs cat) | git patch-id --stable | cut -d' ' -f1; }
 	is "$(ids "$H/patches")" "$(ids "$TOP/patches")" "the same changes as are stored"
 fi
 cp -r "$H/patches" "$T/once"
@@ -55,7 +56,7 @@ run_ok "gives the same" diff -r "$T/once" "$H/patches"
 is "$(cat "$P"/*/*.patch | grep -c '^Signed-off-by:' || true)" 0 \
 	"no stored patch is signed off"
 base=$(tail -n 1 "$P/$first/0000-cover-letter.patch")
-like "$base" '^base: v7\.[0-9.]+ \(linux-source-7' "the cover letter ends with the base"
+like "$base" "^base: v${main/./\\.}[0-9.]* \\(linux-source-$main " "the cover letter ends with the base"
 is "$(tail -n 2 "$P/$final/0000-cover-letter.patch")" "$base
 prerequisite: $(printf '%s, ' "${sets[@]}" | sed "s/, $final, //")" \
 	"that of a later set also with the sets before it"
@@ -66,7 +67,7 @@ for set in "${sets[@]}"; do
 	is "$(awk -v set="$set" '/^##/ { on = $2 == set } on && /^\| [0-9]/' "$H/patches/README.md" |
 		wc -l)" "$n" "$set: README.md has a line a patch"
 done
-is "$(sed -n '/^## linux-7.3/,$ { /^| [0-9]/p }' "$H/patches/README.md" | wc -l)" \
+is "$(sed -n "/^## linux-$main/,\$ { /^| [0-9]/p }" "$H/patches/README.md" | wc -l)" \
 	"$(patches "$P" | wc -l)" "README.md has a line a patch"
 
 # A cover letter keeps its text and its prefix.
@@ -85,12 +86,12 @@ cp -r "$T/once" "$H/patches"
 
 # Sets: where they end, and what SET means.
 stage sets
-run_fails "no such set: 'typo' \\(linux-7.3 has $first, $second, " "an unknown SET" \
+run_fails "no such set: 'typo' \\(linux-$main has $first, $second, " "an unknown SET" \
 	env SET=typo "$H/kernel/tree"
 is "$(for name in "$first" "${first#*-}" "${first:0:3}"; do
-	SET=$name bash -c '. "$0/kernel/lib.sh" && series_kernel 7.3' "$H"
-done | sort -u)" "7.3-${first#*-}" "a set's kernel has its name, which may be shortened"
-is "$(SET=$final bash -c '. "$0/kernel/lib.sh" && series_kernel 7.3' "$H")" 7.3-series \
+	SET=$name bash -c '. "$0/kernel/lib.sh" && series_kernel "$1"' "$H" "$main"
+done | sort -u)" "$main-${first#*-}" "a set's kernel has its name, which may be shortened"
+is "$(SET=$final bash -c '. "$0/kernel/lib.sh" && series_kernel "$1"' "$H" "$main")" "$main-series" \
 	"but for the last set"
 run_fails "WORK=1 uses the tree as it is checked out, not a SET" "SET with WORK=1" \
 	env SET="$first" WORK=1 "$H/kernel/build"
@@ -111,8 +112,8 @@ run_fails "branch $first .* is not where that set ends.*branch -f $first refs/ke
 run_ok "other scripts leave it where it is" "$H/kernel/tree"
 run_ok "make series takes it from there" "$H/kernel/export"
 is "$(patches "$P/$first" | wc -l) $(patches "$P/$second" | wc -l)" \
-	"$(($(patches "$T/fixed/linux-7.3/$first" | wc -l) - 1)) $(($(
-	patches "$T/fixed/linux-7.3/$second" | wc -l) + 1))" "a patch is in the next set then"
+	"$(($(patches "$T/fixed/linux-$main/$first" | wc -l) - 1)) $(($(
+	patches "$T/fixed/linux-$main/$second" | wc -l) + 1))" "a patch is in the next set then"
 git -C "$L" branch -qf "$second" base
 run_fails "branch $second .* is not between $first and series" "sets out of order" "$H/kernel/export"
 git -C "$L" branch -qf "$second" "$first"
@@ -130,8 +131,8 @@ git -C "$L" branch -q "$final" series~
 run_ok "make series with another set" "$H/kernel/export"
 is "$(patches "$P/8-more" | wc -l) $(grep -c '<fill in: ' "$P/8-more/0000-cover-letter.patch")" "1 4" \
 	"its cover letter says what is to be filled in"
-is "$(SET=8 bash -c '. "$0/kernel/lib.sh" && kernel_names 7.3' "$H" | grep "${final#*-}")" \
-	"7.3-${final#*-}" "the set before it has a kernel"
+is "$(SET=8 bash -c '. "$0/kernel/lib.sh" && kernel_names "$1"' "$H" "$main" | grep "${final#*-}")" \
+	"$main-${final#*-}" "the set before it has a kernel"
 rm -r "$P/8-more"
 run_ok "make series without it" "$H/kernel/export"
 is "$(git -C "$L" for-each-ref "refs/heads/$final" "refs/kept/$final")" "" "its branch is gone"
@@ -224,7 +225,7 @@ is "$(git -C "$L" rev-parse series) $(git -C "$L" status --porcelain)" "$before 
 head -c 300 "$new" >"$new.half"
 mv "$new.half" "$new"
 run_fails "${new##*/} does not apply" "half a patch as well" "$H/kernel/tree"
-cp "$T/stored/linux-7.3/${new#"$P/"}" "$P/$final/"
+cp "$T/stored/linux-$main/${new#"$P/"}" "$P/$final/"
 run_ok "the whole one applies" "$H/kernel/tree"
 
 # LINUX=: a tree of the user's own.
@@ -234,8 +235,9 @@ linux() {
 run_fails 'LINUX=/nonexistent is not a directory' "LINUX must exist" linux /nonexistent
 run_fails 'is not a Linux kernel tree' "be a kernel tree" linux "$T"
 mkdir "$T/old"
-printf 'VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 0\nEXTRAVERSION = -rc2\n' >"$T/old/Makefile"
-run_fails 'is Linux 7.3-rc2; the series needs 7.3' "and new enough" linux "$T/old"
+printf 'VERSION = %s\nPATCHLEVEL = %s\nSUBLEVEL = 0\nEXTRAVERSION = -rc2\n' \
+	"${main%.*}" "${main#*.}" >"$T/old/Makefile"
+run_fails "is Linux $main-rc2; the series needs $main or later" "and new enough" linux "$T/old"
 # As little of one as the patches need.
 mkdir "$T/own"
 {
@@ -290,26 +292,28 @@ is "$(sed -n '/^base-commit: /,$p' "$S/0000-cover-letter.patch")" \
 run_fails "the set $first has no commit" "make series does not take its patches for gone" \
 	env LINUX="$T/own" "$H/kernel/export"
 
-# The series for stable kernels. Each patch of 7.3's is in them, or is said to
+# The series for stable kernels. Each patch of the main base is in them, or is said to
 # be left out, and is as it was when they were made of it.
 # shellcheck source=kernel/srclib.sh
-now=$(BASE=7.3 && . "$TOP/kernel/srclib.sh" && port_sums "$TOP/patches/linux-7.3")
-for base in 6.1 6.12; do
+now=$(BASE=$main && . "$TOP/kernel/srclib.sh" && port_sums "$TOP/patches/linux-$main")
+mapfile -t stable < <(stable_bases)
+for base in "${stable[@]}"; do
 	stored=$TOP/patches/linux-$base
 	is "$(grep -h '^[0-9a-f]' "$stored/ported" | grep -vxF "$now" || true)" "" \
-		"$base: what each patch was made of has not changed in 7.3 (see patches/README.md)"
+		"$base: what each patch was made of has not changed in $main (see patches/README.md)"
 	is "$({
 		sed 's/^[^ ]* //; /^ /d' <(grep -v '^#' "$stored/ported")
 		sed '/^#/d; s/\t.*//' "$stored/left-out"
 	} | sort)" "$(cut -d' ' -f2- <<<"$now" | sort)" \
-		"$base: each patch of 7.3 is there once, or left out"
+		"$base: each patch of $main is there once, or left out"
 	is "$(grep -L '^\[ Upstream commit <pending> \]$' "$stored"/*/0*.patch |
 		grep -v '/0000-' || true)" "" "$base: each patch names its upstream counterpart"
 done
-if [ -z "${FULL:-}" ]; then
-	skip "6.12: its patches apply" "for time; FULL=1 makes its tree"
-fi
-for base in 6.1 ${FULL:+6.12}; do
+for base in "${stable[@]}"; do
+	if [ "$base" != "${stable[0]}" ] && [ -z "${FULL:-}" ]; then
+		skip "$base: its patches apply" "for time; FULL=1 makes its tree"
+		continue
+	fi
 	run_ok "$base: kernel/tree makes the tree" env BASE="$base" "$TOP/kernel/tree"
 	MAIN=$TOP/build/linux-$base
 	BASE=$base home "$base"
@@ -317,6 +321,27 @@ for base in 6.1 ${FULL:+6.12}; do
 	run_ok "$base: make series writes them" env BASE="$base" "$H/kernel/export"
 	run_ok "$base: the same as are stored" diff -r "$TOP/patches" "$H/patches"
 done
+
+# A new base is a new folder: that of the oldest one, under another number.
+stage "a new base"
+old=${stable[0]}
+MAIN=$TOP/build/linux-$old
+BASE=$old home new
+cp -r "$P" "$H/patches/linux-99.9"
+mv "$L" "$H/build/linux-99.9"
+sed -i '/^role/s/$/  # a comment/' "$H/patches/linux-99.9/base.toml"
+cp -r "$H/patches/linux-99.9" "$T/new-base"
+run_ok "a new base: kernel/tree makes the tree" env BASE=99.9 "$H/kernel/tree"
+run_ok "make series writes it" env BASE=99.9 "$H/kernel/export"
+run_ok "as it was" diff -r "$T/new-base" "$H/patches/linux-99.9"
+is "$(git -C "$H/build/linux-99.9" diff --name-only base nofix)" drivers/hv/vmbus_drv.c \
+	"its tree has nofix"
+git -C "$H/build/linux-99.9" config series.base "linux-source-99.9 99.9.9-9"
+run_ok "make series from another source" env BASE=99.9 "$H/kernel/export"
+is "$(diff "$T/new-base/base.toml" "$H/patches/linux-99.9/base.toml" | grep '^[<>]')" \
+	"< $(grep ^source "$T/new-base/base.toml")
+> source = \"linux-source-99.9 99.9.9-9\"" "base.toml names that one, and is otherwise as it was"
+stage "without the fix"
 
 # A 6.1 that is without mainline's fix gets that first.
 MAIN=$TOP/build/linux-6.1
@@ -348,13 +373,13 @@ if [ -n "${FULL:-}" ]; then
 else
 	skip "Debian's 6.1.176 gets the fix and the series" "for time; FULL=1 tries it"
 fi
-run_fails 'is Linux 7.3-rc2; BASE=6.1 needs 6.1' "6.1's series is for 6.1" \
+run_fails "is Linux $main-rc2; BASE=6.1 needs 6.1" "6.1's series is for 6.1" \
 	env BASE=6.1 LINUX="$T/old" "$H/kernel/tree"
-run_fails 'BASE=5.4 has no series .there is: 6.1 6.12 7.3' "a base without a series" \
+run_fails "BASE=5.4 has no series .there is: $(bases | paste -sd' ')" "a base without a series" \
 	env BASE=5.4 "$H/kernel/tree"
 
-# A patch of 7.3 that changes leaves those behind that were made of it.
-sed -i '0,/^$/s//\nChanged.\n/' "$H"/patches/linux-7.3/*/0*.patch
+# A patch of the main base that changes leaves those behind that were made of it.
+sed -i '0,/^$/s//\nChanged.\n/' "$H/patches/linux-$main"/*/0*.patch
 cp "$P/ported" "$T/ported"
 run_ok "make series of a stable series" env BASE=6.1 "$H/kernel/export"
 run_ok "does not take an old port for a new one" cmp "$T/ported" "$P/ported"

@@ -5,10 +5,11 @@
 . "$(dirname "$0")/lib.sh"
 unset LINUX BASE
 tmpdir
-TREE=$BUILD/linux-7.3 OUT=$BUILD/kernel
+main=$(main_base)
+TREE=$BUILD/linux-$main OUT=$BUILD/kernel
 
 run_ok "the kernels build" "$TOP/kernel/build"
-[ -e "$OUT/7.3-series/release" ] || done_testing
+[ -e "$OUT/$main-series/release" ] || done_testing
 
 # image VARIANT: its uncompressed kernel.
 image() {
@@ -18,7 +19,7 @@ image() {
 
 version=$(make -s -C "$TREE" kernelversion)
 for suffix in -nofix '' -series; do
-	v=7.3$suffix d=$OUT/7.3$suffix
+	v=$main$suffix d=$OUT/$main$suffix
 	is "$(<"$d/release")" "$version$suffix" "$v: its release"
 	strings "$(image "$v")" >"$T/$v.strings"
 	like "$(grep -m1 '^Linux version ' "$T/$v.strings")" \
@@ -39,8 +40,8 @@ done
 
 # Mainline's fix, by what it says when it has nothing to go by.
 says='Unexpected framebuffer mmio base of zero'
-is "$(grep -c "$says" "$T/7.3.strings")" 1 "7.3 has mainline's fix"
-is "$(grep -c "$says" "$T/7.3-nofix.strings" || true)" 0 "7.3-nofix does not"
+is "$(grep -c "$says" "$T/$main.strings")" 1 "$main has mainline's fix"
+is "$(grep -c "$says" "$T/$main-nofix.strings" || true)" 0 "$main-nofix does not"
 
 # Those of its options that the series' Kconfig has
 grep '^CONFIG_' "$TOP/kernel/config/series.config" | while read -r line; do
@@ -48,48 +49,49 @@ grep '^CONFIG_' "$TOP/kernel/config/series.config" | while read -r line; do
 	git -C "$TREE" grep -q "^config ${option%%=*}\$" series -- '*Kconfig*' && echo "$line"
 done >"$T/series.config" || true
 if [ -s "$T/series.config" ]; then
-	run_ok "7.3-series: series.config is honoured" "$TOP/kernel/honoured" \
-		"$T/series.config" "$OUT/7.3-series/config"
-	is "$(grep -cxFf "$T/series.config" "$OUT/7.3/config" || true)" 0 \
-		"7.3 has none of these options"
+	run_ok "$main-series: series.config is honoured" "$TOP/kernel/honoured" \
+		"$T/series.config" "$OUT/$main-series/config"
+	is "$(grep -cxFf "$T/series.config" "$OUT/$main/config" || true)" 0 \
+		"$main has none of these options"
 else
-	skip "7.3-series: series.config is honoured" "the series has none of these options"
+	skip "$main-series: series.config is honoured" "the series has none of these options"
 fi
 if git -C "$TREE" rev-parse -q --verify series:tools/testing/selftests/hyperv >/dev/null; then
-	is "$(readelf -lW "$OUT/7.3-series/selftest/hyperv_mmio" | grep -c -e LOAD -e INTERP |
+	is "$(readelf -lW "$OUT/$main-series/selftest/hyperv_mmio" | grep -c -e LOAD -e INTERP |
 		sed 's/^[1-9].*/some/')" some "the selftest is a program"
-	is "$(readelf -lW "$OUT/7.3-series/selftest/hyperv_mmio" | grep -c INTERP || true)" 0 \
+	is "$(readelf -lW "$OUT/$main-series/selftest/hyperv_mmio" | grep -c INTERP || true)" 0 \
 		"that needs no libraries"
 else
 	skip "the selftest is a program that needs no libraries" "the series has no selftest"
 fi
 
 # Nothing is built twice.
-before=$(stat -c '%n %Y' "$OUT"/7.3*/bzImage "$OUT/obj/vmlinux")
-is "$("$TOP/kernel/build" 7.3-nofix 7.3 7.3-series 2>&1 | grep ^build:)" 'build: 7.3-nofix: up to date
-build: 7.3: up to date
-build: 7.3-series: up to date' "again, all are up to date"
-is "$(stat -c '%n %Y' "$OUT"/7.3*/bzImage "$OUT/obj/vmlinux")" "$before" "and not touched"
-run_fails "no such kernel: '7.4' .7.3-nofix, 7.3, 7.3-.*, 7.3-series," "a kernel that there is not" \
+before=$(stat -c '%n %Y' "$OUT/$main"*/bzImage "$OUT/obj/vmlinux")
+is "$("$TOP/kernel/build" "$main-nofix" "$main" "$main-series" 2>&1 | grep ^build:)" \
+	"build: $main-nofix: up to date
+build: $main: up to date
+build: $main-series: up to date" "again, all are up to date"
+is "$(stat -c '%n %Y' "$OUT/$main"*/bzImage "$OUT/obj/vmlinux")" "$before" "and not touched"
+run_fails "no such kernel: '7.4' .$main-nofix, $main, $main-.*, $main-series," "a kernel that there is not" \
 	"$TOP/kernel/build" 7.4
-final=$(last_set 7.3) final=${final#*-}
-run_fails "no such kernel: '7.3-$final'; $final is the last set, so use 7.3-series" \
-	"the last set has no name of its own" "$TOP/kernel/build" "7.3-$final"
+final=$(last_set "$main") final=${final#*-}
+run_fails "no such kernel: '$main-$final'; $final is the last set, so use $main-series" \
+	"the last set has no name of its own" "$TOP/kernel/build" "$main-$final"
 
 # The kernel of the first set
-set=$(sets 7.3 | sed -n 1p)
-v=7.3-${set#*-}
+set=$(sets "$main" | sed -n 1p)
+v=$main-${set#*-}
 run_ok "$v builds" env SET="$set" "$TOP/kernel/build" "$v"
 is "$(<"$OUT/$v/release")" "$version-${set#*-}" "$v: its release"
 like "$(SET=$set "$TOP/kernel/build" 2>&1 | grep ^build:)" "$v: up to date" \
-	"with SET it is in the place of 7.3-series"
+	"with SET it is in the place of $main-series"
 is "$(test -e "$OUT/$v/selftest" && echo yes)" "$(git -C "$TREE" rev-parse -q --verify \
 	"$set:tools/testing/selftests/hyperv" >/dev/null && echo yes)" "$v: it has a selftest if its tree has"
 
 # Only the series' last patch lets SYSFB be off.
 run_fails "'# CONFIG_SYSFB is not set' is not honoured: there is 'CONFIG_SYSFB=y'" \
-	"7.3-nosysfb: there is no 7.3 without SYSFB" "$TOP/kernel/build" 7.3-nosysfb
-like "$(<"$OUT/7.3-series/config")" 'CONFIG_SYSFB=y' "7.3-series: as distributions have it, with"
+	"$main-nosysfb: there is no $main without SYSFB" "$TOP/kernel/build" "$main-nosysfb"
+like "$(<"$OUT/$main-series/config")" 'CONFIG_SYSFB=y' "$main-series: as distributions have it, with"
 
 # A fragment that is not honoured.
 printf 'CONFIG_A=y\n# CONFIG_B is not set\n' >"$T/config"

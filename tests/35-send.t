@@ -9,7 +9,7 @@ unshare -rn true 2>/dev/null ||
 	plan skip_all "no network namespace can be made here (unshare -rn)"
 
 "$TOP/kernel/tree" || not_ok "kernel/tree makes the tree"
-MAIN=$TOP/build/linux-7.3
+MAIN=$TOP/build/linux-$(main_base)
 DOC=$TOP/docs/sending.md
 unset LINUX BASE REALLY PREV "${!GIT_@}" EMAIL
 
@@ -102,7 +102,7 @@ mapfile -t kernel < <({
 		lib/Kconfig kernel/Makefile include/linux/hyperv.h LICENSES \
 		scripts/{get_maintainer.pl,checkpatch.pl,spelling.txt} \
 		scripts/{const_structs.checkpatch,spdxcheck.py,spdxexclude}
-	sed -n 's|^--- a/||p' patches/linux-7.3/*/*.patch
+	sed -n 's|^--- a/||p' patches/linux-"$(main_base)"/*/*.patch
 } | sort -u | xargs git -C "$MAIN" ls-tree -r --name-only base --)
 home a "${kernel[@]/#//}" /drivers/pci/controller/ /Documentation/virt/hyperv/ \
 	/tools/testing/selftests/hyperv/
@@ -204,7 +204,7 @@ H_ref() {
 }
 
 run_ok "make tree" step 'make tree'
-mapfile -t sets < <(sets 7.3)
+mapfile -t sets < <(sets "$(main_base)")
 first=${sets[0]} second=${sets[1]}
 for set in "${sets[@]}"; do
 	stage "$set"

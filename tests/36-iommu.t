@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib.sh"
 tmpdir
 "$TOP/kernel/tree" || not_ok "kernel/tree makes the tree"
-MAIN=$TOP/build/linux-7.3
+MAIN=$TOP/build/linux-$(main_base)
 unset LINUX BASE
 home a
 IOMMU=${IOMMU:-$TOP/tests/data/iommu.patch}

@@ -14,7 +14,7 @@ stage "stable series"
 # Stable kernels: what has to do with the patches. The scripts are the same, and
 # so is what they are built with.
 unset LINUX
-for base in 6.1 6.12; do
+for base in $(stable_bases); do
 	if [ -n "${FULL:-}" ]; then
 		BASE=$base verdicts "$TOP/kernel/lint"
 	else

@@ -22,7 +22,7 @@ ok "make deb makes packages"
 release=$(dpkg-deb -f "$deb" Package)
 release=${release#linux-image-}
 like "$release" '^[0-9.]+-hyperv-mmio$' "the release is one of our own"
-is "$(dpkg-deb -f "$deb" Version)" "${release%%-*}-$(find patches/linux-7.3 \
+is "$(dpkg-deb -f "$deb" Version)" "${release%%-*}-$(find "patches/linux-$(main_base)" \
 	-name '00[0-9][0-9]-*' ! -name '0000-*' | wc -l)" "the version counts the patches"
 dpkg-deb --fsys-tarfile "$deb" | tar -xf - -C "$T" --wildcards './boot/config-*' './lib/modules/*'
 config=$T/boot/config-$release

@@ -127,10 +127,11 @@ tmpdir() {
 }
 
 # home NAME [PATH...]: H is a copy of this repository's deps/, kernel/ and patches/, with
-# P its series (BASE's, or 7.3's), and L its tree, which has the base and no series yet. Of its files
+# P its series (BASE's, or the main base's), and L its tree, which has the base and no series yet. Of its files
 # only drivers/hv/ and PATHs are there; the rest git knows from MAIN, the real one.
 home() {
-	local base=${BASE:-7.3}
+	local base=${BASE:-$(main_base)}
+	# shellcheck disable=SC2034 # P is the caller's
 	H=$T/$1 P=$T/$1/patches/linux-$base L=$T/$1/build/linux-$base
 	shift
 	mkdir -p "$H/build"
@@ -138,7 +139,7 @@ home() {
 	git init -q "$L"
 	echo "$MAIN/.git/objects" >"$L/.git/objects/info/alternates"
 	git -C "$L" config series.base "$(git -C "$MAIN" config series.base)"
-	git -C "$L" config series.pin "$(<"$P/base")"
+	git -C "$L" config series.pin "$(base_values source "$base")"
 	git -C "$L" config user.name Dev
 	git -C "$L" config user.email dev@kernel.org
 	git -C "$L" update-ref refs/tags/base "$(git -C "$MAIN" rev-parse base)"
