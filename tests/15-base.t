@@ -62,6 +62,28 @@ sed -i 's/^variants.*/variants = []/' "$P/linux-99.9/base.toml"
 run_fails "no such kernel: '99.9-debug' .*, 99.9-series\)" "a base without variants" \
 	lib kernel_check 99.9-debug
 
+stage "README.md"
+# readme: what make series writes to patches/README.md.
+readme() {
+	python3 "$H/kernel/readme.py" "$P" "$main"
+}
+like "$(readme)" "
+\| Patch \| 99\.9 \| .*
+## linux-99\.9
+
+### 1-" "README.md has the new base"
+first=$(find "$P/linux-99.9" -name '0001-*.patch' | sort | sed -n 1p)
+sed -i 's/^Subject: .*/Subject: [PATCH 1\/9] =?UTF-8?q?A_b=C3=BCg_or?=/' "$first"
+like "$(readme)" $'\n\\| A büg or[^|]* \\| stable 1 \\| - ' "it decodes a subject that is not ASCII"
+echo 'A patch without a reason' >>"$P/linux-99.9/left-out"
+n=$(wc -l <"$P/linux-99.9/left-out")
+run_fails "^readme.py: $P/linux-99.9/left-out:$n: not a subject, a tab, and why: 'A patch without a reason'$" \
+	"a patch that is left out without a reason" readme
+sed -i '$d' "$P/linux-99.9/left-out"
+rm "$first"
+ln -s /none "$first"
+run_fails "^readme.py: .*No such file .*${first##*/}'$" "a patch that cannot be read" readme
+
 stage "wrong files"
 F=$P/linux-99.9/base.toml
 # kernel/versions stands for every script here: it does little else than to read the files.
