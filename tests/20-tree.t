@@ -71,9 +71,13 @@ is "$(sed -n "/^## linux-$main/,\$ { /^| [0-9]/p }" "$H/patches/README.md" | wc 
 	"$(patches "$P" | wc -l)" "README.md has a line a patch"
 
 # A cover letter keeps its text and its prefix.
-perl -0777 -pi -e 's/^Subject: (.*\n)+?(?=\S|\n)/Subject: [RFC PATCH v2 0\/1] Keep the – title\n/m;
-	s/\n\n.*?\n\n(?=\S[^\n]* \(\d+\):\n  )/\n\nText.\n\nA list (2):\n  of this\n\n/s' \
-	"$P/$first/0000-cover-letter.patch"
+{
+	sed '/^Subject: /,$d' "$P/$first/0000-cover-letter.patch"
+	printf '%s\n' 'Subject: [RFC PATCH v2 00/01] Keep the – title' '' Text. '' 'A list (2):' \
+		'  of this' ''
+	sed -n '/^[^ ].* ([0-9]*):$/,$p' "$P/$first/0000-cover-letter.patch"
+} >"$T/cover"
+cp "$T/cover" "$P/$first/0000-cover-letter.patch"
 run_ok "make series with another cover letter" "$H/kernel/export"
 like "$(<"$P/$first/0000-cover-letter.patch")" \
 	"Subject: \[RFC PATCH v2 0+/[0-9]+\] Keep the – title"$'\n' "keeps its subject"
@@ -205,6 +209,40 @@ Assisted-by: LLM
 Signed-off-by: Jane Dée <jane@kernel.org>
 ---' "the tags are in their order"
 run_ok "the stored patches stay as they were" diff -r "$T/stored" "$H/patches"
+# tags MESSAGE: the end of it in the copy to send, from the first line of text on.
+tags() {
+	edit tags
+	git -C "$L" commit -qam "$1"
+	as 'Jane Dée' jane@kernel.org >"$T/out" 2>&1 || cat "$T/out"
+	patches "$S" | tail -n 1 | sed "s|^\.|$S|" | xargs sed -n '/^Why/,/^---/p'
+	git -C "$L" reset -q --hard HEAD~
+}
+is "$(tags 'Drivers: hv: A
+
+Why.
+
+Cc: stable@vger.kernel.org
+Assisted-by: Tool:version-1
+ [other]
+Signed-off-by: Dev <dev@kernel.org>
+Reported-by: A long name
+ <a@kernel.org>
+Assisted-by: Tool
+Signed-off-by: Dev <dev@kernel.org>')" 'Why.
+
+Cc: stable@vger.kernel.org
+Reported-by: A long name
+ <a@kernel.org>
+Assisted-by: Tool:version-1 [other]
+Assisted-by: Tool
+Signed-off-by: Jane Dée <jane@kernel.org>
+---' "what assisted stays, an earlier sign-off does not"
+is "$(tags $'Drivers: hv: A\n\nWhy: no\ntag.')" 'Why: no
+tag.
+
+Assisted-by: LLM
+Signed-off-by: Jane Dée <jane@kernel.org>
+---' "tags are a paragraph of their own"
 git -C "$L" checkout -q -b sent "$before_final"
 run_ok "the copy applies to the set before by git am" git -C "$L" am -q "${sent[@]}"
 is "$(git -C "$L" rev-list -1 --format=%an HEAD | tail -1)" 'Jane Dée' "authored by who sends"
