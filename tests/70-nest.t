@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# nest/probe and nest/run: which accelerator, and what becomes of jobs that
+# nest/probe and lab.runner: which accelerator, and what becomes of jobs that
 # succeed, fail, hang, or take the inner host down with them.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -25,7 +25,7 @@ fi
 # The probe's judgement, on a QEMU that we pretend to have.
 host=$(nest/host)
 mkdir -p "$T/top/build/nest" "$T/bin"
-cp -r deps kernel nest "$T/top/"
+cp -r deps kernel lab nest "$T/top/"
 ln -s "$host" "$T/top/build/nest/"
 
 # pretend SCRIPT: what the probe says when that is QEMU.
@@ -90,32 +90,17 @@ job() {
 	chmod +x "$d/job"
 }
 
-# Folders that are no jobs.
-run_fails "no such folder of jobs: $T/none" "a missing folder is named" \
-	nest/run "$T/none"
-mkdir -p "$T/jobs"
-run_fails "$T/jobs has no jobs" "a folder without jobs is named" \
-	nest/run "$T/jobs"
-mkdir -p "$T/jobs/empty"
-run_fails "$T/jobs/empty has no executable job" "a job without a script is named" \
-	nest/run "$T/jobs"
-rm -rf "$T/jobs"
-job late true
-echo soon >"$T/jobs/late/deadline"
-run_fails "late/deadline is a number of seconds, not 'soon'" \
-	"a wrong deadline is named" nest/run "$T/jobs"
-rm -rf "$T/jobs"
-job 'two words' true
-run_fails "'two words' is no name for a job" "a wrong name is named" \
-	nest/run "$T/jobs"
-rm -rf "$T/jobs"
+# runner TOP: run the jobs with that tree's lab.
+runner() {
+	PYTHONPATH=$1 exec python3 -BP -m lab.runner "$T/jobs"
+}
 
 # had NAME FILE: what came back.
 had() {
 	cat "$T/jobs/$1/$2" 2>&1 || true
 }
 
-# four HOW RUN: four jobs in a row in one host.
+# four HOW TOP: four jobs in a row in one host.
 four() {
 	local rc=0 boot='cat /proc/sys/kernel/random/boot_id >out/boot'
 	job a-good 'echo to stdout; echo to stderr >&2; test -c /dev/kvm || exit 9' \
@@ -130,9 +115,9 @@ four() {
 	job c-hangs 'echo before' 'sleep 1000 & sleep 1000' 'echo after'
 	echo 2 >"$T/jobs/c-hangs/deadline"
 	job d-last "$boot" 'ls -A'
-	JOBS=1 "$2" "$T/jobs" >"$T/stdout" 2>"$T/progress" || rc=$?
+	(JOBS=1 runner "$2") >"$T/stdout" 2>"$T/progress" || rc=$?
 
-	is "$rc" 3 "$1: run tells that not every job's rc is 0"
+	is "$rc" 3 "$1: its exit status says that not every job's rc is 0"
 	is "$(had a-good rc)" 0 "$1: a job that succeeds: its rc"
 	is "$(had a-good console)" $'to stdout\nto stderr' "$1: its console"
 	is "$(had a-good out/sub/data)" 'FROM A LINK' \
@@ -153,11 +138,11 @@ four() {
 	like "$(cat "$T/progress")" '4 of 4: d-last: rc 0' "$1: progress is on stderr"
 	rm -rf "$T/jobs"
 }
-four "$accel" nest/run
+four "$accel" "$TOP"
 # The other way where it can only be pretended: these jobs start no guest.
 if [ "$accel" = tcg ] && [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
 	is "$(pretend "$hyperv echo nest: alive")" kvm "hardware KVM is pretended"
-	PATH=$T/bin:$PATH four "as if kvm" "$T/top/nest/run"
+	PATH=$T/bin:$PATH four "as if kvm" "$T/top"
 fi
 
 # An inner host that dies. Nowhere else: see the script's first line.
@@ -178,8 +163,8 @@ if [ "$accel" = tcg ]; then
 	job e-next 'echo alive'
 	job f-next 'echo alive'
 	rc=0
-	FROZEN=8 GRACE=4 JOBS=2 nest/run "$T/jobs" >/dev/null 2>"$T/progress" || rc=$?
-	is "$rc" 3 "an inner host dies each time: run tells"
+	(FROZEN=8 GRACE=4 JOBS=2 runner "$TOP") >/dev/null 2>"$T/progress" || rc=$?
+	is "$rc" 3 "an inner host dies each time: the exit status says so"
 	is "$(had b-panics rc)" 125 "the job that it ran gets 125"
 	like "$(had b-panics why)" '^the inner host died' "and why"
 	is "$(had b-panics console)" 'last words' "what it printed is kept"
@@ -188,19 +173,19 @@ if [ "$accel" = tcg ]; then
 	is "$(had c-freezes rc)" 0 "an inner host freezes: its job runs again"
 	is "$(had c-freezes console)" 1 "it is told, and finds nothing left over"
 	like "$(cat "$T/progress")" \
-		'run: c-freezes: the inner host froze.*; running it again, try 2 of 3' \
-		"and run says so"
+		'lab: c-freezes: the inner host froze.*; running it again, try 2 of 3' \
+		"and lab says so"
 	is "$(had d-sticks rc) $(had d-sticks retried)" '0 1' \
 		"so does a job whose result does not come"
-	like "$(cat "$T/progress")" 'run: d-sticks: the inner host stopped answering' \
-		"and run says so"
+	like "$(cat "$T/progress")" 'lab: d-sticks: the inner host stopped answering' \
+		"and lab says so"
 	is "$(had e-next console) $(had f-next console)" 'alive alive' \
 		"the next jobs run in new ones"
 	is "$(find "$T/jobs/"[aef]-*/retried 2>/dev/null || true)" '' \
 		"no other job ran again"
 	like "$(cat "$T/progress")" \
-		'run: ran again because an inner host died or froze: b-panics c-freezes d-sticks' \
-		"in the end run counts them up"
+		'lab: ran again because an inner host died or froze: b-panics c-freezes d-sticks' \
+		"in the end lab lists them"
 	rm -rf "$T/jobs"
 else
 	skip "an inner host dies" "hardware KVM works here: there is none"
@@ -214,32 +199,51 @@ users() {
 		true
 }
 
-# interrupted HOW RUN BUILD: such a run leaves no process and no folder behind.
+# gone: waits until $work has no processes, at most 5 s, and prints those it has.
+gone() {
+	local i
+	for ((i = 0; i < 50; i++)); do
+		[ -n "$(users)" ] || return 0
+		sleep 0.1
+	done
+	users
+}
+
+# interrupted HOW TOP SIGNAL: such a run leaves no process and, unless it is killed, no
+# folder behind.
 interrupted() {
 	local pid i
-	job sleeper 'echo there; exec sleep 1000'
-	V=1 "$2" "$T/jobs" >/dev/null 2>"$T/progress" &
+	job sleeper 'setsid sleep 1000 &' 'echo there; exec sleep 1000'
+	: >"$T/progress"
+	(V=1 runner "$2") >/dev/null 2>"$T/progress" &
 	pid=$!
 	for ((i = 0; i < 600; i++)); do
 		! grep -qx there "$T/progress" || break
 		sleep 0.1
 	done
 	# Others may be running something, too.
-	for work in "$3"/nest/run.*; do
+	for work in "$2"/build/nest/jobs-*; do
 		tar -tf "$work/0/in.tar" 2>/dev/null | grep ^sleeper/ >/dev/null && break
 	done
 	is "$(grep -cx there "$T/progress")" 1 "$1: V=1 shows the console live"
 	is "$([ -z "$(users)" ] || echo some)" some "$1: a run at work has processes"
-	kill -TERM "$pid"
-	wait "$pid" || true
-	sleep 1
-	is "$(users)" '' "$1: an interrupted run leaves no process"
-	is "$(find "$work" -maxdepth 0 2>/dev/null || true)" '' "$1: and no folder"
+	kill -s "$3" "$pid"
+	{ wait "$pid" || true; } 2>/dev/null
+	if [ "$3" = KILL ]; then
+		is "$(gone)" '' "$1: a killed run leaves no process"
+		rm -rf "$work"
+	else
+		is "$(users)" '' "$1: SIG$3: an interrupted run leaves no process"
+		is "$(find "$work" -maxdepth 0 2>/dev/null || true)" '' \
+			"$1: SIG$3: and no folder"
+	fi
 	rm -rf "$T/jobs"
 }
-interrupted "$accel" nest/run "$BUILD"
+interrupted "$accel" "$TOP" TERM
+interrupted "$accel" "$TOP" KILL
 if [ -e "$T/top/build/nest/probe" ] && [ "$accel" = tcg ]; then
-	PATH=$T/bin:$PATH interrupted "as if kvm" "$T/top/nest/run" "$T/top/build"
+	PATH=$T/bin:$PATH interrupted "as if kvm" "$T/top" HUP
+	PATH=$T/bin:$PATH interrupted "as if kvm" "$T/top" KILL
 fi
 
 # An inner host that does not come up, tried again; then the reason is said.
@@ -249,7 +253,7 @@ pretend 'echo booting >&2; exec sleep 60' >/dev/null
 run_fails 'stopped answering; its last words: booting; see' \
 	"an inner host that never comes up is given up" \
 	env QEMU="$T/bin/qemu-system-x86_64" ACCEL=tcg BOOT=1 JOBS=1 \
-	"$T/top/nest/run" "$T/jobs"
+	PYTHONPATH="$T/top" python3 -BP -m lab.runner "$T/jobs"
 is "$(wc -l <"$T/starts")" 3 "after three tries"
 rm -rf "$T/jobs"
 
