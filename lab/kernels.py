@@ -167,6 +167,12 @@ def kernel(name: str) -> Kernel:
                    f"-{', -'.join(main_base().variants)}; debian-VERSION or a path)")
 
 
+def built(name: str) -> Kernel:
+    """The kernel that kernel/build and the sweep call NAME: 7.3-series, or local-series of
+    the user's own tree."""
+    return kernel(re.sub(r"^local(?=-|$)", main_base().name, name))
+
+
 @dataclass(frozen=True)
 class Pair:
     """The first and the second kernel of a run; mostly they are the same."""
