@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Pieces of HTML. What comes from guests, hosts and files goes through esc()."""
+"""Pieces of HTML. Text from guests, hosts and files goes through esc()."""
+
+from __future__ import annotations
+
 import base64
 import html
 import re
 import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+
+Row = Sequence[object]
 
 
-def visible(c):
-    """A character that has no shape, or would change that of others, as text."""
+def visible(c: str) -> str:
+    """A character without a shape, or one that changes that of others, as text."""
     n = ord(c)
     if c in "\n\t":
         return c
@@ -15,54 +21,78 @@ def visible(c):
         return chr(0x2400 + n)
     if n == 0x7f:
         return "\u2421"
-    return "\\u%04x" % n
+    return f"\\u{n:04x}"
 
 
-# All that is not assigned to a shape: controls, bidi marks, halves of pairs
+# All code points without a shape of their own: controls, bidi marks, halves of pairs
 SHAPELESS = re.compile(
     "[^\t\n\x20-\x7e\xa0-\xac\xae-\u058f\u2010-\u2027\u2030-\u205e"
     "\u2070-\u2bff\u3000-\ud7ff\uf900-\ufdcf\ufe30-\ufefe\uff01-\uffef\ufffd]")
 
 
-def esc(text):
+def esc(value: object) -> str:
     """Any text as HTML, in elements and in quoted attributes."""
     text = SHAPELESS.sub(
         lambda m: m[0] if unicodedata.category(m[0])[0] in "LMNPS" else
-        visible(m[0]), str(text).replace("\r\n", "\n"))
+        visible(m[0]), str(value).replace("\r\n", "\n"))
     return html.escape(text, quote=True)
 
 
-def ident(name):
+def ident(name: str) -> str:
     """A name as an element's id; different names have different ones."""
-    return re.sub(r"[^A-Za-z0-9.-]", lambda m: "_%x_" % ord(m[0]), name)
+    return re.sub(r"[^A-Za-z0-9.-]", lambda m: f"_{ord(m[0]):x}_", name)
 
 
-def table(head, rows, caption, mark=None, text_columns=2):
-    """A table that scrolls in itself where it is too wide. mark(row): a class."""
-    out = ['<div class="wide" tabindex="0" role="region" aria-label="%s">'
-           % esc(caption), "<table><caption>%s</caption><thead><tr>" % esc(caption)]
-    out += ['<th scope="col"%s>%s</th>' % (
-        "" if i < text_columns else ' class="n"', esc(h))
-            for i, h in enumerate(head)]
+def table(head: Sequence[str], rows: Iterable[Row], caption: str, *,
+          mark: Callable[[Row], str] | None = None, text_columns: int = 2) -> str:
+    """A table that scrolls by itself where it is too wide. MARK(row) is a class."""
+    def cell(tag: str, column: int, value: object) -> str:
+        number = "" if column < text_columns else ' class="n"'
+        return f"<{tag}{number}>{esc(value)}</{tag.split()[0]}>"
+
+    out = [f'<div class="wide" tabindex="0" role="region" aria-label="{esc(caption)}">'
+           f"<table><caption>{esc(caption)}</caption><thead><tr>"]
+    out += [cell('th scope="col"', i, text) for i, text in enumerate(head)]
     out.append("</tr></thead><tbody>")
     for row in rows:
         kind = mark(row) if mark else ""
-        out.append('<tr%s>' % (' class="%s"' % kind if kind else ""))
-        for i, cell in enumerate(row):
-            out.append("<td%s>%s</td>" % (
-                "" if i < text_columns else ' class="n"', esc(cell)))
+        out.append(f'<tr class="{kind}">' if kind else "<tr>")
+        out += [cell("td", i, value) for i, value in enumerate(row)]
         out.append("</tr>")
     out.append("</tbody></table></div>")
     return "".join(out)
 
 
-def picture(svg, alt):
+def stack(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
+    """A table of HTML whose rows become lists on a phone."""
+    def row(cells: Sequence[str]) -> str:
+        return "".join(f'<td data-label="{esc(label)}">{cell}</td>'
+                       for label, cell in zip(head, cells))
+
+    heads = "".join(f'<th scope="col">{esc(label)}</th>' for label in head)
+    body = "".join(f"<tr>{row(cells)}</tr>" for cells in rows)
+    return (f'<div class="wide" tabindex="0" role="region" aria-label="{esc(caption)}">'
+            f'<table class="stack"><caption>{esc(caption)}</caption><thead><tr>{heads}</tr>'
+            f"</thead><tbody>{body}</tbody></table></div>")
+
+
+def details(summary: str, inside: str, *, is_open: bool = False) -> str:
+    return (f"<details{' open' if is_open else ''}><summary>{esc(summary)}</summary>"
+            f"{inside}</details>")
+
+
+def items(texts: Iterable[object]) -> str:
+    """A list."""
+    return f"<ul>{''.join(f'<li>{esc(text)}</li>' for text in texts)}</ul>"
+
+
+def picture(svg: bytes, alt: str) -> str:
     """An SVG file as an image, in which nothing can run or load anything."""
-    return '<img alt="%s" src="data:image/svg+xml;base64,%s">' % (
-        esc(alt), base64.b64encode(svg).decode("ascii"))
+    data = base64.b64encode(svg).decode("ascii")
+    return f'<img alt="{esc(alt)}" src="data:image/svg+xml;base64,{data}">'
 
 
-def svg_title(svg):
-    """What it says of itself, or nothing."""
+def svg_title(svg: bytes) -> str:
+    """The title of an SVG file, or ""."""
     found = re.search(rb"<title>([^<]{1,300})</title>", svg[:4096])
     return html.unescape(found[1].decode("utf-8", "replace")) if found else ""

@@ -1,285 +1,303 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What nest/matrix left behind: results, the host's traces, guests' consoles.
+"""The runs of a matrix: results, the host's traces, the guests' findings and consoles.
 
-Guests write much of this, and a run may have been killed: nothing is taken to
-be whole. What is not is among the problems of the run or of the matrix.
+lab reads these strictly, to judge them. Here nothing has to be whole: guests write much
+of it, and a run may have been killed. What is cut is shown as far as it goes, and said
+among the problems of the run or of the matrix.
 """
-import collections
+
+from __future__ import annotations
+
+import functools
 import json
-import os
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-PATHS = ("boot", "kexec-s", "kexec-c", "kdump-s", "kdump-c", "shutdown")
-# What of one text is shown, in bytes: more than any good run has. From the
-# start and from the end.
-HEAD, TAIL = 192 << 10, 64 << 10
+from lab import findings, kernels, results, scenario
+from lab.common import BadFile, LabError
+from lab.findings import Findings
+from lab.kernels import Kernel
+from lab.trace import Event, Life, Trace, parse_line
+from lab.verdict import Result
+
+# Ranges that a map needs of an event, and that only a broken trace lacks
+NEEDS = {"d0_entry": "window", "bar": "range", "conflict": "range", "vram_location": "fb"}
+REMARKS = {"again": "It ran again after a triple fault of emulated KVM.",
+           "retried": "It ran again because the machine around hvhost died or froze."}
 
 
-def read(*path):
+def read(path: Path) -> bytes | None:
     """A file's bytes, or None."""
     try:
-        with open(os.path.join(*path), "rb") as f:
-            return f.read()
+        return path.read_bytes()
     except OSError:
         return None
 
 
-def text(data):
-    return data.decode("utf-8", "replace")
+def read_text(path: Path) -> str:
+    """A file as text, "" if there is none."""
+    return (read(path) or b"").decode("utf-8", "replace")
 
 
-def about(folder):
+def about(folder: Path) -> list[tuple[str, str]]:
     """What kernel/versions and others wrote, as pairs."""
-    lines = text(read(folder, "about") or b"").split("\n")
-    return [tuple(line.split("\t", 1)) for line in lines if "\t" in line]
+    return pairs(read_text(folder / "about"))
 
 
-def parse_range(value):
-    """(start, end) of START-END, or None."""
-    m = re.fullmatch(r"(?:0x)?([0-9a-f]{1,16})-(?:0x)?([0-9a-f]{1,16})",
-                     value if isinstance(value, str) else "")
-    return (int(m[1], 16), int(m[2], 16)) if m else None
+def pairs(text: str) -> list[tuple[str, str]]:
+    """Lines "KEY<TAB>VALUE" as pairs."""
+    return [(line.partition("\t")[0], line.partition("\t")[2])
+            for line in text.split("\n") if "\t" in line]
 
 
-def parse_ranges(values):
-    """Those of a list that are ranges and not empty."""
-    if not isinstance(values, list):
-        return []
-    found = [parse_range(v) for v in values]
-    return [r for r in found if r and r[0] <= r[1]]
-
-
-class Kernel:
-    """One kernel of a run: what it had, when it last had it."""
-
-    def __init__(self, fb):
-        self.fb = fb
-        self.reserved = None    # a range, or "none", or None: it did not say
-        self.config = {}        # ranges by device
-        self.bars = {}          # by (device, number)
-        self.refused = {}       # (range, with) by (what, device, number)
-        self.began = None
-
-
-def event_of(line):
+@functools.cache
+def about_scenario(name: str) -> str:
+    """What the scenario is for; "" if there is no such scenario."""
     try:
-        event = json.loads(line)
-    except (ValueError, RecursionError):
+        return "" if "/" in name else " ".join(scenario.load(name).about.split())
+    except LabError:
+        return ""
+
+
+# Kernels by their names
+
+def names_of(name: str) -> tuple[str, str]:
+    """The first and the second kernel of a run."""
+    first, dots, second = name.partition("..")
+    return (first, second) if dots and "/" not in name else (name, name)
+
+
+def kernel_of(name: str) -> Kernel | None:
+    """The kernel of that name; None of a pair and of an unknown name."""
+    if len(set(names_of(name))) > 1:
         return None
-    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+    try:
+        return kernels.built(name)
+    except LabError:
+        return None
+
+
+def is_series(name: str) -> bool:
+    """All sets, of whichever base, and nothing else."""
+    kernel = kernel_of(name)
+    return bool(kernel and kernel.role == "series" and not kernel.variant)
+
+
+def version(name: str) -> str:
+    """The base that the kernel, or the second one of a pair, is of, as 7.3."""
+    last = names_of(name)[1]
+    kernel = kernel_of(last)
+    if kernel and kernel.base:
+        return kernel.base.name
+    found = re.search(r"[0-9]+\.[0-9]+", last)
+    return found[0] if found else ""
+
+
+def kernel_order(name: str) -> tuple[object, ...]:
+    """Kernels without the series, those with it, pairs."""
+    return (len(set(names_of(name))), "series" in name, not name.startswith("debian-"),
+            not name.endswith("nofix"), name)
+
+
+def shown_kernel(name: str) -> str:
+    return " \u2192 ".join(dict.fromkeys(names_of(name)))
+
+
+# A run
+
+class LooseTrace:
+    """The host's trace: each line, and an event where the line is whole."""
+
+    def __init__(self, data: bytes) -> None:
+        text = data.decode("utf-8", "replace")
+        self.lines = [(event_of(n, line), line)
+                      for n, line in enumerate(text.split("\n"), 1) if line]
+        self.broken = sum(event is None for event, _ in self.lines)
+        if text and not text.endswith("\n"):
+            self.broken = max(self.broken, 1)
+        self.trace = Trace([event for event, _ in self.lines if event])
+
+    @property
+    def lives(self) -> list[Life]:
+        return self.trace.lives
+
+
+def event_of(number: int, line: str) -> Event | None:
+    """The event of a line, None if the line is not whole."""
+    try:
+        event = parse_line(number, line)
+        if event.name in NEEDS and (event.name != "vram_location" or event.true("accepted")):
+            event.range(NEEDS[event.name])
+    except BadFile:
         return None
     return event
 
 
-class Trace:
-    """The host's trace: events, and what each kernel made of MMIO space."""
-
-    def __init__(self, data):
-        self.lines = []         # (event or None, text)
-        for line in text(data).split("\n"):
-            if line:
-                self.lines.append((event_of(line), line))
-        self.whole = data.endswith(b"\n") or not data
-        self.broken = sum(event is None for event, _ in self.lines)
-        self.layout = next((e for e, _ in self.lines
-                            if e and e["event"] == "layout"), {})
-        self.kernels = []
-        self.last = 0
-        self.follow()
-
-    def follow(self):
-        """Each kernel makes contact: nest/scenario.sh counts them alike."""
-        fb = parse_range(self.layout.get("fb"))
-        kernel = None
-        for event, _ in self.lines:
-            if event is None:
-                continue
-            t = event.get("t")
-            if isinstance(t, (int, float)) and 0 <= t < 1e6:
-                self.last = max(self.last, t)
-            name = event["event"]
-            if name == "contact" and event.get("accepted") is True:
-                kernel = Kernel(fb)
-                kernel.began = t if isinstance(t, (int, float)) else None
-                self.kernels.append(kernel)
-            if kernel is None:
-                continue
-            span = parse_range(event.get("range"))
-            device = str(event.get("device"))
-            if name == "vram_location" and event.get("accepted") is True:
-                fb = kernel.fb = parse_range(event.get("fb")) or fb
-            elif name == "d0_entry" and event.get("status") == "0x0":
-                window = parse_range(event.get("window"))
-                if window:
-                    kernel.config[device] = window
-                    kernel.refused.pop(("config", device, None), None)
-            elif name == "bar" and event.get("decodes") is True and span:
-                kernel.bars[device, str(event.get("bar"))] = span
-                kernel.refused.pop(("bar", device, str(event.get("bar"))), None)
-            elif name == "conflict" and span:
-                what = str(event.get("what"))
-                number = str(event.get("bar")) if what == "bar" else None
-                old = kernel.refused.get((what, device, number))
-                # The framebuffer is the worst of what is in the way.
-                if not old or old[0] != span or old[1] != "framebuffer":
-                    kernel.refused[what, device, number] = (
-                        span, str(event.get("with")), str(event.get("action")))
-
-
-def reservations(console):
-    """What the first and the second kernel say that they reserve."""
-    found = {}
-    which = block = None
-    for line in console.split("\n"):
-        line = line.rstrip("\r")
-        if re.match(r"guest: (starts|kernel) second", line):
-            which = "second"
-        elif line.startswith("guest: begin "):
-            block = line[13:]
-        elif line.startswith("guest: end "):
-            block = None
-        elif block == "mmio" and line.startswith("reservation "):
-            value = line.split()[1:2]
-            found.setdefault(which or "first", value[0] if value else "")
-    return found
-
-
+@dataclass
 class Run:
-    """A cell of the matrix, or one of those in it."""
+    """A cell of the matrix, or one of several in it."""
 
-    def __init__(self, fields, folder):
-        self.scenario, self.path, self.kernel, seconds, self.reason = fields[:5]
-        self.seconds = int(seconds) if seconds.isdigit() else None
-        self.verdicts = []
-        for field in fields[5:]:
-            verdict, _, rest = field.partition(" ")
-            group, _, why = rest.partition(": ")
-            self.verdicts.append((verdict == "pass", group, why))
-        self.failed = [v for v in self.verdicts if not v[0]]
-        self.name = os.path.basename(folder)
-        self.problems = []
-        console = read(folder, "console")
-        trace = read(folder, "out", "trace")
-        if console is None:
-            self.problems.append("There is no console.")
-        if trace is None:
-            self.problems.append("The host has left no trace.")
-        self.console = text(console or b"").replace("\r\n", "\n")
-        self.trace = Trace(trace or b"")
-        if self.trace.broken or not self.trace.whole:
-            self.problems.append(
-                "The trace is cut: %d of its lines %s not whole, and shown as it is."
-                % (max(self.trace.broken, 1),
-                   "is" if self.trace.broken < 2 else "are"))
-        self.layout = self.trace.layout or event_layout(read(folder, "layout.json"))
-        said = reservations(self.console)
-        for which, kernel in zip(("first", "second"), self.trace.kernels):
-            value = said.get(which)
-            kernel.reserved = parse_range(value) or value
-        disk = read(folder, "out", "disk")
-        self.disk = dict(line.partition(" ")[::2]
-                         for line in text(disk or b"").split("\n") if line)
-        self.has_disk = disk is not None
-        for name, words in (
-                ("again", "It ran again after a triple fault of emulated KVM."),
-                ("retried", "It ran again after the machine that had hvhost in it "
-                            "died or froze."),
-                ("why", None)):
-            said = read(folder, name)
-            if said is not None:
-                self.problems.append(words or text(said).strip())
+    result: Result
+    name: str                   # of its folder
+    console: str = ""
+    said: str = ""              # the guest's findings, as text
+    found: Findings = field(default_factory=Findings)
+    loose: LooseTrace = field(default_factory=lambda: LooseTrace(b""))
+    layout: dict[str, Any] = field(default_factory=dict)
+    disk: dict[str, str] | None = None
+    problems: list[str] = field(default_factory=list)
 
     @property
-    def lost(self):
-        """It loses a device, as the scenario says that it must."""
-        return bool(self.reason)
+    def scenario(self) -> str:
+        return self.result.scenario
 
     @property
-    def dump(self):
-        """saved, lost, or None where there is none to save."""
-        if not self.path.startswith("kdump-") or not self.has_disk:
-            return None
+    def path(self) -> str:
+        return self.result.path
+
+    @property
+    def kernel(self) -> str:
+        return self.result.kernel
+
+    @property
+    def title(self) -> str:
+        return self.result.name
+
+    @property
+    def reason(self) -> str:
+        """Why it loses a device; "" if it loses none."""
+        return self.result.known_failure or self.result.lost
+
+    @property
+    def dump(self) -> str:
+        """saved or lost; "" where there is none to save."""
+        if not self.path.startswith("kdump-") or self.disk is None:
+            return ""
         return "saved" if self.disk.get("elf") else "lost"
 
-    def word(self):
+    @property
+    def word(self) -> tuple[str, str]:
         """good, lost or fail, and that in words."""
-        if self.failed or not self.verdicts:
+        if not self.result.ok:
             return "fail", "FAIL"
         if self.dump == "lost":
             return "lost", "dump lost"
-        if self.lost:
+        if self.reason:
             return "lost", "device lost"
         return "good", "dump saved" if self.dump else "ok"
 
 
-def event_layout(data):
+def read_findings(run: Run, folder: Path) -> None:
+    data = read(folder / "out" / "findings")
+    if data is None:
+        run.problems.append("There are no findings of the guest.")
+        return
+    run.said = data.decode("utf-8", "replace").replace("\r\n", "\n")
     try:
-        found = json.loads(data or b"{}")
+        run.found = findings.parse(run.said)
+        if run.found.cut:
+            run.problems.append(f"The findings are cut: {run.found.cut}.")
+    except BadFile as e:
+        run.problems.append(f"The findings cannot be read: {e}.")
+
+
+def read_run(result: Result, name: str, folder: Path) -> Run:
+    """All that there is of a run."""
+    run = Run(result, name)
+    console, trace = read(folder / "console"), read(folder / "out" / "trace")
+    if console is None:
+        run.problems.append("There is no console.")
+    if trace is None:
+        run.problems.append("The host has left no trace.")
+    run.console = (console or b"").decode("utf-8", "replace").replace("\r\n", "\n")
+    run.loose = LooseTrace(trace or b"")
+    if run.loose.broken:
+        run.problems.append(
+            f"The trace is cut: {run.loose.broken} of its lines "
+            f"{'is' if run.loose.broken == 1 else 'are'} not whole, and shown as found.")
+    read_findings(run, folder)
+    layout = run.loose.trace.layout
+    run.layout = layout.data if layout else read_layout(folder)
+    disk = read(folder / "out" / "disk")
+    if disk is not None:
+        run.disk = dict(line.partition(" ")[::2]
+                        for line in disk.decode("utf-8", "replace").split("\n") if line)
+    run.problems += [words for name, words in REMARKS.items() if (folder / name).exists()]
+    if (folder / "why").exists():
+        run.problems.append(read_text(folder / "why").strip())
+    return run
+
+
+def read_layout(folder: Path) -> dict[str, Any]:
+    """What hvhost makes of the scenario, of a run without a trace."""
+    try:
+        found = json.loads(read(folder / "layout.json") or b"{}")
     except (ValueError, RecursionError):
         found = {}
     return found if isinstance(found, dict) else {}
 
 
+# The matrix
+
+def parse_result(line: str) -> Result | None:
+    """A line of result.jsonl; None if it is cut or malformed."""
+    try:
+        result = results.read_line(line)
+        texts = [result.scenario, result.path, result.kernel, result.known_failure,
+                 result.folder, result.again, result.role, result.lost, *result.notes]
+        texts += [text for verdict in result.verdicts for text in
+                  (verdict.group, *(str(check.text) for check in verdict.checks))]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return result if all(isinstance(text, str) for text in texts) else None
+
+
 class Matrix:
-    """All that is in the folder of a matrix, or None of it."""
+    """All that is in the folder of a matrix."""
 
-    def __init__(self, folder):
-        self.folder = folder
-        self.problems = []
-        self.runs = []
+    def __init__(self, folder: Path) -> None:
+        self.problems: list[str] = []
+        self.runs: list[Run] = []
         self.about = about(folder)
-        result = read(folder, "result.tsv")
-        self.there = result is not None
-        if not self.there:
+        file = folder / "result.jsonl"
+        data = read(file)
+        self.there = data is not None
+        if data is None:
             return
-        self.time = os.stat(os.path.join(folder, "result.tsv")).st_mtime
-        jobs = os.path.join(folder, "jobs")
-        names = sorted(os.listdir(jobs)) if os.path.isdir(jobs) else []
-        count = collections.Counter()
-        lines = text(result).split("\n")
+        self.time = file.stat().st_mtime
+        jobs = folder / "jobs"
+        names = sorted(d.name for d in jobs.iterdir()) if jobs.is_dir() else []
+        lines = data.decode("utf-8", "replace").split("\n")
         if lines.pop():
-            self.problems.append("The last line of result.tsv is cut.")
-        for n, line in enumerate(lines, 1):
-            fields = line.split("\t")
-            if len(fields) < 6:
-                self.problems.append("Line %d of result.tsv is cut: %s"
-                                     % (n, line))
-                continue
-            # As nest/matrix names them, with a number if there are several
-            name = "%s.%s.%s" % (fields[2], fields[0], fields[1])
-            count[name] += 1
-            numbered = "%s.%04d" % (name, count[name])
-            if numbered in names:
-                name = numbered
-            elif name not in names:
-                self.problems.append("%s: its folder is gone." % name)
-            self.runs.append(Run(fields, os.path.join(jobs, name.replace("/", "_"))))
+            self.problems.append("The last line of result.jsonl is cut.")
+        for number, line in enumerate(lines, 1):
+            result = parse_result(line)
+            if result is None:
+                self.problems.append(f"Line {number} of result.jsonl is cut: {line[:300]}")
+            else:
+                self.add(result, jobs, names)
         seen = {run.name for run in self.runs}
-        for name in names:
-            if name not in seen:
-                self.problems.append("%s: it was played, and has no result." % name)
+        self.problems += [f"{name}: it ran, but has no result."
+                          for name in names if name not in seen]
 
-    def scenarios(self):
+    def add(self, result: Result, jobs: Path, names: Sequence[str]) -> None:
+        """A run. A folder outside of the matrix's is not looked into."""
+        name = Path(result.folder).name
+        if any(run.name == name for run in self.runs):
+            self.problems.append(f"{name}: it has a second result, which is left out.")
+            return
+        if name in names:
+            self.runs.append(read_run(result, name, jobs / name))
+            return
+        self.problems.append(f"{name}: its folder is gone.")
+        self.runs.append(Run(result, name, problems=["Its folder is gone."]))
+
+    def scenarios(self) -> list[tuple[str, list[Run]]]:
         """Runs by scenario, in the order of their names."""
-        found = collections.defaultdict(list)
+        found: dict[str, list[Run]] = {}
         for run in self.runs:
-            found[run.scenario].append(run)
+            found.setdefault(run.scenario, []).append(run)
         return sorted(found.items())
-
-
-def kernel_order(name):
-    """Without the series, with it, mixes."""
-    return (".." in name, "-series" in name, not name.startswith("debian-"),
-            not name.endswith("-nofix"), name)
-
-
-def scenario_text(top, name):
-    """What the file of a scenario says of it."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
-        return ""
-    words = []
-    for line in text(read(top, "scenarios", name + ".conf") or b"").split("\n")[1:]:
-        if not line.startswith("# "):
-            break
-        words.append(line[2:])
-    return " ".join(words)

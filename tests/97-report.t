@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The report: in headless Chromium, without network and without scripts, and made
-# of data that is hostile, cut or not there. It is of what the matrix and the sweep
-# have left; what there is none of is made here, small.
+# The report: in headless Chromium, without network and without scripts, and made of
+# data that is hostile, cut or missing. It shows what the last matrix and sweep left;
+# this test runs a small one where there is none.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 unset LINUX KERNEL KERNELS TIMES MATRIX SWEEP BENCH REPORT
@@ -11,10 +11,14 @@ tmpdir
 cd "$TOP"
 
 MATRIX=$BUILD/matrix SWEEP=$BUILD/sweep/out
-if [ "$(cut -f3 "$MATRIX/result.tsv" 2>/dev/null | sort -u | grep -cxE "$BASE(-nofix|-series)?")" -lt 2 ]; then
+# kernels: the main base's kernels that the matrix has runs of
+kernels() {
+	grep -ohE '"kernel": "(nofix|mainline|series)"' "$MATRIX/result.jsonl" 2>/dev/null | sort -u
+}
+if [ "$(kernels | wc -l)" -lt 2 ]; then
 	MATRIX=$T/matrix
 	export MATRIX
-	run_ok "a small matrix" nest/matrix "gen2-default:kdump-c:$BASE-nofix" "gen2-default:kdump-c:$BASE-series"
+	run_ok "a small matrix" python3 -m lab matrix gen2-default:kdump-c:nofix gen2-default:kdump-c:series
 fi
 if [ ! -e "$SWEEP/map.tsv" ]; then
 	SWEEP=$T/sweep
@@ -51,7 +55,7 @@ printf 'what\tmainline\tseries\nalloc, 256 devices\t901\t13 <ns>\n' >"$BENCH/res
 start=$SECONDS
 export REPORT=$T/report.html
 run_ok "make report" make -s report
-diag "in $((SECONDS - start)) s: $(stat -c %s "$REPORT") bytes of $(wc -l <"$MATRIX/result.tsv") runs"
+diag "in $((SECONDS - start)) s: $(stat -c %s "$REPORT") bytes of $(wc -l <"$MATRIX/result.jsonl") runs"
 run_ok "in less than 15 MB" test "$(stat -c %s "$REPORT")" -lt 15000000
 
 start=$SECONDS
@@ -74,7 +78,7 @@ like "$(grep -ac '/Type /Page$' "$T/look/report.pdf")" '^[1-9][0-9]?$' \
 # What the document has, with Chromium's own idea of what is in it.
 cat >"$T/check" <<'PYTHON'
 """check DOM MATRIX: lines "pass WHAT" or "fail WHAT: WHY"."""
-import collections, html.parser, os, sys
+import collections, html.parser, json, os, sys
 
 class Page(html.parser.HTMLParser):
     def __init__(self):
@@ -119,32 +123,32 @@ verdict("tables have headers and captions", [] if
         sum(t == "table" for t, _ in page.tags) == sum(t == "caption" for t, _ in page.tags)
         <= sum(t == "th" and "scope" in a for t, a in page.tags) else ["not all"])
 text = "".join(page.text)
-wrong, alone = [], collections.Counter()
-for line in open(os.path.join(sys.argv[2], "result.tsv"), encoding="utf-8"):
-    fields = line.rstrip("\n").split("\t")
-    name = "%s.%s.%s" % (fields[2], fields[0], fields[1])
-    alone[name] += 1
+wrong = []
+for line in open(os.path.join(sys.argv[2], "result.jsonl"), encoding="utf-8"):
+    result = json.loads(line)
+    name = os.path.basename(result["folder"])
     job = os.path.join(sys.argv[2], "jobs", name)
-    if not os.path.isdir(job):
-        name += ".%04d" % alone[name]
-        job = os.path.join(sys.argv[2], "jobs", name)
     own = "".join(page.of.get("run-" + name, []))
     if "#run-" + name not in page.links or not own:
         wrong.append(name + " is not linked, or not there")
-    if fields[4] not in own:
+    if result["known_failure"] not in own:
         wrong.append(name + " does not say why")
-    for f in fields[5:]:
-        if f.replace("fail ", "FAIL ", 1) not in own:
-            wrong.append("%s: %s" % (name, f))
-    console = open(os.path.join(job, "console"), encoding="utf-8", errors="replace").read()
-    missing = [l for l in console.replace("\r", "").split("\n")
-               if l.isprintable() and l not in own]
-    if missing:
-        wrong.append("%s: %s" % (name, missing[0]))
+    for v in result["verdicts"]:
+        said = [v["text"].replace("fail ", "FAIL ", 1)]
+        for check in v["checks"]:
+            said += [check["what"], check["expected"], check["got"], check["evidence"],
+                     result["folder"], result["again"]]
+        wrong += ["%s: %s" % (name, text) for text in said if text not in own]
+    for file in "console", "out/findings":
+        lines = open(os.path.join(job, file), encoding="utf-8", errors="replace").read()
+        missing = [l for l in lines.replace("\r", "").split("\n")
+                   if l.isprintable() and l not in own]
+        if missing:
+            wrong.append("%s: %s: %s" % (name, file, missing[0]))
     trace = open(os.path.join(job, "out", "trace")).read().count("\n")
     if "trace, %d events" % trace not in own.replace("Host's ", ""):
         wrong.append("%s: a trace of %d events" % (name, trace))
-verdict("each run's verdicts, reason, console and trace are in it", wrong)
+verdict("each run's verdicts, reason, findings, console and trace are in it", wrong)
 for word in ("dump saved", "dump lost", "framebuffer", "ns an allocation", "13 <ns>"):
     verdict("it says '%s'" % word, [] if word in text else ["it does not"])
 PYTHON
@@ -154,7 +158,7 @@ for group in gen1 gen2-x86; do
 	run_ok "the sweep's map of $group is in it" grep -qF \
 		"$(base64 -w0 "$SWEEP/map-$group.svg" | tail -c 400)" "$REPORT"
 done
-has "<td>kernel $BASE-series</td><td>[^<]*7\.3" "it has the versions of kernels"
+has "<td>kernel series</td><td>[^<]*7\.3" "it has the versions of kernels"
 
 # What is not there is said; with nothing at all there is no report.
 run_fails "there is no matrix; make matrix makes it.*nothing to report of" "nothing to report of" \
@@ -167,18 +171,69 @@ like "$report" "there is no sweep; make sweep makes it" "without a sweep, on std
 has "Sweep: not run; make sweep does" "and in the report"
 
 # Of several kernels with the series, that of the same version is beside one without.
+# result KERNEL [KEY=VALUE...]: a line of result.jsonl; VALUE is JSON
+result() {
+	python3 - "$@" <<-'END'
+		import json, sys
+		r = dict(scenario="gen2-default", path="kdump-c", kernel=sys.argv[1], seconds=9,
+		         known_failure="", again="make run", role="", lost="", notes=[],
+		         verdicts=[{"group": "ends", "checks": []}])
+		r["folder"] = "build/matrix/jobs/%s.gen2-default.kdump-c" % sys.argv[1].replace("/", "_")
+		for arg in sys.argv[2:]:
+		    key, _, value = arg.partition("=")
+		    r[key] = json.loads(value)
+		print(json.dumps(r))
+	END
+}
 mkdir "$T/mix"
-printf 'gen2-default\tkdump-c\t%s\t9\t%s\tpass ends\n' 7.3-series '' 7.3-nofix 'why 7.3' \
-	debian-6.1.176 'why 6.1' 6.1-series '' 7.3-series '' >"$T/mix/result.tsv"
+{
+	result series
+	result nofix known_failure='"why 7.3"'
+	result debian-6.1.176 known_failure='"why 6.1"'
+	result 6.1-series
+} >"$T/mix/result.jsonl"
 run_ok "of two versions" env MATRIX="$T/mix" report/run
 for version in 6.1 7.3; do
-	has "why $version</td><td data-label=\"with the series\"><a class=\"good\" href=\"#run-$version-series" \
-		"a loss of $version is beside $version-series"
+	series=$version-series
+	has "why $version</td><td data-label=\"with the series\"><a class=\"good\" href=\"#run-${series#"$BASE-"}\." \
+		"a loss of $version is beside $series"
 done
 
+# A red cell says all that is needed to look into it; so does a kernel that is a file.
+mkdir -p "$T/red/jobs/nofix.gen2-default.kdump-c/out"
+printf '%s\n' '{"t":0.1,"event":"layout","windows":["0xf8000000-0xfed3ffff"],"fb":"0xf8000000-0xf83fffff"}' \
+	'{"t":1,"event":"guest_os_id","id":"0x8100000703040000"}' \
+	'{"t":2,"event":"contact","accepted":true}' '{"t":3,"event":"end","how":"poweroff"}' \
+	>"$T/red/jobs/nofix.gen2-default.kdump-c/out/trace"
+printf 'guest: kernel first\nguest: begin mmio\nreservation f8000000-f87fffff\nguest: end mmio 0 1\n' \
+	>"$T/red/jobs/nofix.gen2-default.kdump-c/out/findings"
+{
+	result nofix verdicts='[{"group": "vmbus", "checks": [{"what": "connections", "expected": "contact unload",
+		"got": "", "evidence": "out/trace:3"}]}, {"group": "ends", "checks": []}]' again='"make run S=x"'
+	result a/bzImage role='"mainline"' lost='"second kernel: nvme0"' notes='["first: 9.9.9"]'
+} >"$T/red/result.jsonl"
+run_ok "of a red cell and an unknown kernel" env MATRIX="$T/red" report/run
+has 'expected">contact unload</td><td data-label="got">nothing</td><td data-label="evidence">out/trace:3<' \
+	"each failed check: expected, got, evidence"
+has 'Files: <code>build/matrix/jobs/nofix.gen2-default.kdump-c</code>.*<code>make run S=x</code>' \
+	"its files, and the command to run it again"
+has '^<mark>[^<]* contact +accepted yes</mark>' "the evidence is marked"
+has '<td>first kernel \(nofix\)</td><td>reserved by the kernel</td><td>f8000000-f87fffff</td>' \
+	"the guest's findings are on the map"
+has 'a/bzImage was judged as mainline-like. Lost: second kernel: nvme0.</p><ul><li>first: 9.9.9</li>' \
+	"an unknown kernel's role, loss and notes"
+has '<a class="lost" href="#run-a_5f_bzImage' "... and its cell is not green"
+
+# A kernel that resumes contacts VMBus again, and stays the same kernel.
+sed '$i {"t":2.5,"event":"contact","accepted":true}' "$T/red/jobs/nofix.gen2-default.kdump-c/out/trace" \
+	>"$T/trace"
+mv "$T/trace" "$T/red/jobs/nofix.gen2-default.kdump-c/out/trace"
+run_ok "of a guest that resumed" env MATRIX="$T/red" report/run
+is "$(grep -c '— kernel . —' "$REPORT")" 1 "it has one kernel"
+
 # A host and a guest that mean harm, runs that were killed, a sweep without maps.
-job=$T/bad/jobs/7.3-series.gen2-default.boot
-mkdir -p "$job/out" "$T/bad/jobs/7.3.nobody.boot" "$T/maps"
+job=$T/bad/jobs/series.gen2-default.boot
+mkdir -p "$job/out" "$T/bad/jobs/mainline.nobody.boot" "$T/maps"
 cp "$SWEEP"/*.tsv "$T/maps/"
 head -c 300 "$SWEEP/left.tsv" >"$T/maps/left.tsv"
 {
@@ -186,8 +241,11 @@ head -c 300 "$SWEEP/left.tsv" >"$T/maps/left.tsv"
 	printf 'a\033[2Jb\001\177\302\233\342\200\256c\377\r\n<img src=x onerror=alert(2)>\n'
 	seq -f 'a guest that says far too much, line %.0f' 9000
 } >"$job/console"
+head -n 3 "$job/console" >"$job/out/findings"
+printf 'guest: begin <script>x</script>\nguest: end' >>"$job/out/findings"
 {
 	echo '{"t":0.1,"event":"layout","windows":["0xf8000000-0xfed3ffff",7,"0x2-0x1","0xz"],"crs":"x","fb":"0xf8000000-0xf83fffff"}'
+	echo '{"t":1,"event":"guest_os_id","id":"<script>"}'
 	echo '{"t":"<b>","event":"contact","accepted":true,"version":"\ud800<script>"}'
 	echo '{"t":1,"event":"d0_entry","device":"<script>x</script>","window":"0xfc000000-0xfc001fff","status":"0x0"}'
 	echo '{"t":2,"event":"conflict","what":"bar","device":null,"bar":[1],"range":"0x0-0xffffffffffffffff","with":"framebuffer","action":"refused"}'
@@ -196,8 +254,13 @@ head -c 300 "$SWEEP/left.tsv" >"$T/maps/left.tsv"
 	echo '[]'
 	printf '{"t":3,"event":"bar","dev'
 } >"$job/out/trace"
-printf 'gen2-default\tboot\t7.3-series\tx\twhy <script>\tpass ends\tfail d0: "<script>&\n' >"$T/bad/result.tsv"
-printf '<i>\tboot\t7.3/../..\t1\t\tpass ends\nhalf\tof' >>"$T/bad/result.tsv"
+{
+	result series path='"boot"' folder='"/x/series.gen2-default.boot"' known_failure='"why <script>"' \
+		verdicts='[{"group": "d0", "checks": [{"what": "<script>", "expected": "\"<script>&", "got": "\u202e"}]}]'
+	result ../../x scenario='"<i>"' folder='"../<i>.boot"'
+	result series folder='"/"' again=7
+	printf '{"half": "of'
+} >"$T/bad/result.jsonl"
 run_ok "of hostile data" env MATRIX="$T/bad" SWEEP="$T/maps" report/run
 is "$(grep -ciE '<script|<img src=x|<i>|onerror=.*>$' "$REPORT" || true)" 0 "nothing of it is HTML"
 is "$(LC_ALL=C grep -cP '[\x00-\x08\x0b-\x1f\x7f]|\xe2\x80\xae|\xc2[\x80-\x9f]' "$REPORT" || true)" 0 \
@@ -206,14 +269,17 @@ has '&lt;script&gt;alert\(1\)&lt;/script&gt; &amp; &lt;/pre&gt;' "it is there as
 has 'a␛\[2Jb␁␡\\u009b\\u202ec�' "as are control bytes"
 has '^… [0-9]{4} lines are left out here' "of far too much the middle is left out"
 has '^a guest that says far too much, line 9000$' "but not the end"
-has 'The trace is cut: 4 of its lines are not whole' "a cut trace is said to be"
+has 'The trace is cut: 5 of its lines are not whole' "a cut trace is said to be"
 has '✕ not whole: \{&quot;t&quot;:3,&quot;event&quot;:&quot;bar&quot;,&quot;dev' \
 	"and its last line is there"
+has 'The findings are cut: findings: the block &lt;script&gt;x&lt;/script&gt; from line 4 has no end' "cut findings are said to be"
+has '^guest: begin &lt;script&gt;x&lt;/script&gt;$' "and they are there"
 has 'sweep: map-gen1.svg is missing' "a missing map is said to be"
 has 'sweep: left.tsv cannot be read' "half a table is said to be"
-has 'matrix: The last line of result.tsv is cut' "half a line of results is said to be"
-has 'matrix: 7.3.nobody.boot: it was played, and has no result' "a run without a result"
-has 'matrix: 7.3/../...&lt;i&gt;.boot: its folder is gone' "a result without a run"
+has 'matrix: The last line of result.jsonl is cut' "half a line of results is said to be"
+has 'matrix: Line 3 of result.jsonl is cut: ' "a line of results with a wrong value"
+has 'matrix: mainline.nobody.boot: it ran, but has no result' "a run without a result"
+has 'matrix: &lt;i&gt;.boot: its folder is gone' "a result without a run"
 run_ok "Chromium shows that, too" look
 is "$(sed -n "s/^width-phone //p" "$T/said")" "390 390" "and it does not scroll sideways"
 done_testing
