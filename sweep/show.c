@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* One point and one way to live on it, as a line of JSON: sweep/scenario makes
- * a scenario of it, sweep/agree holds it against what hvhost sees.
+/* One point and one way to live on it, as a line of JSON: sweep/scenario.py
+ * makes a scenario of it, sweep/agree.py compares it with what hvhost sees.
  */
 #include "show.h"
 

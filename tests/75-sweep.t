@@ -39,9 +39,17 @@ import sys, xml.dom.minidom
 xml.dom.minidom.parse(sys.argv[1])' "$BUILD/sweep/out/map-$group.svg"
 done
 run_ok "an example can be played" make -s run \
-	S=build/sweep/out/scenarios/gen2-x86-config-on-framebuffer-"$BASE".conf
+	S=build/sweep/out/scenarios/gen2-x86-config-on-framebuffer-mainline.toml
+cd "$TOP"
 run_ok "the examples are scenarios" env SCENARIOS="$BUILD/sweep/out/scenarios" \
-	"$TOP/nest/scenario" check
+	lab/lab check
+is "$(find "$BUILD/sweep/out/scenarios" -name '*.toml' | wc -l)" \
+	"$(wc -l <"$BUILD/sweep/out/examples.jsonl")" "... of all examples"
+like "$(sed 's/"kernel":"7.3"/"kernel":"9.9"/g' "$BUILD/sweep/out/examples.jsonl" |
+	python3 -m sweep.scenario "$T/unknown" 2>&1)" \
+	'^sweep.scenario: no scenarios with kernels that cannot be booted: 9.9$' \
+	"a kernel that cannot be booted is named"
+run_fails "^sweep.scenario: " "half a line" python3 -m sweep.scenario "$T/half" <<<'{"what":"drawn'
 
 # The short cut through taken ranges leads nowhere else.
 "$SWEEP" --draw 800 --seed 7 >"$T/short"
@@ -98,7 +106,6 @@ broken() {
 	run_fails "$4" "$1" bash -c '. kernel/lib.sh; . sweep/lib.sh; sweep_build "$@"' \
 		- "$tree.o" "broken=$tree"
 }
-cd "$TOP"
 vmbus=drivers/hv/vmbus_drv.c hv_pci=drivers/pci/controller/pci-hyperv.c
 broken "a function that is gone" $vmbus 's/vmbus_free_mmio/vmbus_release_mmio/' \
 	'vmbus_drv.c: of vmbus_free_mmio there are 0'
@@ -236,9 +243,9 @@ while IFS= read -r line; do
 	"skip "*) skip "${line#skip }" "see there" ;;
 	*) diag "$line" ;;
 	esac
-done < <("$TOP/sweep/agree" --count "$count" 2>&1 || echo "not ok sweep/agree: exit $?")
+done < <(python3 -m sweep.agree --count "$count" 2>&1 || echo "not ok sweep.agree: exit $?")
 for ((i = count; i < AGREE_FULL; i++)); do
-	skip "drawn layout $((i + 1)), booted" "for time; FULL=1 runs it, as does sweep/agree"
+	skip "drawn layout $((i + 1)), booted" "for time; FULL=1 runs it, as does python3 -m sweep.agree"
 done
 diag "in $((SECONDS - start)) s"
 done_testing
