@@ -188,10 +188,10 @@ def script(scenario: Scenario, kernels: Pair, path: str, patience: int, more: st
     disk = scenario.has_disk
     return "\n".join((
         "#!/bin/sh",
-        *([f"./disk make {DISK[scenario.guest['save']]} || exit 1"] if disk else []),
+        *([f"./nvme make {DISK[scenario.guest['save']]} || exit 1"] if disk else []),
         shlex.join(command) + ("" if path == "shell" else " 2>out/host"),
         "rc=$?",
-        *(["./disk look >out/disk"] if disk else []),
+        *(["./nvme look >out/disk"] if disk else []),
         'exit "$rc"', ""))
 
 
@@ -207,7 +207,8 @@ def make(folder: Path, files: Path, scenario: Scenario, path: str, kernels: Pair
         if f" {name} " in text:
             os.link(own / name, folder / name)
     os.link(files / "hvhost", folder / "hvhost")
-    os.link(files / "disk", folder / "disk")
+    # The NVMe disk that it makes is the file disk.
+    os.link(files / "disk", folder / "nvme")
     (folder / "job").write_text(text, encoding="utf-8")
     (folder / "job").chmod(0o755)
     if path != "shell":
