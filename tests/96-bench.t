@@ -91,6 +91,7 @@ run_fails "SHORT is 1 or nothing, not '2'" "SHORT=2" make -s bench SHORT=2
 run_fails "PAIRS is a number from 1 to 999, not '0'" "PAIRS=0" make -s bench PAIRS=0
 run_fails "KERNELS is two kernels, not '7.3'" "KERNELS=7.3" make -s bench KERNELS=7.3
 run_fails "'7.3' twice" "KERNELS='7.3 7.3'" make -s bench KERNELS="7.3 7.3"
+run_fails "'7.3' twice" "KERNELS='7.3 mainline'" make -s bench KERNELS="7.3 mainline"
 run_fails "NAME=FOLDER is for alloc alone, not for alloc size" "a folder to boot" \
 	make -s bench KERNELS="7.3 a=$base" PARTS="alloc size"
 run_fails "'0' is not a number from 1 to" "--samples 0" "$BUILD/bench/time/cost" --samples 0
