@@ -29,6 +29,7 @@ from bench import guests, host
 from bench.settings import Bench, read_settings
 from lab.common import TOP, LabError
 from lab.locks import lock
+from lab.process import Interrupted, catch_signals, die_of
 
 
 def clear(folder: Path) -> None:
@@ -64,7 +65,7 @@ def show(bench: Bench) -> int:
 def main() -> int:
     try:
         bench = read_settings(sys.argv[1:])
-        with lock(bench.folder / "lock", "make bench"):
+        with catch_signals(), lock(bench.folder / "lock", "make bench"):
             clear(bench.folder)
             measure(bench)
             return show(bench)
@@ -74,8 +75,8 @@ def main() -> int:
     except OSError as e:
         print(f"bench: {e.filename or 'error'}: {e.strerror}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
+    except Interrupted as interrupted:
+        die_of(interrupted)
 
 
 if __name__ == "__main__":

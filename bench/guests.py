@@ -12,10 +12,11 @@ from typing import Any
 
 from bench.settings import Bench
 from lab import guest, job, judge, kernels, runner, scenario
-from lab.common import TOP, call, say
+from lab.common import TOP, say
 from lab.findings import Report
 from lab.job import Job
 from lab.kernels import Kernel, Pair
+from lab.process import call
 from lab.scenario import Scenario
 from lab.trace import Life, Trace
 

@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 from bench.settings import Bench
-from lab.common import TOP, LabError, call, say
+from lab.common import TOP, LabError, say
+from lab.process import call
 from sweep.build import build
 
 FLAGS = "-DNO_SHORTCUT -DMAX_BUSES=512"

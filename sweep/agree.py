@@ -15,16 +15,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lab import findings, kernels, results
-from lab.common import BUILD, TOP, LabError, Range, call
+from lab.common import BUILD, TOP, LabError, Range
+from lab.process import Children, Interrupted, call, catch_signals, die_of, pause
 from lab.scenario import kernels_of
 from lab.trace import Life, read_trace
 from lab.verdict import Result
@@ -120,12 +119,13 @@ def draw(count: int, seed: int) -> list[str]:
 
 def play() -> tuple[bool, dict[str, Result]]:
     """Run the scenarios. Returns whether all are as expected, and the results by scenario."""
-    env = {**os.environ, "SCENARIOS": str(FOLDER / "scenarios"), "MATRIX": str(FOLDER / "matrix")}
-    with (FOLDER / "table").open("w", encoding="utf-8") as table:
-        done = subprocess.run([sys.executable, "-m", "lab", "matrix"], cwd=TOP, env=env,
-                              check=False, stdout=table, stdin=subprocess.DEVNULL)
+    env = {"SCENARIOS": str(FOLDER / "scenarios"), "MATRIX": str(FOLDER / "matrix")}
+    with (FOLDER / "table").open("wb") as table, Children() as children:
+        child = children.start([TOP / "lab" / "lab", "matrix"], stdout=table, env=env)
+        while (status := child.poll()) is None:
+            pause(0.5)
     found = results.read(FOLDER / "matrix" / "result.jsonl")
-    return done.returncode == 0, {r.scenario: r for r in found}
+    return status == 0, {r.scenario: r for r in found}
 
 
 def agree(count: int, seed: int) -> bool:
@@ -150,11 +150,17 @@ def main() -> int:
     parser.add_argument("--seed", type=number, default=1, metavar="S")
     args = parser.parse_args()
     try:
-        if agree(args.count, args.seed):
-            return 0
+        with catch_signals():
+            if agree(args.count, args.seed):
+                return 0
         raise LabError(f"they do not agree; see {FOLDER}")
+    except Interrupted as interrupted:
+        die_of(interrupted)
     except LabError as e:
         print(f"sweep.agree: {e}", file=sys.stderr)
+        return 1
+    except OSError as e:
+        print(f"sweep.agree: {e.filename or 'error'}: {e.strerror}", file=sys.stderr)
         return 1
 
 

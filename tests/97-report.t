@@ -18,7 +18,7 @@ kernels() {
 if [ "$(kernels | wc -l)" -lt 2 ]; then
 	MATRIX=$T/matrix
 	export MATRIX
-	run_ok "a small matrix" python3 -m lab matrix gen2-default:kdump-c:nofix gen2-default:kdump-c:series
+	run_ok "a small matrix" lab/lab matrix gen2-default:kdump-c:nofix gen2-default:kdump-c:series
 fi
 if [ ! -e "$SWEEP/map.tsv" ]; then
 	SWEEP=$T/sweep
@@ -248,6 +248,8 @@ printf 'guest: begin <script>x</script>\nguest: end' >>"$job/out/findings"
 	echo '{"t":1,"event":"guest_os_id","id":"<script>"}'
 	echo '{"t":"<b>","event":"contact","accepted":true,"version":"\ud800<script>"}'
 	echo '{"t":1,"event":"d0_entry","device":"<script>x</script>","window":"0xfc000000-0xfc001fff","status":"0x0"}'
+	echo '{"t":1,"event":"d0_entry","device":"nvme0","status":"0x0"}'
+	echo '{"t":1,"event":"vram_location","accepted":true}'
 	echo '{"t":2,"event":"conflict","what":"bar","device":null,"bar":[1],"range":"0x0-0xffffffffffffffff","with":"framebuffer","action":"refused"}'
 	printf '%0200000d\n' 0 | tr 0 '['
 	echo '{"t":1e999,"event":"end","how":7,"status":'"$(printf '9%.0s' {1..5000})"'}'
@@ -269,7 +271,7 @@ has '&lt;script&gt;alert\(1\)&lt;/script&gt; &amp; &lt;/pre&gt;' "it is there as
 has 'a␛\[2Jb␁␡\\u009b\\u202ec�' "as are control bytes"
 has '^… [0-9]{4} lines are left out here' "of far too much the middle is left out"
 has '^a guest that says far too much, line 9000$' "but not the end"
-has 'The trace is cut: 5 of its lines are not whole' "a cut trace is said to be"
+has 'The trace is cut: 7 of its lines are not whole' "a cut trace is said to be"
 has '✕ not whole: \{&quot;t&quot;:3,&quot;event&quot;:&quot;bar&quot;,&quot;dev' \
 	"and its last line is there"
 has 'The findings are cut: findings: the block &lt;script&gt;x&lt;/script&gt; from line 4 has no end' "cut findings are said to be"
