@@ -19,8 +19,14 @@ from pathlib import Path
 from lab.common import TOP
 from report import maps
 from report.article import link
-from report.matrix import (losses_section, matrix_section, runs_section, same_crash, summary,
-                           timings_section)
+from report.matrix import (
+    losses_section,
+    matrix_section,
+    runs_section,
+    same_crash,
+    summary,
+    timings_section,
+)
 from report.page import details, esc, picture, svg_title, table
 from report.runs import Matrix, pairs, read, read_text
 from report.sweep import Sweep, sweep_section

@@ -85,8 +85,8 @@ def files(run: Run) -> Iterator[str]:
 def article(run: Run) -> str:
     """All of one run."""
     kind, word = run.word
-    out = [f'<article id="run-{ident(run.name)}" class="run {kind}"><h4>{mark(kind)} '
-           f"{esc(run.title)}: {esc(word)}</h4>"]
+    out = [(f'<article id="run-{ident(run.name)}" class="run {kind}"><h4>{mark(kind)} '
+            f"{esc(run.title)}: {esc(word)}</h4>")]
     if run.result.known_failure:
         out.append(f"<p>A loss is expected: {esc(run.result.known_failure)}.</p>")
     out += [failed_checks(run), unknown_kernel(run)]

@@ -196,8 +196,8 @@ class Block:
         """The height up to its end, and the block."""
         span = self.plan.span
         y = self.top + TEXT + 6
-        out = [f'<text x="0" y="{self.top + TEXT}" class="head">{self.plan.label} MMIO, '
-               f"{size(span)}</text>"]
+        out = [(f'<text x="0" y="{self.top + TEXT}" class="head">{self.plan.label} MMIO, '
+                f"{size(span)}</text>")]
         for row, words in self.plan.rows:
             out.append(f'<text x="0" y="{y + ROW - 4}">{words}</text><path '
                        f'd="M{LEFT} {y + ROW / 2:.1f}H{WIDTH - RIGHT}" class="line"/>')

@@ -10,8 +10,16 @@ from lab.schema import PATHS
 from report import maps
 from report.article import MARK, article, link, mark
 from report.page import details, esc, ident, stack, table
-from report.runs import (Matrix, Run, about_scenario, is_series, kernel_of, kernel_order,
-                         shown_kernel, version)
+from report.runs import (
+    Matrix,
+    Run,
+    about_scenario,
+    is_series,
+    kernel_of,
+    kernel_order,
+    shown_kernel,
+    version,
+)
 from report.sweep import Sweep
 
 
@@ -68,8 +76,8 @@ def summary(matrix: Matrix, sweep: Sweep) -> str:
     kernels = columns(matrix, sweep)
     if not kernels:
         return ""
-    out = ['<table class="brief"><caption>Without and with the series</caption>'
-           "<thead><tr><td></td>"]
+    out = [('<table class="brief"><caption>Without and with the series</caption>'
+            "<thead><tr><td></td>")]
     out += [f'<th scope="col">{esc(words)}<br><small>{esc(name)}</small></th>'
             for name, words in kernels]
     out.append("</tr></thead><tbody>")
@@ -260,8 +268,8 @@ def timings_section(matrix: Matrix) -> str:
 def runs_section(matrix: Matrix) -> str:
     if not matrix.runs:
         return ""
-    out = ['<section id="runs"><h2>Runs</h2><p class="paper">Only unexpected results are '
-           "printed; the file has the maps, consoles and traces of the others.</p>"]
+    out = [('<section id="runs"><h2>Runs</h2><p class="paper">Only unexpected results are '
+            "printed; the file has the maps, consoles and traces of the others.</p>")]
     for name, runs in matrix.scenarios():
         out.append(f'<h3 class="scenario">{esc(name)}</h3>'
                    f'<p class="scenario">{esc(about_scenario(name))}</p>')

@@ -50,8 +50,8 @@ def table(head: Sequence[str], rows: Iterable[Row], caption: str, *,
         number = "" if column < text_columns else ' class="n"'
         return f"<{tag}{number}>{esc(value)}</{tag.split()[0]}>"
 
-    out = [f'<div class="wide" tabindex="0" role="region" aria-label="{esc(caption)}">'
-           f"<table><caption>{esc(caption)}</caption><thead><tr>"]
+    out = [(f'<div class="wide" tabindex="0" role="region" aria-label="{esc(caption)}">'
+            f"<table><caption>{esc(caption)}</caption><thead><tr>")]
     out += [cell('th scope="col"', i, text) for i, text in enumerate(head)]
     out.append("</tr></thead><tbody>")
     for row in rows:

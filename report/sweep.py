@@ -77,10 +77,10 @@ def ours(row: Row) -> str:
 def sweep_section(sweep: Sweep) -> str:
     if not sweep.there:
         return ""
-    out = ['<section id="sweep"><h2>Every layout</h2><p>The kernel\u2019s own MMIO code, '
-           "compiled for userspace, runs on every layout that a host can make, as a first and "
-           "as a second kernel; docs/sweep.md says what that proves, and what it does "
-           "not.</p>"]
+    out = [('<section id="sweep"><h2>Every layout</h2><p>The kernel\u2019s own MMIO code, '
+            "compiled for userspace, runs on every layout that a host can make, as a first and "
+            "as a second kernel; docs/sweep.md says what that proves, and what it does "
+            "not.</p>")]
     out += [f"<p>{esc(line)}</p>" for line in sweep.layouts.split("\n") if line]
     out.append('<div class="maps">')
     for group, svg in sweep.maps:
