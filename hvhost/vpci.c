@@ -84,7 +84,7 @@ struct vpci_bus {
 	u32 version;			/* agreed on, 0: not yet */
 	bool told;			/* the guest knows the function */
 	bool ejecting, ejected;
-	bool heard;			/* it was asked once it used it */
+	bool asked;			/* the guest was sent the eject request */
 	struct queued queue[MAX_QUEUED];
 	u32 queue_head, queue_len;
 
@@ -977,7 +977,7 @@ static u32 on_ejected(struct vpci_bus *bus, const void *msg, struct answer *a)
 {
 	(void)msg;
 	(void)a;
-	if (!bus->ejecting) {
+	if (!bus->asked) {
 		bad(bus, "ejection that nobody asked for", bus->number);
 		return STATUS_INVALID_DEVICE_STATE;
 	}
@@ -1087,21 +1087,12 @@ static void take_away(struct vpci_bus *bus)
 	free(bus);
 }
 
-/* Has the guest set the device up? It has assigned its resources, and not a
- * kernel that is gone, if the bus is live as well.
- */
-static bool set_up(const struct vpci_bus *bus)
-{
-	return bus->live && bus->assigned;
-}
-
 static void ask_to_eject(struct vpci_bus *bus)
 {
 	struct vpci_msg_slot msg = { .type = VPCI_EJECT };
 
 	trace_eject(bus, "asked");
-	bus->ejecting = true;
-	bus->heard = set_up(bus);
+	bus->asked = true;
 	send(bus, RING_PKT_INBAND, 0, &msg, sizeof(msg));
 }
 
@@ -1123,7 +1114,7 @@ static void received(struct vmbus_device *vmbus_dev, u16 type, u16 flags,
 		send(bus, RING_PKT_COMPLETION, transaction, &a, a.len);
 	if (bus->ejected)
 		take_away(bus);
-	else if (bus->ejecting && !bus->heard && set_up(bus))
+	else if (bus->ejecting && !bus->asked && bus->live)
 		ask_to_eject(bus);
 	else if (bus->chan && !version && bus->version)
 		vpci->ops->begun(vpci->opaque, bus->dev->name);
@@ -1145,7 +1136,7 @@ static void closed(struct vmbus_device *vmbus_dev)
 	bus->chan = NULL;
 	bus->told = false;
 	bus->ejecting = false;
-	bus->heard = false;
+	bus->asked = false;
 	bus->queue_len = 0;
 	if (bus->vpci->config.keep_dead_windows)
 		keep(bus);
@@ -1166,11 +1157,11 @@ static struct vpci_bus *find_bus(const struct vpci *vpci, const char *name)
  * @vpci:	Virtual PCI
  * @name:	The device's name
  *
- * The channel is rescinded when the guest has; at once if the guest does not
- * know the device, so that there is nobody to ask. Linux may drop what it is
- * asked while it sets the device up, so until then it can be asked again, and is
- * asked again when that is done; after that it cannot, for Linux does not expect
- * to be asked twice.
+ * The channel is rescinded when the guest has done so; at once if the guest does
+ * not know the device yet. A guest that knows it but is not in D0 is asked when
+ * it is: before that, Linux may drop the request, and it must not be asked twice.
+ * Its hv_eject_device_work() then runs twice and deletes a freed device from a
+ * list.
  *
  * Return: 0, -ENOENT if there is no such device, -EALREADY if it is asked.
  */
@@ -1180,10 +1171,14 @@ int vpci_eject(struct vpci *vpci, const char *name)
 
 	if (!bus)
 		return -ENOENT;
-	if (bus->heard)
+	if (bus->ejecting)
 		return -EALREADY;
 	if (bus->told) {
-		ask_to_eject(bus);
+		bus->ejecting = true;
+		if (bus->live)
+			ask_to_eject(bus);
+		else
+			trace_eject(bus, "postponed");
 		return 0;
 	}
 	trace_eject(bus, "unseen");
