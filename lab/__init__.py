@@ -1,2 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The laboratory: reads scenarios, runs them on a host, judges what came back."""
+"""The laboratory: reads scenarios, runs them on a host, judges what came back.
+
+What a scenario is      schema (each key), scenario (files, expectations), kernels (names)
+Making and running it   guest (kernels, initramfs), job (a folder with all of it), runner,
+                        host, inner, archives (where jobs run, what they hand back), shell
+Under these             process, keeper (children and signals), locks, common
+What came back          trace (the host's), findings (the guest's), losses, space
+Judging it              judge, devices (groups of verdicts), verdict, judged (with files and
+                        command), unknown (kernels of the user's), debian
+What people see         matrix, demo, results (table, TAP, JUnit), __main__ (the verbs)
+"""

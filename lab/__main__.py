@@ -1,24 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The command line: python3 -m lab VERB; the Makefile calls it."""
+"""The command line: lab/lab VERB; the Makefile calls it."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import demo, guest, job, kernels, matrix, results, runner, scenario, schema, unknown
-from lab.common import BUILD, LabError, call, one_of
+from lab import (debian, demo, guest, job, judged, kernels, matrix, results, runner, scenario,
+                 schema, unknown)
+from lab.common import BUILD, TOP, LabError, nobody_reads, one_of, say
 from lab.matrix import Cell
-from lab.verdict import failures
+from lab.process import Interrupted, call, catch_signals, die_of
+from lab.shell import shell as play_shell
+from lab.verdict import Result, failures
 
-DEADLINE = 120                  # seconds a guest of `run`
 EPILOG = """exit status:
   0  as expected
   1  not as expected, or it could not be run; stderr says which
   2  wrong usage
+  3  jobs: the status of a job is not 0
 """
 
 
@@ -31,14 +37,21 @@ def list_(args: argparse.Namespace) -> int:
 
 
 def check(args: argparse.Namespace) -> int:
-    """read scenario files; the first error that is found"""
+    """check scenario files; print the first error"""
     for name in args.name or scenario.names():
         scenario.load(name)
     return 0
 
 
+def cells(args: argparse.Namespace) -> int:
+    """the cells of the matrix that a pattern matches, SCENARIO:PATH:KERNEL a line"""
+    for cell in matrix.chosen(args.pattern):
+        print(f"{cell.scenario.name}:{cell.path}:{cell.kernel.name}")
+    return 0
+
+
 def layout(args: argparse.Namespace) -> int:
-    """what hvhost makes of a scenario's address space"""
+    """print the MMIO layout that hvhost calculates for a scenario"""
     print(job.layout(job.build_hvhost(), scenario.load(args.name), kernels.pair("series")),
           end="")
     return 0
@@ -46,10 +59,10 @@ def layout(args: argparse.Namespace) -> int:
 
 def cell_of(args: argparse.Namespace, path: str) -> Cell:
     one = scenario.load(args.name)
-    name = os.environ.get("KERNEL") or one.kernel
+    name = os.environ.get("KERNEL") or kernels.expand(one.kernel)[0]
     if name == "series":
         name = kernels.set_kernel()
-    return Cell(one, path, kernels.pair(kernels.expand(name)[0]))
+    return Cell(one, path, kernels.pair(name))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     paths = args.path or (["boot"] if "boot" in one.paths else [one.paths[0]])
     for path in paths:
         one_of(path, schema.PATHS, "path")
+        if paths.count(path) > 1:
+            raise LabError(f"the path {path} twice")
     unknown.asked_role()
     cells = [cell_of(args, path) for path in paths]
     with guest.temporary(BUILD / "run") as name:
@@ -65,17 +80,33 @@ def run(args: argparse.Namespace) -> int:
         guest.files(folder / "files", [cell.kernel for cell in cells])
         more = "quiet" if os.environ.get("QUIET") else ""
         jobs = [job.make(folder / "jobs" / cell.path, folder / "files", cell.scenario, cell.path,
-                         cell.kernel, patience=DEADLINE, more=more) for cell in cells]
+                         cell.kernel, more=more) for cell in cells]
         runner.run_jobs(folder / "jobs", verbose=True)
         good = True
         for done in jobs:
-            result = matrix.result_of(done)
+            result = judged.result_of(done)
             print(f"\n{result.name}: what the host saw")
             host = done.folder / "out" / "host"
             print(host.read_text(errors="replace") if host.exists() else "nothing")
-            print("\n".join([*result.notes, *(v.text for v in result.verdicts)]))
+            print("\n".join(described(result)))
             good = good and result.ok
+        if not good:
+            keep(folder / "jobs")
     return 0 if good else 1
+
+
+def described(result: Result) -> list[str]:
+    """What was seen of a kernel of the user's, and the verdicts."""
+    as_what = [f"judged as {result.role}, lost: {result.lost or 'nothing'}"] if result.role else []
+    return [*as_what, *result.notes, *(v.text for v in result.verdicts)]
+
+
+def keep(jobs: Path) -> None:
+    """The files that red verdicts name."""
+    last = BUILD / "run" / "last"
+    shutil.rmtree(last, ignore_errors=True)
+    jobs.rename(last)
+    say(f"files: {last}")
 
 
 def shell(args: argparse.Namespace) -> int:
@@ -86,7 +117,7 @@ def shell(args: argparse.Namespace) -> int:
         guest.files(folder / "files", [cell.kernel])
         one = job.make(folder / "job", folder / "files", cell.scenario, "shell", cell.kernel,
                        more="quiet")
-        return int(runner.shell(one.folder))
+        return play_shell(one.folder)
 
 
 def matrix_(args: argparse.Namespace) -> int:
@@ -95,14 +126,20 @@ def matrix_(args: argparse.Namespace) -> int:
 
 
 def judge(args: argparse.Namespace) -> int:
-    """judge a job's folder again; with --json as results have it"""
-    done = [matrix.result_of(job.read(Path(folder))) for folder in args.folder]
+    """judge a job's folder again; with --json, one JSON object per run"""
+    done = [judged.result_of(job.read(Path(folder))) for folder in args.folder]
     for result in done:
         if args.json:
-            print(result.json())
+            print(json.dumps(result.as_dict()))
         else:
-            print("\n".join([f"{result.name}:", *(f"  {v.text}" for v in result.verdicts)]))
+            print("\n".join([f"{result.name}:", *(f"  {line}" for line in described(result))]))
     return 1 if failures(done) else 0
+
+
+def debian_(args: argparse.Namespace) -> int:
+    """a Debian with the kernel package DEB crashes; does kdump-tools save the dump?
+    With --judge, DEB is the folder of such a run"""
+    return debian.debian(args.deb, args.judge)
 
 
 def demo_(args: argparse.Namespace) -> int:
@@ -112,7 +149,8 @@ def demo_(args: argparse.Namespace) -> int:
 
 def jobs(args: argparse.Namespace) -> int:
     """run the job folders in FOLDER; 3 if a job's status is not 0"""
-    return int(runner.run_jobs(Path(args.folder), verbose=bool(os.environ.get("V"))).status)
+    verbose = bool(os.environ.get("V"))
+    return runner.run_jobs(Path(args.folder), verbose=verbose).exit_status
 
 
 def files(args: argparse.Namespace) -> int:
@@ -137,11 +175,13 @@ def table(args: argparse.Namespace) -> int:
 VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[str, ...]]] = {
     "list": (list_, "", ()),
     "check": (check, "", ("name*",)),
+    "cells": (cells, "", ("pattern*",)),
     "layout": (layout, "hvhost", ("name",)),
     "run": (run, "run", ("name", "path*")),
     "shell": (shell, "shell", ("name",)),
     "matrix": (matrix_, "matrix", ("pattern*",)),
     "demo": (demo_, "demo", ()),
+    "debian": (debian_, "root", ("deb", "--judge")),
     "judge": (judge, "", ("folder+", "--json")),
     "jobs": (jobs, "nest", ("folder",)),
     "files": (files, "scenario", ("folder", "kernel+")),
@@ -170,18 +210,27 @@ def main() -> int:
     args = parser().parse_args()
     function, group, _ = VERBS[args.verb]
     try:
-        if group:
-            call("bash", "-c", '. kernel/lib.sh && need "$1"', "lab", group)
-        return function(args)
+        with catch_signals():
+            kernels.refuse_base()
+            if group:
+                call("bash", "-c", '. "$1/kernel/lib.sh" && need "$2"', "lab", TOP, group)
+            return function(args)
     except LabError as e:
         print(f"lab: {e}", file=sys.stderr)
         return 1
+    except Interrupted as interrupted:
+        die_of(interrupted)
+    except OSError as e:
+        if isinstance(e, BrokenPipeError):
+            nobody_reads()
+        else:
+            print(f"lab: {e.filename or 'error'}: {e.strerror}", file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as e:
+        print(f"lab: {e.cmd[0]} failed with status {e.returncode}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # Whoever reads our output has gone.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import kernels, matrix, results, scenario, unknown
+from lab import judged, kernels, matrix, results, scenario, unknown
 from lab.common import BUILD, LabError, Range, words
 from lab.judge import Run, read_run
 from lab.locks import lock
@@ -153,7 +153,7 @@ def demo() -> int:
     with lock(folder / "lock", "make demo"):
         jobs = matrix.prepare(folder, [(cell, cell.kernel.file_name) for cell in cells])
         matrix.play(folder / "jobs")
-        done = [matrix.result_of(one) for one in jobs]
+        done = [judged.result_of(one) for one in jobs]
         results.write(done, folder / "result.jsonl")
         try:
             runs = [read_run(one.folder, one.scenario, one.path, one.kernel) for one in jobs]

@@ -22,6 +22,11 @@ KNOWN = ("kernel", "release", "disk", "file", "efi", "painted", "not", "failslab
          "package", "root", "state", "kdump", "crashes")
 
 
+CRASH = r"BUG: |Oops|general protection fault|kernel BUG at"
+# As guest/report.c has it
+WARNING = CRASH + "|WARNING: |INFO: |Trying to free nonexistent resource"
+
+
 class Line(NamedTuple):
     """A line of a file, and its number there."""
 
@@ -166,8 +171,9 @@ def parse(text: str, name: str = "findings") -> Findings:
         line = line.rstrip("\r")
         word = line[7:] if line.startswith("guest: ") else ""
         if block:
-            if word.startswith(f"end {block.name} "):
-                block.status = word.split()[2]
+            ended = re.fullmatch(rf"end {re.escape(block.name)} (\d+)(?: \S+)?", word)
+            if ended:
+                block.status = ended[1]
                 report.blocks.setdefault(block.name, block)
                 block = None
             elif word:
@@ -180,7 +186,7 @@ def parse(text: str, name: str = "findings") -> Findings:
         elif word == "kernel second":
             report = found.second
             report.said.append(Line(number, word))
-        elif word and word.split()[0] in KNOWN:
+        elif word.partition(" ")[0] in KNOWN:
             report.said.append(Line(number, word))
         elif word:
             raise BadFile(f"{name}: line {number}: the guest does not say '{line}'")
@@ -195,9 +201,7 @@ def read(path: Path) -> Findings:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as e:
         raise BadFile(f"findings: cannot be read: {e.strerror}") from None
-    if not text:
-        raise BadFile("findings: the guest reported nothing")
-    return parse(text)
+    return parse(text) if text else Findings(cut="findings: the guest reported nothing")
 
 
 def read_console(path: Path) -> list[Line]:
@@ -210,12 +214,22 @@ def read_console(path: Path) -> list[Line]:
 
 
 def crashed_in(console: list[Line]) -> Line | None:
-    """The function that the kernel crashed in first."""
+    """The function that the kernel crashed in first; a warning is no crash."""
+    crashed = False
     for line in console:
+        crashed = crashed or bool(re.search(CRASH, line.text))
         found = re.search(r"RIP: 0010:([^+ ]+)\+", line.text)
-        if found:
+        if crashed and found:
             return Line(line.number, found[1])
     return None
+
+
+def warnings(console: list[Line], which: str) -> list[Line]:
+    """What that kernel warned of on the console, whenever it did."""
+    second = next((line.number for line in console if line.text == "guest: kernel second"),
+                  len(console) + 1)
+    return [line for line in console if (line.number < second) == (which == "first")
+            and re.search(WARNING, line.text)]
 
 
 def job_failures(console: list[Line]) -> list[Line]:

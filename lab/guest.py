@@ -13,13 +13,22 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from lab.common import TOP, LabError, call, say, unique
+from lab import scenario
+from lab.common import TOP, LabError, say, unique
 from lab.job import build_hvhost
 from lab.kernels import Kernel, Pair
+from lab.process import call
 
-# What guests load of a distribution's kernel, where it is a module: these, and what the
-# scenarios name.
-MODULES = ("hv_vmbus", "hv_utils", "pci-hyperv", "nvme", "ext4", "hyperv_drm", "hyperv_fb", "vfb")
+# What guests load of a distribution's kernel, where it is a module: these, and the drivers
+# of all scenarios.
+MODULES = ("hv_vmbus", "hv_utils", "pci-hyperv", "nvme", "ext4", "hyperv_drm", "hyperv_fb", "vfb",
+           "simpledrm")
+
+
+def wanted_modules() -> set[str]:
+    drivers = {name.lstrip("-") for one in map(scenario.load, scenario.names())
+               for which in ("first", "second") for name in one.drivers(which)}
+    return drivers | set(MODULES)
 
 
 def release_of(image: Path) -> str:
@@ -101,7 +110,7 @@ def find_file(kernel: Kernel, to: Path) -> list[str]:
     if not root:
         say(f"{kernel.name}: {release}, no modules found (MODULES=ROOT has lib/modules/{release})")
         return []
-    pick_modules(root, release, MODULES, to / "modules")
+    pick_modules(root, release, wanted_modules(), to / "modules")
     say(f"{kernel.name}: {release}, modules from {root}")
     return [f"lib/modules={to}/modules/lib/modules"]
 

@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.common import BUILD, TOP, LabError
+from lab.common import BUILD, TOP, LabError, one_of
 from lab.kernels import Pair, pair
+from lab.locks import lock
+from lab.process import call
 from lab.scenario import Scenario, load
+from lab.schema import PATHS
 
 # MiB that a VM has unless its scenario says otherwise, and that a crash kernel needs:
 # with our kernels; with Debian's and unknown ones, which are larger and come with larger
@@ -53,11 +56,13 @@ def modules(scenario: Scenario, kernels: Pair, which: str) -> list[str]:
         found += DEBIAN_MODULES
         if scenario.has_disk and (own.is_file or own.name.endswith("-amd64")):
             found += DISK_MODULES
-    # Debian's cloud kernels have the driver that was there before hyperv_drm.
-    cloud = own.is_debian and not own.name.endswith("-amd64")
-    for name in scenario.drivers(which):
-        found.append(name.replace("hyperv_drm", "hyperv_fb") if cloud else name)
-    return found
+    # Debian's cloud kernels have the driver that was there before hyperv_drm; others may.
+    video = "hyperv_drm"
+    if own.is_file:
+        video = "hyperv_drm/hyperv_fb"
+    elif own.is_debian and not own.name.endswith("-amd64"):
+        video = "hyperv_fb"
+    return found + [video if name == "hyperv_drm" else name for name in scenario.drivers(which)]
 
 
 def guest_arguments(scenario: Scenario, kernels: Pair, path: str) -> Iterator[str]:
@@ -136,13 +141,12 @@ def build_hvhost() -> Path:
     """The host, built; with SANITIZE=1 with sanitizers."""
     program = BUILD / "hvhost" / ("asan" if os.environ.get("SANITIZE") else "") / "hvhost"
     log = BUILD / "hvhost.log"
-    BUILD.mkdir(exist_ok=True)
-    with log.open("w", encoding="utf-8") as out:
-        done = subprocess.run(["make", "-s", "-C", TOP / "hvhost", f"O={BUILD / 'hvhost'}",
-                               program], stdout=out, stderr=out, check=False,
-                              stdin=subprocess.DEVNULL)
-    if done.returncode:
-        raise LabError(f"hvhost does not build; see {log}")
+    command = 'exec make -s -C "$1" O="$2" "$3" >"$4" 2>&1'
+    with lock(BUILD / "hvhost.lock", "building hvhost"):
+        try:
+            call("sh", "-c", command, "sh", TOP / "hvhost", BUILD / "hvhost", program, log)
+        except LabError:
+            raise LabError(f"hvhost does not build; see {log}") from None
     return program
 
 
@@ -168,7 +172,11 @@ class Job:
     @property
     def again(self) -> str:
         """The command that runs it again."""
-        return f"make run S={self.scenario.reference} P={self.path} KERNEL={self.kernel.name}"
+        words = [f"S={self.scenario.reference}", f"P={self.path}", f"KERNEL={self.kernel.name}"]
+        words += [f"{name}={os.environ[name]}" for name in
+                  ("ROLE", "LINUX", "MODULES", "WORK", "SANITIZE")
+                  if os.environ.get(name, "") not in ("", "0")]
+        return f"make run {shlex.join(words)}"
 
 
 def script(scenario: Scenario, kernels: Pair, path: str, patience: int, more: str) -> str:
@@ -228,6 +236,9 @@ def read(folder: Path) -> Job:
     try:
         about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         scenario, path, name = about["scenario"], about["path"], about["kernel"]
-    except (OSError, ValueError, KeyError, TypeError) as e:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as e:
         raise LabError(f"{folder} is not the folder of a job: {e}") from None
+    if not all(isinstance(value, str) for value in (scenario, path, name)):
+        raise LabError(f"{folder}/about.json does not name a scenario, a path and a kernel")
+    one_of(path, PATHS, "path")
     return Job(folder, load(scenario), path, pair(name))

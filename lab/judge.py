@@ -8,6 +8,7 @@ assert. Those on devices are in devices.py.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ class Run:
     findings: Findings
     console: list[Line]
     disk: dict[str, str]        # out/disk, by the first word
+    status: str                 # the job's, which is hvhost's
 
     @property
     def which(self) -> tuple[str, ...]:
@@ -70,9 +72,17 @@ class Run:
 def read_layout(folder: Path) -> dict[str, object]:
     try:
         found = json.loads((folder / "layout.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
-        raise BadFile(f"layout.json: {e}") from None
+    except (OSError, ValueError, RecursionError) as e:
+        raise BadFile(f"layout.json: cannot be read: {e}") from None
     return found if isinstance(found, dict) else {}
+
+
+def read_words(path: Path) -> list[str]:
+    """The words in a file that must be there."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").split()
+    except OSError as e:
+        raise BadFile(f"{path.name}: cannot be read: {e.strerror}") from None
 
 
 def read_pairs(path: Path) -> dict[str, str]:
@@ -89,9 +99,11 @@ def read_run(folder: Path, scenario: Scenario, path: str, kernel: Pair) -> Run:
     trace = read_trace(folder / "out" / "trace")
     console = findings.read_console(folder / "console")
     found = findings.read(folder / "out" / "findings")
-    releases = (folder / "release").read_text(encoding="utf-8").split()
+    releases = read_words(folder / "release")
+    if len(releases) != len({kernel.first.name, kernel.second.name}):
+        raise BadFile(f"release: it has {len(releases)} lines")
     return Run(folder, scenario, path, kernel, releases, read_layout(folder), trace, found,
-               console, read_pairs(folder / "out" / "disk"))
+               console, read_pairs(folder / "out" / "disk"), " ".join(read_words(folder / "rc")))
 
 
 def ends(run: Run, v: Verdicts) -> None:
@@ -103,10 +115,11 @@ def ends(run: Run, v: Verdicts) -> None:
             end.get("how") if end else "", where)
     finished = 0 if run.path == "shutdown" or crash != "none" else 1
     v.check("ends", "finished guests", finished, run.findings.finished, "out/findings")
+    v.check("ends", "hvhost's status", end.get("status") if end else "0", run.status, "out/host")
     for line in run.findings.first.failures + run.findings.second.failures:
-        v.check("ends", "a complaint", "", line.text, f"out/findings:{line.number}")
+        v.fail("ends", "the guest reported", line.text, f"out/findings:{line.number}")
     for line in findings.job_failures(run.console):
-        v.check("ends", "a complaint", "", line.text, f"console:{line.number}")
+        v.fail("ends", "the job", line.text.removeprefix("job: "), f"console:{line.number}")
     if crash != "none":
         found = findings.crashed_in(run.console)
         v.check("ends", "the crash", crash, found.text if found else "",
@@ -118,7 +131,7 @@ def well_behaved(run: Run, v: Verdicts) -> None:
     v.open("well behaved")
     for e in run.trace.events:
         if e.name == "bad":
-            v.check("well behaved", e.get("who"), "", f"{e.get('what')} {e.get('value')}", e.where)
+            v.fail("well behaved", e.get("who"), f"{e.get('what')} {e.get('value')}", e.where)
 
 
 def detection(run: Run, v: Verdicts) -> None:
@@ -135,9 +148,8 @@ def detection(run: Run, v: Verdicts) -> None:
         v.check("detection", f"{which}: the hypervisor", "Microsoft Hyper-V",
                 report.block("messages").first(r"Hypervisor detected: (.*)"),
                 report.where("messages"))
-        if run.release(which):
-            v.check("detection", f"{which}: the release", run.release(which),
-                    report.fact("release"), report.where("release"))
+        v.check("detection", f"{which}: the release", run.release(which),
+                report.fact("release"), report.where("release"))
 
 
 def vmbus(run: Run, v: Verdicts) -> None:
@@ -152,10 +164,10 @@ def vmbus(run: Run, v: Verdicts) -> None:
     if seen[-1:] == ["unload"]:
         seen.pop()
     v.check("vmbus", "connections", expected, seen, "out/trace")
-    opens = [e for e in run.trace.events
-             if e.name == "open" and e.device in ("heartbeat", "shutdown")]
-    v.check("vmbus", "heartbeat and shutdown opened", 2 * (len(run.which) + resumes), len(opens),
-            "out/trace")
+    for device in ("heartbeat", "shutdown"):
+        opens = [e for e in run.trace.events if e.name == "open" and e.device == device]
+        v.check("vmbus", f"times that {device} was opened", len(run.which) + resumes, len(opens),
+                "out/trace")
     for which in run.which:
         said = any(run.report(which).block("messages").find("Vmbus version:"))
         v.check("vmbus", f"{which}: the kernel says so", True, said,
@@ -195,7 +207,8 @@ def reserve(run: Run, v: Verdicts) -> None:
         report = run.report(which)
         expected = run.expected("reserve", which)
         v.check("reserve", which, expected, report.reserve, report.where("mmio"))
-        if report.printed:
+        kernel = run.kernel.of(which)
+        if report.printed or (kernel.ours and kernel.base and kernel.base.main):
             v.check("reserve", f"{which}: the log", expected, report.printed,
                     report.where("messages"))
     found = run.layout.get("reserve")
@@ -234,6 +247,8 @@ def reports(run: Run, v: Verdicts) -> None:
                         f"{'; '.join(list(texts)[:12]) or 'none'}, "
                         f"{'looked for' if block.status == '0' else 'not looked for'}",
                         run.report(which).where(name))
+        for line in findings.warnings(run.console, which)[:3]:
+            v.fail("reports", f"{which}: the console", line.text, f"console:{line.number}")
 
 
 def vmcore(run: Run, v: Verdicts) -> None:
@@ -242,7 +257,7 @@ def vmcore(run: Run, v: Verdicts) -> None:
         return
     block = run.report("second").block("vmcore")
     where = run.report("second").where("vmcore")
-    size = block.first(r"^size (\d+)")
+    size = block.first(r"^size ([0-9]{1,18})$")
     v.check("vmcore", "the format", "elf core", block.first("^(elf .*)"), where)
     v.check("vmcore", "the release", f"OSRELEASE={run.release('first')}",
             block.first("^(OSRELEASE=.*)"), where)
@@ -257,13 +272,35 @@ GROUPS: tuple[Group, ...] = (
     devices.loops, devices.disk, devices.dump)
 
 
+def last_words(folder: Path) -> str:
+    """What the host said last, or the kernel when it panicked, as the end of a sentence."""
+    for name, pattern in (("console", r".*Kernel panic.*"), ("out/host", r".+")):
+        try:
+            text = (folder / name).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        found = re.findall(pattern, text)
+        if found:
+            return f"; {name}: {found[-1].strip()}"
+    return ""
+
+
+def stopped_early(folder: Path, trace: Trace, cut: str, v: Verdicts) -> None:
+    """One verdict, and no other: the guest did not get to its end, and was about to report
+    more."""
+    end = trace.end
+    v.check("ends", "the end", "poweroff", end.get("how") if end else "none",
+            cut + last_words(folder))
+
+
 def unreadable(folder: Path, why: BadFile, v: Verdicts) -> None:
     """One verdict, and no other: what was ended from outside, or what cannot be read."""
     try:
-        v.check("ends", "the run", "poweroff", (folder / "why").read_text().strip(), "why")
+        text = (folder / "why").read_text(encoding="utf-8", errors="replace")
+        v.fail("ends", "", text.strip() + last_words(folder))
     except OSError:
         group, _, text = str(why).partition(": ")
-        v.check(group, "the file", "whole", text, group)
+        v.fail(group, group, text)
 
 
 def judge(folder: Path, scenario: Scenario, path: str, kernel: Pair) -> Verdicts:
@@ -277,9 +314,7 @@ def judge(folder: Path, scenario: Scenario, path: str, kernel: Pair) -> Verdicts
         if run.crash == "none" and run.findings.cut:
             if end and end.get("how") == "poweroff":
                 raise BadFile(run.findings.cut)
-            # It was about to say more.
-            v.check("ends", "the end", "poweroff", shown(end and end.get("how")) or "none",
-                    run.findings.cut)
+            stopped_early(folder, run.trace, run.findings.cut, v)
             return v
         ends(run, v)
         well_behaved(run, v)

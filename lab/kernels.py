@@ -7,7 +7,7 @@
     ...-debug                  with kernel/config/debug.config over the rest
     debian-6.1.176[-amd64]     Debian's own kernel
     a/path                     a bzImage, or a folder with one and its modules
-    FIRST..SECOND              two of these: the second kernel is another one
+    FIRST..SECOND              two of these, but no paths: the second kernel is another one
     stable                     in scenarios: the series of every stable base
 """
 
@@ -78,6 +78,13 @@ def main_base() -> Base:
     return bases()[asked]
 
 
+def refuse_base() -> None:
+    """BASE is for the verbs that build; lab has a name for each kernel."""
+    base = os.environ.get("BASE") or "local"
+    if base != "local" and base in bases() and not bases()[base].main:
+        raise LabError(f"BASE={base} does not choose a kernel here; KERNEL={base}-series does")
+
+
 @dataclass(frozen=True)
 class Kernel:
     """One guest kernel. ROLE is what it is judged as: "" of Debian's and of unknown ones.
@@ -129,8 +136,9 @@ class Kernel:
 
     @property
     def file_name(self) -> str:
-        """The name as part of a file's."""
-        return (self.file or self.name).strip("/").replace("/", "_")
+        """The name as part of a file's; the runner takes no other characters."""
+        name = re.sub(r"[^A-Za-z0-9._-]", "_", self.file or self.name)
+        return re.sub(r"\.\.+", "_", name).strip("._")
 
 
 def split_variant(words: str, base: Base) -> tuple[str, str]:
@@ -147,9 +155,7 @@ def kernel(name: str) -> Kernel:
         return Kernel(name, file=name)
     if DEBIAN.fullmatch(name):
         return Kernel(name)
-    if re.fullmatch(r"\d+\.\d+", name):
-        name += "-mainline"
-    found = NAME.fullmatch(name)
+    found = NAME.fullmatch(re.sub(r"^\d+\.\d+$", r"\g<0>-mainline", name))
     base = None
     if found:
         base = main_base() if not found[1] else bases().get(found[1])
@@ -164,7 +170,8 @@ def kernel(name: str) -> Kernel:
     known = ", ".join((*main_base().roles, *(f"{b}-series" for b in bases()
                                              if b != main_base().name)))
     raise LabError(f"no such kernel: '{name}' ({known}, each also with "
-                   f"-{', -'.join(main_base().variants)}; debian-VERSION or a path)")
+                   f"-{', -'.join(main_base().variants)}; debian-VERSION or a path such as "
+                   "./bzImage)")
 
 
 def built(name: str) -> Kernel:

@@ -16,7 +16,7 @@ REASONS = {"window": "config-refused", "told": "config-refused",
 
 
 def worst(conflicts: list[str]) -> str:
-    """framebuffer, device or outside: what the host goes by if it is several."""
+    """framebuffer, device or outside: the conflict that decides the host's status."""
     if "framebuffer" in conflicts:
         return "framebuffer"
     return "device" if any(c != "outside" for c in conflicts) else "outside"

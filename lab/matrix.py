@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import guest, job, kernels, results, runner, scenario, unknown
-from lab.common import BUILD, TOP, BadFile, LabError, call, number, say
+from lab.common import BUILD, TOP, LabError, number, say
 from lab.job import Job
-from lab.judge import judge, read_run
+from lab.judged import result_of
 from lab.kernels import Pair
 from lab.locks import lock
-from lab.trace import read_trace
-from lab.verdict import Result, Verdicts, failures
+from lab.process import call
+from lab.verdict import Result, failures
 
 # hvhost's exit status for it
 TRIPLE_FAULT = "4"
@@ -58,58 +58,31 @@ def chosen(patterns: list[str]) -> list[Cell]:
     for pattern in patterns:
         if not any(cell.matches(pattern) for cell in known):
             raise LabError(f"nothing matches: {pattern}")
-    return [cell for cell in known
-            if not patterns or any(cell.matches(pattern) for pattern in patterns)]
+    found = [cell for cell in known
+             if not patterns or any(cell.matches(pattern) for pattern in patterns)]
+    able = [cell for cell in found if not (cell.kernel.has_file and
+                                           cell.scenario.guest["one-by-one"])]
+    for cell in found:
+        if cell not in able:
+            say(f"left out: {cell.scenario.name}:{cell.path}: it binds devices one by one, for "
+                "which VMBus must be built in, and that is not known of this kernel")
+    return able
 
 
-def judged_as(folder: Path, cell: Job) -> tuple[Verdicts, Pair, str, list[str], str]:
-    """Of a kernel that is a file: verdicts, the pair with its role, that role, what was
-    observed, and what was lost."""
-    asked = unknown.asked_role()
-    try:
-        run = read_run(folder, cell.scenario, cell.path, cell.kernel)
-    except BadFile:
-        return judge(folder, cell.scenario, cell.path, cell.kernel), cell.kernel, "", [], ""
-    role = asked or unknown.find_role(run)
-    lost = unknown.lost(run)
-    if role in ("", "unknown"):
-        return unknown.judge_unknown(run), cell.kernel, "unknown", unknown.observed(run), lost
-    pair = cell.kernel.as_role(role)
-    v = judge(folder, cell.scenario, cell.path, pair)
-    if role != "series" and not asked:
-        v.check("devices", "what is lost", "", lost, "out/trace")
-    return v, pair, role, unknown.observed(run), lost
-
-
-def result_of(one: Job) -> Result:
-    """The verdicts over a job folder, with what is needed to look into it."""
-    pair, role, lost = one.kernel, "", ""
-    notes: list[str] = []
-    if one.kernel.has_file:
-        v, pair, role, notes, lost = judged_as(one.folder, one)
-    else:
-        v = judge(one.folder, one.scenario, one.path, one.kernel)
-    try:
-        seconds: float | None = read_trace(one.folder / "out" / "trace").seconds
-    except BadFile:
-        seconds = None
-    known = "" if role == "unknown" else one.scenario.known_failure(pair, one.path)
-    return Result(one.scenario.name, one.path, one.kernel.name, seconds, known,
-                  list(v.values()), str(one.folder).removeprefix(f"{TOP}/"), one.again,
-                  role, lost, notes)
-
-
-def play(folder: Path, *, verbose: bool = False) -> None:
-    """Run the jobs in the folder. How each one ends is for the judge."""
+def play(folder: Path) -> str:
+    """Run the jobs in the folder; how each one ends is for the judge. Returns the
+    accelerator."""
+    verbose = bool(os.environ.get("V"))
     outcome = runner.run_jobs(folder, verbose=verbose)
     if outcome.accel == "tcg":
         play_again(folder, verbose)
+    return outcome.accel
 
 
 def play_again(folder: Path, verbose: bool) -> None:
     """Emulated KVM is not quite KVM: 1 guest in some 600 ended in a triple fault. So there,
     and only there, such a guest gets a second chance, and a file "again" with the first
-    console. A kernel whose own fault it is does it again."""
+    console. A kernel that causes it fails again."""
     ended = [d for d in sorted(folder.iterdir())
              if (d / "rc").exists() and (d / "rc").read_text().strip() == TRIPLE_FAULT]
     if not ended:
@@ -133,10 +106,14 @@ def about(folder: Path, accel: str, took: float) -> str:
                   "binutils", "acpica-tools").rstrip("\n"),
              f"took\t{took:.0f} s, JOBS={number('JOBS', os.cpu_count() or 1)}",
              f"guests run under\t{accel}"]
-    lines += runner.made_with() if accel == "tcg" else []
+    if accel == "tcg":
+        qemu = call(TOP / "nest" / "qemu").strip()
+        host = Path(call(TOP / "nest" / "host").strip())
+        lines += [f"QEMU\t{call(qemu, '--version').splitlines()[0]}",
+                  f"Linux that has hvhost in it\t{guest.release_of(host / 'vmlinuz')}"]
     for d in sorted((folder / "files").iterdir()):
         # Of pairs, each of the two is there as well.
-        if d.is_dir() and ".." not in d.name:
+        if d.is_dir() and ".." not in d.name and (d / "bzImage").exists():
             lines.append(f"kernel {d.name}\t{guest.release_of(d / 'bzImage')}")
     return "\n".join(lines) + "\n"
 
@@ -157,7 +134,7 @@ def prepare(folder: Path, plays: Iterable[tuple[Cell, str]]) -> list[Job]:
 
 
 def names_of(cell: Cell, times: int) -> list[str]:
-    """Folder names; by kernel, so that a dying host or a slow kernel is not everybody's."""
+    """Folder names; the kernel comes first, so that jobs of one kernel run in a row."""
     name = f"{cell.kernel.file_name}.{cell.scenario.name}.{cell.path}"
     return [name] if times == 1 else [f"{name}.{i:04d}" for i in range(1, times + 1)]
 
@@ -167,18 +144,28 @@ def matrix(patterns: list[str], folder: Path | None = None) -> int:
     folder = folder or Path(os.environ.get("MATRIX") or BUILD / "matrix")
     times = number("TIMES", 1)
     unknown.asked_role()
+    for name in ("JUNIT", "TAP"):
+        if os.environ.get(name):
+            results.check_writable(Path(os.environ[name]))
     found = chosen(patterns)
+    failure = ""
     with lock(folder / "lock", "make matrix"):
         jobs = prepare(folder, [(cell, name) for cell in found for name in names_of(cell, times)])
         began = time.monotonic()
-        play(folder / "jobs")
+        try:
+            accel = play(folder / "jobs")
+        except LabError as e:
+            # What has come back is judged all the same.
+            accel, failure = "unknown", str(e)
         took = time.monotonic() - began
-        (folder / "about").write_text(about(folder, runner.accelerator(), took),
-                                      encoding="utf-8")
+        (folder / "about").write_text(about(folder, accel, took), encoding="utf-8")
         done = [result_of(one) for one in jobs]
         results.write(done, folder / "result.jsonl")
     print("\n".join(results.table(done)))
-    return finish(done, folder, took)
+    status = finish(done, folder, took)
+    if failure:
+        raise LabError(failure)
+    return status
 
 
 def finish(done: list[Result], folder: Path, took: float) -> int:
@@ -189,13 +176,13 @@ def finish(done: list[Result], folder: Path, took: float) -> int:
                 "unknown-like", "unknown"))
             print("\n".join(f"  {note}" for note in r.notes))
     say(f"{len(done)} runs in {took:.0f} s, {len(done) * 60 / (took + 1):.0f} a minute")
+    wrong = failures(done)
+    (folder / "failures").write_text("".join(f"{line}\n" for line in wrong), encoding="utf-8")
     if os.environ.get("JUNIT"):
         results.junit(done, Path(os.environ["JUNIT"]))
     if os.environ.get("TAP"):
         with Path(os.environ["TAP"]).open("w", encoding="utf-8") as out:
             results.tap(done, out)
-    wrong = failures(done)
-    (folder / "failures").write_text("".join(f"{line}\n" for line in wrong), encoding="utf-8")
     if not wrong:
         return 0
     print("\n" + "\n".join(wrong))

@@ -11,15 +11,25 @@ from xml.etree import ElementTree
 
 from lab.common import LabError
 from lab.schema import PATHS
-from lab.verdict import Check, Result, Verdict
+from lab.verdict import Check, Result, Verdict, clean
 
 
 def write(results: Iterable[Result], file: Path) -> None:
     """A line of JSON for each."""
     new = file.with_suffix(".new")
-    new.write_text("".join(json.dumps(result.json()) + "\n" for result in results),
+    new.write_text("".join(json.dumps(result.as_dict()) + "\n" for result in results),
                    encoding="utf-8")
     new.replace(file)
+
+
+def check_writable(file: Path) -> None:
+    """Before a long run: whether its results can be written there."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8"):
+            pass
+    except OSError as e:
+        raise LabError(f"cannot write {file}: {e.strerror}") from None
 
 
 def read_line(text: str) -> Result:
@@ -63,7 +73,8 @@ def table(results: Sequence[Result]) -> list[str]:
     rows: dict[tuple[str, str], dict[str, list[Result]]] = {}
     for r in results:
         rows.setdefault((r.scenario, r.kernel), {}).setdefault(r.path, []).append(r)
-    widths = [max(18, *(len(name) for name, _ in rows)), max(27, *(len(k) for _, k in rows))]
+    widths = [max([18, *(len(name) for name, _ in rows)]),
+              max([27, *(len(k) for _, k in rows)])]
     heads = ["scenario", "kernel", *PATHS]
     lines = []
     for cells in [heads, *([name, kernel, *(word(row.get(p, [])) for p in PATHS)]
@@ -91,12 +102,6 @@ def tap(results: Sequence[Result], out: TextIO) -> None:
             print(f"# files: {r.folder}\n# again: {r.again}", file=out)
 
 
-def clean(text: str) -> str:
-    """Text that XML can have: guests may say anything."""
-    return "".join(c if c in "\t\n" or c >= " " and c not in "\ufffe\uffff" and
-                   not "\ud800" <= c <= "\udfff" else "?" for c in text)
-
-
 def junit(results: Sequence[Result], file: Path) -> None:
     """A test case for each run, with its verdicts."""
     suite = ElementTree.Element("testsuite", name="hyperv-mmio", tests=str(len(results)),
@@ -114,8 +119,5 @@ def junit(results: Sequence[Result], file: Path) -> None:
         said.text = clean("\n".join([*(v.text for v in r.verdicts), *r.notes]))
     tree = ElementTree.ElementTree(suite)
     ElementTree.indent(tree)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        tree.write(file, encoding="utf-8", xml_declaration=True)
-    except OSError as e:
-        raise LabError(f"JUNIT={file}: {e.strerror}") from None
+    check_writable(file)
+    tree.write(file, encoding="utf-8", xml_declaration=True)

@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.archives import Archives, Refused, Unreadable
-from lab.common import BUILD, TOP, LabError, number, say
+from lab.common import BUILD, TOP, LabError, nobody_reads, number, say
 from lab.host import Clock, Host, Job, Limits
 from lab.inner import Inner, Local, Place, hosts_that_fit, pack
 from lab.locks import scratch
@@ -318,7 +318,7 @@ def program(name: str, run: Callable[[Path], int]) -> int:
     except LabError as error:
         say(str(error))
     except BrokenPipeError:
-        pass  # nobody reads stderr
+        nobody_reads()
     except OSError as error:
         say(f"{error.filename or 'error'}: {error.strerror}")
     except Interrupted as interrupted:

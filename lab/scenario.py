@@ -18,7 +18,7 @@ from lab.common import TOP, LabError
 from lab.kernels import Pair
 from lab.schema import Key, Wrong
 
-SCENARIOS = Path(os.environ.get("SCENARIOS") or TOP / "scenarios")
+SCENARIOS = Path(os.environ.get("SCENARIOS") or TOP / "scenarios").resolve()
 PROFILES = TOP / "scenarios" / "profiles.toml"
 LISTS = ("also", "except")
 NO_D0 = ("config-refused", "config-on-framebuffer", "config-on-device", "outside",
@@ -35,8 +35,10 @@ class Exception_:
     expect: dict[str, Any]
 
     def covers(self, name: str, path: str, which: str) -> bool:
+        """NAME is a kernel's, or a pair's, which only patterns with ".." are about."""
         return self.which in (which, "both") and path in self.paths and \
-            any(fnmatch.fnmatchcase(name, pattern) for pattern in self.kernels)
+            any(fnmatch.fnmatchcase(name, pattern) for pattern in self.kernels
+                if ".." not in name or ".." in pattern)
 
 
 @dataclass
@@ -126,8 +128,9 @@ class Scenario:
     def known_failure(self, kernel: Pair, path: str) -> str:
         """Why this run has to lose a device or crash; "" if it must not."""
         for which in kernels_of(path):
-            if self.losses(kernel, path, which) or \
-                    self.expected("crash", kernel, path, which) != "none":
+            crashes = which == "first" and \
+                self.expected("crash", kernel, path, which) != "none"
+            if crashes or self.losses(kernel, path, which):
                 return str(self.expected("why", kernel, path, which) or "")
         return ""
 
@@ -199,8 +202,8 @@ def load_toml(file: Path) -> tuple[dict[str, Any], Reader]:
         text = file.read_text(encoding="utf-8")
         return tomllib.loads(text), Reader(file, text)
     except OSError as e:
-        raise LabError(f"no such scenario: {file} ({e.strerror})") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
+        raise LabError(f"cannot read {file}: {e.strerror}") from None
+    except (ValueError, RecursionError) as e:
         raise LabError(f"{file}: not TOML: {e}") from None
 
 
@@ -231,6 +234,17 @@ def merged(values: dict[str, Any], reader: Reader) -> dict[str, Any]:
     return values
 
 
+def check_shapes(values: dict[str, Any], reader: Reader) -> None:
+    """Each table is one, or a list of them."""
+    for key in ("host", "guest", "expect"):
+        if not isinstance(values.get(key, {}), dict):
+            raise reader.fail(f"{key} must be one table, [{key}]", f"[{key}]")
+    for key in LISTS:
+        found = values.get(key, [])
+        if not isinstance(found, list) or not all(isinstance(table, dict) for table in found):
+            raise reader.fail(f"write [[{key}]], not [{key}] or {key} =", key)
+
+
 def with_defaults(values: dict[str, Any], keys: tuple[Key, ...]) -> dict[str, Any]:
     return {key.name: values.get(key.name, key.default) for key in keys}
 
@@ -239,11 +253,9 @@ def read(file: Path) -> Scenario:
     """The scenario in a file; LabError says what is wrong on which line."""
     raw, reader = load_toml(file)
     own = raw
+    check_shapes(raw, reader)
     raw = merged(raw, reader)
     tables = {k: raw.pop(k) for k in ("host", "guest", "expect", *LISTS) if k in raw}
-    for key in LISTS:
-        if not isinstance(tables.get(key, []), list):
-            raise reader.fail(f"write [[{key}]], not [{key}]", key)
     top = with_defaults(reader.check("", raw, schema.TOP_KEYS), schema.TOP_KEYS)
     host, guest, expect = (
         with_defaults(reader.check(name, tables.get(name, {}), keys), keys)
@@ -273,7 +285,9 @@ def read_exception(reader: Reader, values: Any, index: int) -> Exception_:
     found = reader.check("[except]", values, keys, index)
     scope = {key.name: found.pop(key.name, key.default) for key in schema.EXCEPT}
     if not found:
-        raise reader.fail("an exception without anything to expect", "[except]", "", index)
+        raise reader.fail("[[except]] has no key of [expect]", "[except]", "", index)
+    if "crash" in found and scope["in"] == "second":
+        raise reader.fail("crash is about the first kernel", "[except]", "crash", index)
     check_why(found, reader, "[except]", index)
     return Exception_(scope["kernels"], scope["paths"], scope["in"], found)
 
@@ -284,8 +298,24 @@ def check_why(values: dict[str, Any], reader: Reader, table: str, index: int = 0
             raise reader.fail(f"{key} = {values[key]!r} without why", table, key, index)
 
 
+def check_runs(scenario: Scenario, reader: Reader) -> None:
+    """No run twice, and no exception that is about no run."""
+    runs = [(path, kernels.pair(name)) for path, name in scenario.runs()]
+    names = [f"{path} {pair.name}" for path, pair in runs]
+    for name in names:
+        if names.count(name) > 1:
+            raise reader.fail(f"the same run twice: {name}")
+    own = len(scenario.exceptions) - len(load_toml(scenario.file)[0].get("except", []))
+    for index, exception in enumerate(scenario.exceptions[own:]):
+        if not any(exception.covers(name, path, which) for path, pair in runs
+                   for which in kernels_of(path)
+                   for name in (pair.of(which).name, pair.name)):
+            raise reader.fail("an exception that is about no run of this scenario",
+                              "[except]", "", index)
+
+
 def check_whole(scenario: Scenario, reader: Reader) -> None:
-    """What no single key can know."""
+    """Checks that involve several keys."""
     check_why(scenario.expect, reader, "expect")
     names = [scenario.kernel, *(name for name, _ in scenario.also)]
     for name in names:
@@ -301,7 +331,12 @@ def check_whole(scenario: Scenario, reader: Reader) -> None:
         if any("debian-" in name for name in names):
             raise reader.fail("one-by-one with a Debian kernel, whose VMBus is a module",
                               "guest", "one-by-one")
+    check_runs(scenario, reader)
     known = scenario.device_names
+    for device in (*scenario.guest["gone"],
+                   *(d for found in scenario.expect["lost"].values() for d in found)):
+        if device != "video" and device not in known:
+            raise reader.fail(f"{device} is not in pci")
     for event in scenario.hotplug:
         for device in event[1:]:
             if device not in known:
@@ -309,7 +344,7 @@ def check_whole(scenario: Scenario, reader: Reader) -> None:
 
 
 def names() -> list[str]:
-    return sorted(f.stem for f in SCENARIOS.glob("*.toml") if f != PROFILES)
+    return sorted(f.stem for f in SCENARIOS.glob("*.toml") if f.name != PROFILES.name)
 
 
 @functools.cache
@@ -318,5 +353,5 @@ def load(name: str) -> Scenario:
     if "/" in name:
         return read(Path(name))
     if name not in names():
-        raise LabError(f"no such scenario: '{name}' (there is: {' '.join(names())})")
+        raise LabError(f"no such scenario: '{name}' (known: {' '.join(names())})")
     return read(SCENARIOS / f"{name}.toml")

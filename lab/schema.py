@@ -161,7 +161,7 @@ TOP_KEYS = (
     Key("about", matching(r"\S[\s\S]*", "text"),
         "what the scenario is for; its first sentence is in `lab list`"),
     Key("profile", matching(r"[a-z0-9-]+", "a name"),
-        "take what `profiles.toml` has under this name, and change it"),
+        "start from this profile of `profiles.toml`"),
     Key("paths", several(choice(*PATHS)), f"of {', '.join(PATHS)}"),
     Key("kernel", matching(rf"(?:{KERNEL})(?:\.\.(?:{KERNEL}))?", "a kernel, or FIRST..SECOND"),
         "the kernel for these paths, or FIRST..SECOND, two different ones", "series"),
@@ -169,7 +169,8 @@ TOP_KEYS = (
 
 HOST = (
     Key("generation", choice(1, 2), "1 or 2"),
-    Key("memory", SIZE, "384M unless given; 768M with a Debian kernel, 1024M with -debug"),
+    Key("memory", SIZE, "384M unless given; 768M with Debian's or your own kernel; 1024M with "
+        "-debug, whatever is given"),
     Key("cpus", whole(1, 8), "virtual processors", 1),
     Key("low-mmio", SIZE, "size of low MMIO"),
     Key("high-mmio", or_none(SIZE), "size of high MMIO, or none"),
@@ -193,7 +194,8 @@ HOST = (
     Key("bar-conflicts", choice("refuse", "ignore"),
         "whether a BAR on the framebuffer decodes: refuse or ignore"),
     Key("dead-windows", choice("forget", "keep"),
-        "whether windows of a kernel that is gone conflict with others until they are released"),
+        "keep: windows of a dead kernel stay in use until they are released; forget (the "
+        "default): they do not"),
     Key("hotplug", several(EVENT), "`WHAT DEVICE=OTHER` in order: the host adds, ejects, removes "
         "(by surprise) or rescinds DEVICE when a kernel first probes OTHER, or DEVICE itself", ()),
 )
@@ -239,9 +241,10 @@ EXPECT = (
     Key("tries", or_none(several(ADDRESS, distinct=False)), "of each device that has a config "
         "window refused, the start of each window that it uses, in order; or none", "none"),
     Key("crash", matching(r"[a-z0-9_]+", "a function or none"), "the function that the first "
-        "kernel crashes in, a known failure; nothing else is judged then", "none"),
+        "kernel crashes in, a known failure; then only ends and well behaved are judged",
+        "none"),
     Key("why", matching(r"\S.*", "a sentence"),
-        "the reason of a known failure; must be there with one"),
+        "the reason of a known failure; required with one"),
 )
 
 ALSO = (
@@ -256,7 +259,6 @@ EXCEPT = (
     Key("paths", several(choice(*PATHS)), "paths that this is about; all unless given", PATHS),
     Key("in", choice("first", "second", "both"), "first, second or both kernels", "both"),
 )
-FAILURES = ("refused", "dead", "ignored")
 
 
 def tables() -> dict[str, tuple[Key, ...]]:

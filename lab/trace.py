@@ -16,8 +16,10 @@ from typing import Any
 
 from lab.common import BadFile, Range
 
-# Events that name a device, with what must be in them
+# Keys whose value, if there is one, must be a range
 RANGES = ("window", "range", "fb")
+# Events that must have one
+NEEDED = {"d0_entry": "window", "bar": "range"}
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def parse_line(number: int, text: str) -> Event:
         raise BadFile(f"trace: line {number} is cut or malformed: {text[:80]}") from None
     event = Event(number, data["event"], data)
     for key in RANGES:
-        if data.get(key) is not None:
+        if data.get(key) is not None or NEEDED.get(event.name) == key:
             event.range(key)
     return event
 

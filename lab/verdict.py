@@ -3,9 +3,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+# What a terminal or XML cannot show: control characters, halves of pairs, no characters
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def clean(text: str) -> str:
+    """Text that may come from a guest, safe to print and to put into XML."""
+    return UNPRINTABLE.sub("?", text)
+
+
+# What Verdicts.fail() expects
+NOTHING = "no failure"
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,8 @@ class Check:
     @property
     def text(self) -> str:
         where = f" ({self.evidence})" if self.evidence else ""
+        if self.expected == NOTHING:
+            return f"{self.what}: {self.got}{where}" if self.what else f"{self.got}{where}"
         return f"{self.what} is {self.got or 'nothing'}, not {self.expected or 'nothing'}{where}"
 
 
@@ -58,6 +73,10 @@ class Verdicts(dict[str, Verdict]):
         found = self.setdefault(group, Verdict(group))
         found.checks.append(Check(what, shown(expected), shown(got), evidence))
 
+    def fail(self, group: str, what: str, why: str, evidence: str = "") -> None:
+        """Something failed, whatever was expected: "WHAT: WHY"."""
+        self.check(group, what, NOTHING, why, evidence)
+
     def open(self, group: str) -> None:
         """The group is judged, even if nothing in it can be compared."""
         self.setdefault(group, Verdict(group))
@@ -77,7 +96,7 @@ def shown(value: object) -> str:
         items = sorted(map(shown, value)) if isinstance(value, (set, frozenset)) else \
             map(shown, value)
         return " ".join(items) or "none"
-    return str(value)
+    return clean(str(value))
 
 
 @dataclass
@@ -108,12 +127,12 @@ class Result:
     def ok(self) -> bool:
         return bool(self.verdicts) and not self.failed
 
-    def json(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
         data = asdict(self)
         for verdict, plain in zip(self.verdicts, data["verdicts"]):
             plain["ok"] = verdict.ok
             plain["text"] = verdict.text
-            plain["checks"] = [asdict(check) for check in verdict.failed]
         return {**data, "ok": self.ok}
 
 

@@ -16,6 +16,15 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parent.parent.parent
+# What a caller may have set to choose kernels and more
+SETTINGS = ("BASE", "SERIES", "LINUX", "SET", "WORK", "KERNEL", "ROLE", "MODULES", "SANITIZE",
+            "TIMES", "MATRIX", "SCENARIOS", "JUNIT", "TAP", "V", "JOBS", "ACCEL", "QUIET")
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
 
 
 class Bench:
