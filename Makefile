@@ -7,7 +7,7 @@
 # that it needs before it begins; NO_INSTALL=1 only lists what is missing.
 
 export V JOBS ACCEL BASE LINUX SIGNOFF PREV REALLY KERNEL TIMES KERNELS FULL SHORT PAIRS TRIMMED
-export NO_INSTALL STRICT WORK SET
+export NO_INSTALL STRICT WORK SET ROLE MODULES JUNIT TAP
 
 .PHONY: help demo check quick deps fresh tree series kernel deb lint kunit send run shell matrix \
 	sweep bench report clean
@@ -17,7 +17,7 @@ help: ## list the verbs
 
 demo: ## from nothing: a crash dump lost without the fix, saved with it, side by side
 	@deps/install $@
-	@nest/demo
+	@lab/lab demo
 
 check: ## every test; the last line counts them (T="20-tree 40-lint" for some)
 	@deps/install $@
@@ -62,17 +62,17 @@ send: ## rehearse sending SET, to loopback (REALLY=1: send it; PREV=<version bef
 	@deps/install $@
 	@kernel/send
 
-run: ## one scenario with a live console (S=gen2-default P=kdump-s KERNEL=7.3)
+run: ## one scenario with a live console (S=gen2-default P=kdump-s KERNEL=mainline)
 	@deps/install $@
-	@nest/scenario run $(or $(S),$(error S=NAME is missing; nest/scenario list has them)) $(P)
+	@lab/lab run $(or $(S),$(error S=NAME is missing; lab/lab list has them)) $(P)
 
 shell: ## a prompt in a scenario's guest (S=gen2-default)
 	@deps/install $@
-	@nest/scenario shell $(or $(S),$(error S=NAME is missing; nest/scenario list has them))
+	@lab/lab shell $(or $(S),$(error S=NAME is missing; lab/lab list has them))
 
 matrix: ## every scenario on every path with every kernel; table (M='gen2-*:boot' for some)
 	@deps/install $@
-	@nest/matrix $(foreach m,$(M),'$(m)')
+	@lab/lab matrix $(foreach m,$(M),'$(m)')
 
 sweep: ## the kernel's MMIO code over every layout of the host rule; tables, maps (FULL=1)
 	@deps/install $@

@@ -24,7 +24,7 @@ none() {
 
 # Patches carry the tags of the files they add; data has no place for one.
 without_spdx() {
-	git ls-files | grep -vE '^(COPYING|patches/.*\.patch|sweep/placement/.*\.patch|patches/.*/(about|never-sent)|tests/data/.*|hvhost/tests/corpus/[a-z]*/.*|.*/LICENSE)$' |
+	git ls-files | grep -vE '^(COPYING|patches/.*\.patch|sweep/placement/.*\.patch|patches/.*/(about|never-sent)|tests/data/.*|hvhost/tests/corpus/[a-z]*/.*|lab/tests/recordings/.*|.*/LICENSE)$' |
 		while read -r f; do
 			head -3 "$f" | grep -q 'SPDX-License-Identifier: GPL-2.0' || echo "$f"
 		done
@@ -60,12 +60,12 @@ missing_places() {
 missing_names() {
 	local docs=(README.md docs/*.md)
 	grep -ohE '\bS=[a-z0-9-]+( |`|$)' "${docs[@]}" | tr -d '` ' | sort -u | while read -r s; do
-		[ -f "scenarios/${s#S=}.conf" ] || echo "$s"
+		[ -f "scenarios/${s#S=}.toml" ] || echo "$s"
 	done
 	grep -ohE '\bT=[0-9]{2}-[a-z]+' "${docs[@]}" | sort -u | while read -r t; do
 		[ -f "tests/${t#T=}.t" ] || echo "$t"
 	done
-	grep -ohE '(^|[ `(])(docs|tests|patches|hvhost|nest|scenarios)/[a-z0-9/._-]*[a-z0-9]' "${docs[@]}" |
+	grep -ohE '(^|[ `(])(docs|lab|tests|patches|hvhost|nest|scenarios)/[a-z0-9/._-]*[a-z0-9]' "${docs[@]}" |
 		tr -d '`( ' | sort -u | while read -r f; do
 			[ -e "$f" ] || echo "$f"
 		done
@@ -86,6 +86,23 @@ lisa_parses() {
 	END
 }
 
+# No function in lab/ has more than 60 lines, no file more than 400.
+small() {
+	python3 - <<-'END'
+		import ast, pathlib
+		for file in sorted(pathlib.Path("lab").glob("*.py")):
+		    text = file.read_text()
+		    if text.count("\n") > 400:
+		        print(f"{file} has {text.count(chr(10))} lines")
+		    for node in ast.walk(ast.parse(text)):
+		        if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= 60:
+		            print(f"{file}: {node.name} has {node.end_lineno - node.lineno + 1} lines")
+	END
+}
+
+run_ok "lab/ has its types right" mypy --strict --cache-dir build/check/mypy -p lab
+run_ok "lab/ keeps to Python's style" flake8 --max-line-length 100 lab
+run_ok "lab/ has small functions and files" none small
 run_ok "git knows the files" git ls-files --error-unmatch README.md
 run_ok "each file has its SPDX tag" none without_spdx
 run_ok "COPYING is the GPL, version 2" grep -q 'Version 2, June 1991' COPYING

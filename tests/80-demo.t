@@ -1,18 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The main job: nest/demo, from source to a crash dump lost and one saved. Its
-# exit status is one thing; what it found, in build/demo/result.tsv, is judged
-# here once more.
+# The main job: make demo, from source to a crash dump lost and one saved. Its exit
+# status is one thing; what it found, in build/demo/table.json, is judged here once more.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 unset LINUX
 
-result=$BUILD/demo/result.tsv
+result=$BUILD/demo/table.json
 rm -f "$result"
 tmpdir
 rc=0
 start=$SECONDS
-"$TOP/nest/demo" >"$T/table" 2> >(tee "$T/progress" >&2) || rc=$?
+"$TOP/lab/lab" demo >"$T/table" 2> >(tee "$T/progress" >&2) || rc=$?
 is "$rc" 0 "demo exits 0"
 if ! [ -e "$result" ]; then
 	tail -n 5 "$T/progress" | not_ok "demo leaves $result"
@@ -22,31 +21,32 @@ fi
 # found WHAT BEFORE AFTER: patterns of what the result says, and that the table
 # shows the same, in that order on a line.
 found() {
-	local what before after
-	IFS=$'\t' read -r what before after < <(grep -P "^\Q$1\E\t" "$result") || true
-	like "${what:-no line}: ${before:-}" "^$1: $2\$" "$1, without the fix"
-	like "${what:-no line}: ${after:-}" "^$1: $3\$" "$1, with the series"
-	[ "$1" = verdict ] || [[ $1 = *BARs ]] ||
+	local before after
+	IFS=$'\t' read -r before after < <(jq -r --arg what "$1" '.[] |
+		select("\(.which): \(.title)" == $what) | "\(.before)\t\(.after)"' "$result") || true
+	like "${before:-no line}" "^$2\$" "$1, without the fix"
+	like "${after:-no line}" "^$3\$" "$1, with the series"
+	[[ $1 = *BARs ]] ||
 		run_ok "$1: the table shows both" grep -qF " ${before:--} ${after:--}" "$T/squeezed"
 }
 tr -s ' ' <"$T/table" >"$T/squeezed"
 range='[0-9a-f]+-[0-9a-f]+'
-found "first: reserved" f8000000-f87fffff f8000000-fbffffff
-found "first: framebuffer at" f8000000 f8000000
+found "first: VMBus reserves" f8000000-f87fffff f8000000-fbffffff
+found "first: framebuffer is at" f8000000 f8000000
 found "first: PCI config window" "$range" "$range"
 found "first: NVMe disk" found found
-found "second: told of a framebuffer" nothing nothing
-found "second: reserved" none f8000000-fbffffff
-found "second: framebuffer at" f8000000 f8000000
+found "second: is told of framebuffer" nothing nothing
+found "second: VMBus reserves" none f8000000-fbffffff
+found "second: framebuffer still is at" f8000000 f8000000
 found "second: PCI config window" f8000000-f8001fff fec01000-fec02fff
-found "second: D0 entry" "refused, c0370048" accepted
+found "second: host on D0 entry" "refused, c0370048" accepted
 found "second: NVMe BARs" none "$range $range"
 found "second: NVMe disk" missing found
-found "dump" LOST 'saved, [1-9][0-9]* MiB, of 7\.3\..*'
-found "verdict" "as it must be" "as it must be"
+found "second: CRASH DUMP" LOST 'saved, [1-9][0-9]* MiB, of 7\.3\..*'
+is "$(jq -r .ok "$BUILD/demo/result.jsonl" | paste -sd" ")" "true true" "both verdicts are as expected"
 like "$(grep 'low MMIO ' "$T/table")" 'low MMIO +XF+\.+ +F+r+\.+C\.*' \
 	"the map of low MMIO shows what is where"
-like "$(grep 'failed D0 Entry' "$BUILD/demo/jobs/7.3-nofix/console")" \
+like "$(grep 'failed D0 Entry' "$BUILD/demo/jobs/nofix/console")" \
 	'PCI Pass-through VSP failed D0 Entry with status c0370048' \
 	"the guest says it in its own words"
 diag "the demo took $((SECONDS - start)) s"

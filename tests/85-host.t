@@ -5,21 +5,18 @@
 # requests to shut down.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=nest/scenario.sh
-. "$TOP/nest/scenario.sh"
 unset LINUX
 tmpdir
-hvhost_build
-mkdir -p "$T/files" "$T/jobs"
-guest_files "$T/files" 7.3-series
+"$TOP/lab/lab" files "$T/files" series
+mkdir -p "$T/jobs"
 
 # job NAME OPTIONS COMMANDLINE [AFTER]: hvhost with these; AFTER is shell that
 # runs beside it, with its process in $pid.
 job() {
 	local d=$T/jobs/$1
 	mkdir -p "$d"
-	ln "$T/files/7.3-series/bzImage" "$T/files/7.3-series/initrd" "$d/"
-	cp "$HVHOST" "$d/hvhost"
+	ln "$T/files/series/bzImage" "$T/files/series/initrd" "$d/"
+	cp "$T/files/hvhost" "$d/hvhost"
 	echo 140 >"$d/deadline"
 	cat >"$d/job" <<-JOB
 		#!/bin/sh
@@ -49,7 +46,7 @@ job middle-vmbus '--generation 2 --vmbus-version 5.1' ''
 job sigterm '--generation 2' 'guest.path=shutdown' \
 	"until grep -q '\"ic\".*shutdown' out/trace; do sleep 1; done; sleep 1; kill -TERM \$pid"
 rc=0
-"$TOP/nest/run" "$T/jobs" >/dev/null || rc=$?
+"$TOP/lab/lab" jobs "$T/jobs" >/dev/null || rc=$?
 is "$rc" 3 "the jobs run"
 
 # ended NAME STATUS HOW [ERROR]: how that one did.

@@ -80,7 +80,7 @@ job no-port initrd '' guest.findings=ttyS1
 job no-name initrd "$file" guest.findings=console
 job console initrd "-v $file --shutdown-on 'guest: kernel first'" ''
 rc=0
-nest/run "$T/jobs" >/dev/null || rc=$?
+lab/lab jobs "$T/jobs" >/dev/null || rc=$?
 is "$rc" 3 "the jobs run"
 
 # exits NAME STATUS: that is its job's.

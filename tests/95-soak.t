@@ -10,9 +10,9 @@ BOOTS=${BOOTS:-12}
 soak=$BUILD/check/soak
 start=$SECONDS
 run_ok "$BOOTS boots of gen2-default are as they must be" env TIMES="$BOOTS" \
-	MATRIX="$soak" "$TOP/nest/matrix" gen2-default:boot:7.3-series
-is "$(grep -c . "$soak/result.tsv")" "$BOOTS" "each has a result"
-is "$(grep -c -P '\tfail ' "$soak/result.tsv" || true)" 0 "none failed"
+	MATRIX="$soak" "$TOP/lab/lab" matrix gen2-default:boot:series
+is "$(grep -c . "$soak/result.jsonl")" "$BOOTS" "each has a result"
+is "$(jq -c 'select(.ok | not)' "$soak/result.jsonl")" "" "none failed"
 # What was run again was not the guest's fault, but is worth knowing.
 diag "in $((SECONDS - start)) s; again after an inner host died or froze: $(
 	find "$soak/jobs" -name retried | wc -l)"

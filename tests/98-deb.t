@@ -46,9 +46,9 @@ run_fails "configure is not for TRIMMED=1" "half a trimmed one" kernel/deb --con
 run_fails "usage: kernel/deb" "an option that there is not" kernel/deb --fast
 
 run_fails "no such package: x.deb" "no package to install" guest/mkroot x.deb "$T/x"
-run_fails "no such package: x.deb" "no such package to boot" nest/debian x.deb
-run_fails "usage: nest/debian" "no package to boot" nest/debian
-run_fails "not what nest/debian leaves" "nothing to judge" nest/debian judge "$T"
+run_fails "no such package: x.deb" "no such package to boot" lab/lab debian x.deb
+run_fails "usage: lab debian" "no package to boot" lab/lab debian
+run_fails "not what lab debian leaves" "nothing to judge" lab/lab debian --judge "$T"
 
 # lines LABEL JOB: each line of the verdicts as a test.
 lines() {
@@ -63,7 +63,7 @@ lines() {
 	[ "$n" -ge 12 ] || not_ok "$1: all is judged" <"$T/log"
 }
 rc=0
-nest/debian "$deb" >"$T/verdicts" 2>"$T/log" || rc=$?
+lab/lab debian "$deb" >"$T/verdicts" 2>"$T/log" || rc=$?
 lines Debian "$T/verdicts"
 J=$BUILD/debian/jobs/debian
 is "$rc" 0 "Debian's own kdump-tools saves the dump"
@@ -78,7 +78,7 @@ broken() {
 	rm -rf "$T/job"
 	cp -r "$J" "$T/job"
 	(cd "$T/job" && "$@")
-	run_fails "fail $line" "the verdicts see $what" nest/debian judge "$T/job"
+	run_fails "fail $line" "the verdicts see $what" lab/lab debian --judge "$T/job"
 }
 if [ "$rc" = 0 ]; then
 	# shellcheck disable=SC2016 # the inner shell's
@@ -89,18 +89,18 @@ if [ "$rc" = 0 ]; then
 	broken "a selftest that fails" "selftest" sed -i 's/^ok 6 /not ok 6 /' console
 	broken "a refused bus" "NVMe's bus came to D0" \
 		sed -i '/"d0_entry"/s/"status":"0x0"/"status":"0xc0370048"/' out/trace
-	broken "a file system that is not whole" "the file system" sh -c 'echo 4 >>out/fsck'
+	broken "a file system that is not whole" "the file system" sh -c 'echo "e2fsck 4" >out/disk'
 fi
 
 if [ -n "${FULL:-}" ]; then
 	old=$(debian_kernel 6.1.176-amd64)
 	cp -r "$J" "$T/ours"
 	rc=0
-	nest/debian "$old" >"$T/verdicts" 2>"$T/log" || rc=$?
+	lab/lab debian "$old" >"$T/verdicts" 2>"$T/log" || rc=$?
 	is "$rc" 1 "without the fix it is not saved"
-	like "$(<"$T/verdicts")" "fail NVMe's bus came to D0 in both: ok c0370048" \
+	like "$(<"$T/verdicts")" "fail NVMe's bus came to D0 in both: it is ok c0370048" \
 		"as the host refuses the disk"
-	like "$(<"$T/verdicts")" "fail one dump in /var/crash: 0, not 1" "and there is no dump"
+	like "$(<"$T/verdicts")" "fail one dump in /var/crash: dumps is 0, not 1" "and there is no dump"
 	# What make deb's package came to is what stays.
 	rm -rf "$J"
 	cp -r "$T/ours" "$J"
