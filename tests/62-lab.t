@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # lab's own tests, which boot nothing: scenarios and kernels by name, the runner with a fake
 # host, and the judge on recorded runs, good and spoilt.
+# shellcheck disable=SC2317 # verdicts calls the function
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 unset LINUX BASE KERNEL ROLE

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The cells of tests/90-scenarios.cells, or with FULL=1 all: guests of hvhost, judged by its
 # trace and by what they report. lab/tests has what can be tested without a guest.
+# shellcheck disable=SC2016 # what is in quotes is for the guest
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 unset LINUX KERNEL TIMES MATRIX ROLE JUNIT TAP
