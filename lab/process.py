@@ -89,6 +89,10 @@ def catch_signals() -> Iterator[None]:
                 signal.signal(number, _signals.handle)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         yield
+    except LabError:
+        # What failed may have failed because of the signal.
+        check()
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
