@@ -27,9 +27,9 @@ from pathlib import Path
 
 from bench import guests, host
 from bench.settings import Bench, read_settings
-from lab.common import TOP, LabError
+from lab.common import TOP
 from lab.locks import lock
-from lab.process import Interrupted, catch_signals, die_of
+from lab.process import catch_signals, guarded
 
 
 def clear(folder: Path) -> None:
@@ -63,21 +63,12 @@ def show(bench: Bench) -> int:
 
 
 def main() -> int:
-    try:
-        bench = read_settings(sys.argv[1:])
-        with catch_signals(), lock(bench.folder / "lock", "make bench"):
-            clear(bench.folder)
-            measure(bench)
-            return show(bench)
-    except LabError as e:
-        print(f"bench: {e}", file=sys.stderr)
-        return 1
-    except OSError as e:
-        print(f"bench: {e.filename or 'error'}: {e.strerror}", file=sys.stderr)
-        return 1
-    except Interrupted as interrupted:
-        die_of(interrupted)
+    bench = read_settings(sys.argv[1:])
+    with catch_signals(), lock(bench.folder / "lock", "make bench"):
+        clear(bench.folder)
+        measure(bench)
+        return show(bench)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded("bench", main))

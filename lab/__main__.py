@@ -7,16 +7,16 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from lab import (debian, demo, guest, job, judged, kernels, matrix, results, runner, scenario,
                  schema, unknown)
-from lab.common import BUILD, TOP, LabError, nobody_reads, one_of, say
+from lab.common import BUILD, TOP, LabError, one_of, say
+from lab.locks import scratch
 from lab.matrix import Cell
-from lab.process import Interrupted, call, catch_signals, die_of
+from lab.process import call, catch_signals, guarded
 from lab.shell import shell as play_shell
 from lab.verdict import Result, failures
 
@@ -75,8 +75,7 @@ def run(args: argparse.Namespace) -> int:
             raise LabError(f"the path {path} twice")
     unknown.asked_role()
     cells = [cell_of(args, path) for path in paths]
-    with guest.temporary(BUILD / "run") as name:
-        folder = Path(name)
+    with scratch(BUILD / "run", "lab") as folder:
         guest.files(folder / "files", [cell.kernel for cell in cells])
         more = "quiet" if os.environ.get("QUIET") else ""
         jobs = [job.make(folder / "jobs" / cell.path, folder / "files", cell.scenario, cell.path,
@@ -112,8 +111,7 @@ def keep(jobs: Path) -> None:
 def shell(args: argparse.Namespace) -> int:
     """a shell in a scenario's guest; `exit` powers off"""
     cell = cell_of(args, "shell")
-    with guest.temporary(BUILD / "run") as name:
-        folder = Path(name)
+    with scratch(BUILD / "run", "lab") as folder:
         guest.files(folder / "files", [cell.kernel])
         one = job.make(folder / "job", folder / "files", cell.scenario, "shell", cell.kernel,
                        more="quiet")
@@ -209,29 +207,19 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     args = parser().parse_args()
     function, group, _ = VERBS[args.verb]
-    try:
+
+    def run_verb() -> int:
         with catch_signals():
             kernels.refuse_base()
             if group:
                 call("bash", "-c", '. "$1/kernel/lib.sh" && need "$2"', "lab", TOP, group)
             return function(args)
-    except LabError as e:
-        print(f"lab: {e}", file=sys.stderr)
-        return 1
-    except Interrupted as interrupted:
-        die_of(interrupted)
-    except OSError as e:
-        if isinstance(e, BrokenPipeError):
-            nobody_reads()
-        else:
-            print(f"lab: {e.filename or 'error'}: {e.strerror}", file=sys.stderr)
-        return 1
-    except subprocess.CalledProcessError as e:
-        print(f"lab: {e.cmd[0]} failed with status {e.returncode}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+
+    return guarded("lab", run_verb)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -9,7 +9,6 @@ import re
 import shutil
 import struct
 import subprocess
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -170,9 +169,3 @@ def files(folder: Path, kernels: Iterable[Pair]) -> None:
             call(TOP / "guest" / "mkinitrd", "--second", second / "bzImage", *more,
                  "--second-initrd", second / "initrd", to / f"initrd-{name}",
                  *parts[pair.first.name])
-
-
-def temporary(folder: Path) -> tempfile.TemporaryDirectory[str]:
-    """A folder that is gone afterwards."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(dir=folder)

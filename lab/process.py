@@ -24,11 +24,11 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NoReturn
 
-from lab.common import TOP, LabError, say
+from lab.common import TOP, LabError, nobody_reads, say
 
 KEEPER = Path(__file__).resolve().with_name("keeper.py")
 STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -245,3 +245,23 @@ def call(*command: str | Path) -> str:
     """Run a program of this repository and return its stdout; see Children.call()."""
     with Children() as children:
         return children.call(*command)
+
+
+def guarded(name: str, run: Callable[[], int]) -> int:
+    """Run the main part of a program and return its exit status. What goes wrong is said
+    as "NAME: WHY"; a signal ends the program as if nothing had caught it."""
+    try:
+        return run()
+    except LabError as e:
+        why = str(e)
+    except Interrupted as interrupted:
+        die_of(interrupted)
+    except BrokenPipeError:
+        nobody_reads()
+        return 1
+    except OSError as e:
+        why = f"{e.filename or 'error'}: {e.strerror}"
+    except subprocess.CalledProcessError as e:
+        why = f"{e.cmd[0]} failed with status {e.returncode}"
+    print(f"{name}: {why}", file=sys.stderr, flush=True)
+    return 1

@@ -33,11 +33,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.archives import Archives, Refused, Unreadable
-from lab.common import BUILD, TOP, LabError, nobody_reads, number, say
+from lab.common import BUILD, TOP, LabError, number, say
 from lab.host import Clock, Host, Job, Limits
 from lab.inner import Inner, Local, Place, hosts_that_fit, pack
 from lab.locks import scratch
-from lab.process import Children, Interrupted, catch_signals, check, die_of, pause
+from lab.process import Children, catch_signals, check, guarded, pause
 
 RETRIES = 2  # of a job whose inner host died or froze
 STARTS = 3  # of an inner host that brings no job to an end
@@ -313,17 +313,7 @@ def program(name: str, run: Callable[[Path], int]) -> int:
     if len(sys.argv) != 2:
         print(f"usage: python3 -m {name} FOLDER", file=sys.stderr)
         return 1
-    try:
-        return run(Path(sys.argv[1]))
-    except LabError as error:
-        say(str(error))
-    except BrokenPipeError:
-        nobody_reads()
-    except OSError as error:
-        say(f"{error.filename or 'error'}: {error.strerror}")
-    except Interrupted as interrupted:
-        die_of(interrupted)
-    return 1
+    return guarded("lab", lambda: run(Path(sys.argv[1])))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from typing import Any
 
 from lab import findings, kernels, results
 from lab.common import BUILD, TOP, LabError, Range
-from lab.process import Children, Interrupted, call, catch_signals, die_of, pause
+from lab.process import Children, call, catch_signals, guarded, pause
 from lab.scenario import kernels_of
 from lab.trace import Life, read_trace
 from lab.verdict import Result
@@ -149,19 +149,14 @@ def main() -> int:
     parser.add_argument("--count", type=number, default=40, metavar="N")
     parser.add_argument("--seed", type=number, default=1, metavar="S")
     args = parser.parse_args()
-    try:
+
+    def run() -> int:
         with catch_signals():
             if agree(args.count, args.seed):
                 return 0
         raise LabError(f"they do not agree; see {FOLDER}")
-    except Interrupted as interrupted:
-        die_of(interrupted)
-    except LabError as e:
-        print(f"sweep.agree: {e}", file=sys.stderr)
-        return 1
-    except OSError as e:
-        print(f"sweep.agree: {e.filename or 'error'}: {e.strerror}", file=sys.stderr)
-        return 1
+
+    return guarded("sweep.agree", run)
 
 
 if __name__ == "__main__":
