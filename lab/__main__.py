@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import (debian, demo, guest, job, judged, kernels, matrix, results, runner, scenario,
-                 schema, unknown)
+from lab import (debian, demo, guest, hvhost, job, judged, kernels, matrix, results, runner,
+                 scenario, schema, unknown)
 from lab.common import BUILD, TOP, LabError, one_of, say
 from lab.locks import scratch
 from lab.matrix import Cell
@@ -52,7 +52,7 @@ def cells(args: argparse.Namespace) -> int:
 
 def layout(args: argparse.Namespace) -> int:
     """print the MMIO layout that hvhost calculates for a scenario"""
-    print(job.layout(job.build_hvhost(), scenario.load(args.name), kernels.pair("series")),
+    print(hvhost.layout(hvhost.build(), scenario.load(args.name), kernels.pair("series")),
           end="")
     return 0
 

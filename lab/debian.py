@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from lab import findings, job, matrix
+from lab import findings, hvhost, matrix
 from lab.common import BUILD, TOP, LabError, words
 from lab.findings import Findings
 from lab.judge import read_pairs
@@ -46,7 +46,7 @@ def play(package: Path, folder: Path) -> None:
     """Install the package in a new Debian and run that, in that folder."""
     if not package.is_file():
         raise LabError(f"no such package: {package}")
-    program = job.build_hvhost()
+    program = hvhost.build()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     call(TOP / "guest" / "mkroot", package, folder)

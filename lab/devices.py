@@ -14,7 +14,7 @@ from PIL import Image
 from lab import losses
 from lab.common import Range, unique, words
 from lab.findings import read_iomem
-from lab.job import modules
+from lab.plan import modules
 from lab.scenario import NO_D0
 from lab.space import errors, outermost
 from lab.verdict import Verdicts
@@ -49,8 +49,8 @@ def vram(run: Run, v: Verdicts) -> None:
 def lost(run: Run, v: Verdicts) -> None:
     """No device lost anything but what it has to lose."""
     for which in run.which:
-        found = losses.losses(run.life(which), run.report(which), run.scenario.guest["gone"])
-        v.check("lost", which, named(run.losses(which)), named(found), "out/trace")
+        v.check("lost", which, named(run.losses(which)), named(run.found_losses(which)),
+                "out/trace")
 
 
 @dataclass

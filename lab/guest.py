@@ -12,9 +12,8 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from lab import scenario
+from lab import hosts, scenario
 from lab.common import TOP, LabError, say, unique
-from lab.job import build_hvhost
 from lab.kernels import Kernel, Pair
 from lab.process import call
 
@@ -142,12 +141,11 @@ def build(kernels: Iterable[Kernel]) -> None:
 def files(folder: Path, kernels: Iterable[Pair]) -> None:
     """FOLDER/KERNEL of each, with all that a guest needs: bzImage, release (of the first
     and of the second), initrd, and for those that start another kernel, initrd-kexec and
-    initrd-kdump. hvhost and disk are beside them."""
+    initrd-kdump. The host's programs are beside them."""
     kernels = sorted(set(kernels), key=lambda p: p.name)
     single = {k.name: k for p in kernels for k in (p.first, p.second)}
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(build_hvhost(), folder / "hvhost")
-    shutil.copy(TOP / "nest" / "disk", folder / "disk")
+    hosts.chosen().put(folder)
     build(single.values())
     parts: dict[str, list[str]] = {}
     for name, kernel in sorted(single.items()):

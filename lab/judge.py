@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Judges what came back of a run: the host's trace first, then the guest's findings.
+"""Judges what came back of a run: what the host says first, then the guest's findings.
 
-GROUPS has one function for each group of verdicts; scenarios/README.md says what they
-assert. Those on devices are in devices.py.
+GROUPS has the functions for each group of verdicts, by host; scenarios/README.md says what
+they assert. Those on devices are in devices.py, those on OpenVMM in foreign.py.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import devices, findings
+from lab import devices, findings, foreign, losses
 from lab.common import BadFile, Range, words
 from lab.findings import Findings, Line, Report
 from lab.kernels import Pair
 from lab.scenario import NO_D0, Scenario, kernels_of
 from lab.trace import Life, Trace, read_trace
 from lab.verdict import Verdicts, shown
+from lab.witness import Witness, read_witness
 
 LARGE = 64 << 20                # bytes: a vmcore has more
 
@@ -34,11 +35,16 @@ class Run:
     kernel: Pair
     releases: list[str]
     layout: dict[str, object]   # hvhost layout's
-    trace: Trace
+    trace: Trace                # hvhost's; empty of another host
+    witness: Witness | None     # OpenVMM's view
     findings: Findings
     console: list[Line]
     disk: dict[str, str]        # out/disk, by the first word
-    status: str                 # the job's, which is hvhost's
+    status: str                 # the job's, which is the host's
+
+    @property
+    def host(self) -> str:
+        return "openvmm" if self.witness else "hvhost"
 
     @property
     def which(self) -> tuple[str, ...]:
@@ -59,6 +65,12 @@ class Run:
 
     def losses(self, which: str) -> list[tuple[str, str]]:
         return self.scenario.losses(self.kernel, self.path, which)
+
+    def found_losses(self, which: str) -> list[tuple[str, str]]:
+        """The (kind, device) of all that this kernel lost."""
+        if self.witness:
+            return foreign.losses(self, which)
+        return losses.losses(self.life(which), self.report(which), self.scenario.guest["gone"])
 
     def release(self, which: str) -> str:
         return self.releases[0 if which == "first" else -1] if self.releases else ""
@@ -94,16 +106,20 @@ def read_pairs(path: Path) -> dict[str, str]:
     return dict(line.partition(" ")[::2] for line in text.splitlines())
 
 
-def read_run(folder: Path, scenario: Scenario, path: str, kernel: Pair) -> Run:
+def read_run(folder: Path, scenario: Scenario, path: str, kernel: Pair,
+             host: str = "hvhost") -> Run:
     """BadFile names what is missing, cut or malformed."""
-    trace = read_trace(folder / "out" / "trace")
+    ours = host == "hvhost"
+    trace = read_trace(folder / "out" / "trace") if ours else Trace([])
+    witness = None if ours else read_witness(folder / "out")
     console = findings.read_console(folder / "console")
     found = findings.read(folder / "out" / "findings")
     releases = read_words(folder / "release")
     if len(releases) != len({kernel.first.name, kernel.second.name}):
         raise BadFile(f"release: it has {len(releases)} lines")
-    return Run(folder, scenario, path, kernel, releases, read_layout(folder), trace, found,
-               console, read_pairs(folder / "out" / "disk"), " ".join(read_words(folder / "rc")))
+    return Run(folder, scenario, path, kernel, releases, read_layout(folder) if ours else {},
+               trace, witness, found, console,
+               read_pairs(folder / "out" / "disk"), " ".join(read_words(folder / "rc")))
 
 
 def ends(run: Run, v: Verdicts) -> None:
@@ -118,12 +134,16 @@ def ends(run: Run, v: Verdicts) -> None:
     v.check("ends", "hvhost's status", end.get("status") if end else "0", run.status, "out/host")
     for line in run.findings.first.failures + run.findings.second.failures:
         v.fail("ends", "the guest reported", line.text, f"out/findings:{line.number}")
-    for line in findings.job_failures(run.console):
-        v.fail("ends", "the job", line.text.removeprefix("job: "), f"console:{line.number}")
     if crash != "none":
         found = findings.crashed_in(run.console)
         v.check("ends", "the crash", crash, found.text if found else "",
                 f"console:{found.number}" if found else "console")
+
+
+def job_itself(run: Run, v: Verdicts) -> None:
+    """The job could do what it had to."""
+    for line in findings.job_failures(run.console):
+        v.fail("ends", "the job", line.text.removeprefix("job: "), f"console:{line.number}")
 
 
 def well_behaved(run: Run, v: Verdicts) -> None:
@@ -134,15 +154,19 @@ def well_behaved(run: Run, v: Verdicts) -> None:
             v.fail("well behaved", e.get("who"), f"{e.get('what')} {e.get('value')}", e.where)
 
 
-def detection(run: Run, v: Verdicts) -> None:
-    """Hyper-V was detected, by the kernel that was meant. On its way out the last one
-    may take its OS id back, or not."""
+def os_ids(run: Run, v: Verdicts) -> None:
+    """Each kernel told the host that it is Linux. On its way out the last one may take
+    that back, or not."""
     ids = [e.get("id") for e in run.trace.events if e.name == "guest_os_id"]
     names = ["off" if i == "0x0" else "linux" if i.startswith("0x81") else i for i in ids]
     if names[-1:] == ["off"]:
         names.pop()
     v.check("detection", "guest OS ids", ["linux"] if len(run.which) == 1 else
             ["linux", "off", "linux"], names, "out/trace")
+
+
+def detection(run: Run, v: Verdicts) -> None:
+    """Hyper-V was detected, by the kernel that was meant."""
     for which in run.which:
         report = run.report(which)
         v.check("detection", f"{which}: the hypervisor", "Microsoft Hyper-V",
@@ -152,7 +176,7 @@ def detection(run: Run, v: Verdicts) -> None:
                 report.fact("release"), report.where("release"))
 
 
-def vmbus(run: Run, v: Verdicts) -> None:
+def connections(run: Run, v: Verdicts) -> None:
     """VMBus: connected in each kernel, given back between them, used."""
     resumes = int(run.scenario.guest["resume"])
     expected = ["contact", *["unload", "contact"] * (resumes + len(run.which) - 1)]
@@ -168,6 +192,10 @@ def vmbus(run: Run, v: Verdicts) -> None:
         opens = [e for e in run.trace.events if e.name == "open" and e.device == device]
         v.check("vmbus", f"times that {device} was opened", len(run.which) + resumes, len(opens),
                 "out/trace")
+
+
+def vmbus(run: Run, v: Verdicts) -> None:
+    """Each kernel says that it is connected to VMBus."""
     for which in run.which:
         said = any(run.report(which).block("messages").find("Vmbus version:"))
         v.check("vmbus", f"{which}: the kernel says so", True, said,
@@ -189,16 +217,23 @@ def told(run: Run, v: Verdicts) -> None:
 
 
 def windows(run: Run, v: Verdicts) -> None:
-    """The MMIO windows of each kernel, of the host, and as the scenario has them."""
-    usual = words(run.scenario.expect["windows"])
+    """The MMIO windows of each kernel."""
     for which in run.which:
         found = run.report(which).windows
         v.check("windows", which, shown(run.expected("windows", which)),
                 "" if found is None else words(found), run.report(which).where("mmio"))
+
+
+def host_windows(run: Run, v: Verdicts) -> None:
+    """The host's windows and reservation, as the scenario has them."""
+    usual = words(run.scenario.expect["windows"])
     v.check("windows", "hvhost layout", usual, spans(run.layout.get("windows")), "layout.json")
     first = run.trace.layout
     v.check("windows", "the host", usual,
             spans(first.data.get("windows") if first else None), "out/trace")
+    found = run.layout.get("reserve")
+    v.check("reserve", "hvhost layout", run.scenario.expect["reserve"],
+            spans([found] if found else []), "layout.json")
 
 
 def reserve(run: Run, v: Verdicts) -> None:
@@ -211,9 +246,6 @@ def reserve(run: Run, v: Verdicts) -> None:
         if report.printed or (kernel.ours and kernel.base and kernel.base.main):
             v.check("reserve", f"{which}: the log", expected, report.printed,
                     report.where("messages"))
-    found = run.layout.get("reserve")
-    v.check("reserve", "hvhost layout", run.scenario.expect["reserve"],
-            spans([found] if found else []), "layout.json")
 
 
 def selftest(run: Run, v: Verdicts) -> None:
@@ -265,16 +297,24 @@ def vmcore(run: Run, v: Verdicts) -> None:
 
 
 Group = Callable[[Run, Verdicts], None]
-GROUPS: tuple[Group, ...] = (
-    ends, well_behaved, detection, vmbus, told, windows, reserve, selftest, reports, vmcore,
-    devices.vram, devices.lost, devices.d0, devices.tries, devices.conflicts, devices.echo,
-    devices.space, devices.hot, devices.at_once, devices.pictures, devices.handover,
-    devices.loops, devices.disk, devices.dump)
+# By the guest's findings and what is on its disk
+GUEST: tuple[Group, ...] = (detection, vmbus, told, windows, reserve, selftest, reports, vmcore,
+                            devices.loops, devices.disk, devices.dump)
+# Of a run that ended in a crash which was expected, only the first three are judged.
+BASIC: dict[str, tuple[Group, ...]] = {
+    "hvhost": (ends, job_itself, well_behaved),
+    "openvmm": (foreign.ends, job_itself, foreign.well_behaved)}
+GROUPS: dict[str, tuple[Group, ...]] = {
+    "hvhost": (os_ids, connections, host_windows, *GUEST, devices.vram, devices.lost, devices.d0,
+               devices.tries, devices.conflicts, devices.echo, devices.space, devices.hot,
+               devices.at_once, devices.pictures, devices.handover),
+    "openvmm": (foreign.host_windows, *GUEST, foreign.vram, foreign.lost, foreign.in_d0)}
 
 
 def last_words(folder: Path) -> str:
     """What the host said last, or the kernel when it panicked, as the end of a sentence."""
-    for name, pattern in (("console", r".*Kernel panic.*"), ("out/host", r".+")):
+    for name, pattern in (("console", r".*Kernel panic.*"), ("out/host", r".+"),
+                          ("out/log", r".*guest halted.*|fatal error.*|.*panicked at.*")):
         try:
             text = (folder / name).read_text(encoding="utf-8", errors="replace")
         except OSError:
@@ -285,12 +325,19 @@ def last_words(folder: Path) -> str:
     return ""
 
 
-def stopped_early(folder: Path, trace: Trace, cut: str, v: Verdicts) -> None:
+def end_of(run: Run) -> str:
+    """How the run ended: poweroff, or in the host's words."""
+    if run.witness:
+        how = run.witness.end[0]
+        return "poweroff" if how == "PowerOff" else how
+    return run.trace.end.get("how") if run.trace.end else ""
+
+
+def stopped_early(run: Run, v: Verdicts) -> None:
     """One verdict, and no other: the guest did not get to its end, and was about to report
     more."""
-    end = trace.end
-    v.check("ends", "the end", "poweroff", end.get("how") if end else "none",
-            cut + last_words(folder))
+    v.check("ends", "the end", "poweroff", end_of(run) or "none",
+            run.findings.cut + last_words(run.folder))
 
 
 def unreadable(folder: Path, why: BadFile, v: Verdicts) -> None:
@@ -303,24 +350,21 @@ def unreadable(folder: Path, why: BadFile, v: Verdicts) -> None:
         v.fail(group, group, text)
 
 
-def judge(folder: Path, scenario: Scenario, path: str, kernel: Pair) -> Verdicts:
+def judge(folder: Path, scenario: Scenario, path: str, kernel: Pair,
+          host: str = "hvhost") -> Verdicts:
     """The verdicts over what came back of a run."""
     v = Verdicts()
     try:
         if (folder / "why").exists():
             raise BadFile("why: it was ended from outside")
-        run = read_run(folder, scenario, path, kernel)
-        end = run.trace.end
+        run = read_run(folder, scenario, path, kernel, host)
         if run.crash == "none" and run.findings.cut:
-            if end and end.get("how") == "poweroff":
+            if end_of(run) == "poweroff":
                 raise BadFile(run.findings.cut)
-            stopped_early(folder, run.trace, run.findings.cut, v)
+            stopped_early(run, v)
             return v
-        ends(run, v)
-        well_behaved(run, v)
-        if run.crash == "none":
-            for group in GROUPS[2:]:
-                group(run, v)
+        for group in BASIC[host] + (GROUPS[host] if run.crash == "none" else ()):
+            group(run, v)
     except BadFile as e:
         v.clear()
         unreadable(folder, e, v)

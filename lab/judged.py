@@ -12,6 +12,7 @@ from lab.judge import judge, read_run
 from lab.kernels import Pair
 from lab.trace import read_trace
 from lab.verdict import Result, Verdicts
+from lab.witness import read_witness
 
 
 def judged_as(folder: Path, cell: Job) -> tuple[Verdicts, Pair, str, list[str], str]:
@@ -19,7 +20,7 @@ def judged_as(folder: Path, cell: Job) -> tuple[Verdicts, Pair, str, list[str], 
     observed, and what was lost."""
     asked = unknown.asked_role()
     try:
-        run = read_run(folder, cell.scenario, cell.path, cell.kernel)
+        run = read_run(folder, cell.scenario, cell.path, cell.kernel, cell.host.name)
         whole = not (folder / "why").exists() and not run.findings.cut
         role = asked or unknown.find_role(run)
         lost, seen = unknown.lost(run), unknown.observed(run)
@@ -27,13 +28,24 @@ def judged_as(folder: Path, cell: Job) -> tuple[Verdicts, Pair, str, list[str], 
             return unknown.judge_unknown(run), cell.kernel, role, seen, lost
         if whole:
             pair = cell.kernel.as_role(role)
-            v = judge(folder, cell.scenario, cell.path, pair)
+            v = judge(folder, cell.scenario, cell.path, pair, cell.host.name)
             if role != "series" and not asked:
                 unknown.judge_losses(run, v)
             return v, pair, role, seen, lost
     except BadFile:
         pass
-    return judge(folder, cell.scenario, cell.path, cell.kernel), cell.kernel, "", [], ""
+    v = judge(folder, cell.scenario, cell.path, cell.kernel, cell.host.name)
+    return v, cell.kernel, "", [], ""
+
+
+def seconds_of(one: Job) -> float | None:
+    """How long the guest ran, by the host's clock."""
+    try:
+        if one.host.name == "openvmm":
+            return read_witness(one.folder / "out").seconds
+        return read_trace(one.folder / "out" / "trace").seconds
+    except BadFile:
+        return None
 
 
 def result_of(one: Job) -> Result:
@@ -44,18 +56,14 @@ def result_of(one: Job) -> Result:
         if one.kernel.has_file:
             v, pair, role, notes, lost = judged_as(one.folder, one)
         else:
-            v = judge(one.folder, one.scenario, one.path, one.kernel)
+            v = judge(one.folder, one.scenario, one.path, one.kernel, one.host.name)
     except LabError:
         raise
     except Exception as e:  # pylint: disable=broad-except
         # What a guest wrote may not stop the judging of others.
         v = Verdicts()
         v.fail("judge", "the judge failed", f"{type(e).__name__}: {e}")
-    try:
-        seconds: float | None = read_trace(one.folder / "out" / "trace").seconds
-    except BadFile:
-        seconds = None
     known = "" if role == "unknown" else one.scenario.known_failure(pair, one.path)
-    return Result(one.scenario.name, one.path, one.kernel.name, seconds, known,
+    return Result(one.scenario.name, one.path, one.kernel.name, seconds_of(one), known,
                   list(v.values()), str(one.folder).removeprefix(f"{TOP}/"), one.again,
                   role, lost, notes)

@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import os
 
-from lab import losses
 from lab.common import one_of, words
 from lab.devices import disk, dump
-from lab.judge import Run, detection, ends, judge, vmbus, vmcore, well_behaved
+from lab.judge import BASIC, Run, detection, judge, vmbus, vmcore
 from lab.verdict import Verdicts
 
 ENTRY = "Hyper-V framebuffer"
@@ -48,7 +47,7 @@ def like_series(run: Run) -> bool:
 
 def does_all(run: Run, role: str) -> bool:
     """All verdicts for that role are green."""
-    return judge(run.folder, run.scenario, run.path, run.kernel.as_role(role)).ok
+    return judge(run.folder, run.scenario, run.path, run.kernel.as_role(role), run.host).ok
 
 
 def find_role(run: Run) -> str:
@@ -62,8 +61,7 @@ def lost(run: Run) -> str:
     """What the kernels lost, "" if nothing."""
     found = []
     for which in run.which:
-        gone = run.scenario.guest["gone"]
-        for kind, device in losses.losses(run.life(which), run.report(which), gone):
+        for kind, device in run.found_losses(which):
             # What this host takes from every kernel is no fault of this one.
             if device not in run.scenario.expect["lost"].get(kind, ()):
                 found.append(f"{which} kernel: {device} ({kind})")
@@ -78,7 +76,7 @@ def lost(run: Run) -> str:
 def judge_unknown(run: Run) -> Verdicts:
     """What any kernel has to do."""
     v = Verdicts()
-    for group in (ends, well_behaved, detection, vmbus, vmcore, disk, dump):
+    for group in (*BASIC[run.host], detection, vmbus, vmcore, disk, dump):
         group(run, v)
     judge_losses(run, v)
     return v

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The hosts that there are, and which one is asked for."""
+
+from __future__ import annotations
+
+import os
+
+from lab.common import one_of
+from lab.hvhost import Hvhost
+from lab.vmm import Vmm
+
+HOSTS: dict[str, Vmm] = {host.name: host for host in (Hvhost(),)}
+
+
+def named(name: str) -> Vmm:
+    return HOSTS[one_of(name, list(HOSTS), "host")]
+
+
+def chosen() -> Vmm:
+    """The one that HOST names."""
+    return named(os.environ.get("HOST") or "hvhost")

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The host of this repository, hvhost/: the default."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+from lab.common import BUILD, TOP, LabError
+from lab.kernels import Pair
+from lab.locks import lock
+from lab.plan import DISK, command_line, initrd_of, memory
+from lab.process import call
+from lab.scenario import Scenario
+from lab.vmm import Order, Vmm
+
+
+def layout_options(scenario: Scenario, kernels: Pair) -> list[str]:
+    """hvhost layout's options."""
+    found = ["--memory", memory(scenario, kernels)]
+    for key in ("generation", "low-mmio", "high-mmio", "video", "fb", "firmware-fb"):
+        if scenario.host[key] is not None:
+            found += [f"--{key}", str(scenario.host[key])]
+    if scenario.host["not-windows"]:
+        found.append("--not-windows")
+    for window in scenario.host["crs"] or ():
+        found += ["--crs", window]
+    return found
+
+
+def host_options(scenario: Scenario, kernels: Pair) -> list[str]:
+    """hvhost run's, which takes those as well."""
+    found = layout_options(scenario, kernels)
+    for key in ("cpus", "isolation", "vmbus-version", "bar-conflicts", "dead-windows"):
+        if scenario.host[key] is not None:
+            found += [f"--{key}", str(scenario.host[key])]
+    if not scenario.host["synthvid"]:
+        found.append("--no-synthvid")
+    for window in scenario.host["refuse-windows"]:
+        found += ["--refuse-windows", window]
+    if scenario.guest["handover"]:
+        found += ["--screen-on", "out/before.png=guest: painted 1",
+                  "--screen-on", "out/screen.png=guest: painted 2"]
+    elif scenario.paints:
+        found += ["--screen", "out/screen.png"]
+    for what, device, other in scenario.hotplug:
+        found += [f"--{what}-on", f"{device}=@{other}"]
+    for device in scenario.pci:
+        found += ["--pci", "nvme,disk=disk" if device == "nvme" else device]
+    return found
+
+
+def build() -> Path:
+    """The host, built; with SANITIZE=1 with sanitizers."""
+    program = BUILD / "hvhost" / ("asan" if os.environ.get("SANITIZE") else "") / "hvhost"
+    log = BUILD / "hvhost.log"
+    command = 'exec make -s -C "$1" O="$2" "$3" >"$4" 2>&1'
+    with lock(BUILD / "hvhost.lock", "building hvhost"):
+        try:
+            call("sh", "-c", command, "sh", TOP / "hvhost", BUILD / "hvhost", program, log)
+        except LabError:
+            raise LabError(f"hvhost does not build; see {log}") from None
+    return program
+
+
+def layout(program: Path, scenario: Scenario, kernels: Pair) -> str:
+    """What hvhost makes of the scenario's address space, as JSON."""
+    done = subprocess.run([program, "layout", *layout_options(scenario, kernels)], text=True,
+                          capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise LabError(f"{scenario.name}: hvhost does not take this layout: "
+                       f"{done.stderr.strip()}")
+    return done.stdout
+
+
+def script(order: Order) -> str:
+    """The job, a POSIX sh script."""
+    scenario = order.scenario
+    line = command_line(scenario, order.kernel, order.path, order.more)
+    command = ["./hvhost", "run", "--kernel", "bzImage", "--initrd", initrd_of(order.path),
+               *host_options(scenario, order.kernel), "--trace", "out/trace"]
+    if order.path == "shell":
+        line = line.replace("guest.findings=ttyS1 ", "")
+    else:
+        command += ["--findings", "out/findings", "--timeout", str(order.patience), "-v"]
+    if order.path == "shutdown":
+        command += ["--shutdown-on", "guest: waits for shutdown"]
+    command += ["--append", line]
+    disk = scenario.has_disk
+    return "\n".join((
+        "#!/bin/sh",
+        *([f"./nvme make {DISK[scenario.guest['save']]} || exit 1"] if disk else []),
+        shlex.join(command) + ("" if order.path == "shell" else " 2>out/host"),
+        "rc=$?",
+        *(["./nvme look >out/disk"] if disk else []),
+        'exit "$rc"', ""))
+
+
+class Hvhost(Vmm):
+    """hvhost, built from its source."""
+
+    name = "hvhost"
+    settings = ("SANITIZE",)
+
+    def put(self, files: Path) -> None:
+        shutil.copy(build(), files / "hvhost")
+        shutil.copy(TOP / "nest" / "disk", files / "disk")
+
+    def make(self, folder: Path, files: Path, order: Order) -> None:
+        os.link(files / "hvhost", folder / "hvhost")
+        # The NVMe disk that it makes is the file disk.
+        os.link(files / "disk", folder / "nvme")
+        (folder / "job").write_text(script(order), encoding="utf-8")
+        (folder / "layout.json").write_text(
+            layout(files / "hvhost", order.scenario, order.kernel), encoding="utf-8")

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What lab needs of a program that is a Hyper-V host."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.kernels import Pair
+from lab.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Order:
+    """A run that is asked for. Its path may be shell."""
+
+    scenario: Scenario
+    path: str
+    kernel: Pair
+    patience: int               # seconds that the guest gets
+    more: str = ""              # added to the kernel's command line
+
+
+class Vmm(ABC):
+    """A host that guests run on."""
+
+    name: str
+    settings: tuple[str, ...] = ()  # environment variables that it reads
+
+    @abstractmethod
+    def put(self, files: Path) -> None:
+        """Its programs, in FILES. LabError if they cannot be had."""
+
+    def lacks(self, scenario: Scenario, path: str, kernel: Pair) -> str:
+        """Why it cannot run this, or ""."""
+        return ""
+
+    @abstractmethod
+    def make(self, folder: Path, files: Path, order: Order) -> None:
+        """The job's script, as FOLDER/job, and what it needs beside the guest's files,
+        as hard links of what put() left in FILES."""
