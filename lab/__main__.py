@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import (debian, demo, guest, hvhost, job, judged, kernels, matrix, results, runner,
+from lab import (debian, demo, guest, hosts, hvhost, job, judged, kernels, matrix, results, runner,
                  scenario, schema, unknown)
 from lab.common import BUILD, TOP, LabError, one_of, say
 from lab.locks import scratch
@@ -65,6 +65,14 @@ def cell_of(args: argparse.Namespace, path: str) -> Cell:
     return Cell(one, path, kernels.pair(name))
 
 
+def able(cell: Cell) -> Cell:
+    """The cell, if the host can run it."""
+    why = hosts.chosen().lacks(cell.scenario, cell.path, cell.kernel)
+    if why:
+        raise LabError(f"{cell.scenario.name}, {cell.path}: {why}")
+    return cell
+
+
 def run(args: argparse.Namespace) -> int:
     """one scenario: the console as it comes, what the host saw, the verdicts"""
     one = scenario.load(args.name)
@@ -74,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         if paths.count(path) > 1:
             raise LabError(f"the path {path} twice")
     unknown.asked_role()
-    cells = [cell_of(args, path) for path in paths]
+    cells = [able(cell_of(args, path)) for path in paths]
     with scratch(BUILD / "run", "lab") as folder:
         guest.files(folder / "files", [cell.kernel for cell in cells])
         more = "quiet" if os.environ.get("QUIET") else ""
@@ -110,7 +118,7 @@ def keep(jobs: Path) -> None:
 
 def shell(args: argparse.Namespace) -> int:
     """a shell in a scenario's guest; `exit` powers off"""
-    cell = cell_of(args, "shell")
+    cell = able(cell_of(args, "shell"))
     with scratch(BUILD / "run", "lab") as folder:
         guest.files(folder / "files", [cell.kernel])
         one = job.make(folder / "job", folder / "files", cell.scenario, "shell", cell.kernel,

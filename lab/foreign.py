@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The judge's groups for OpenVMM, which writes no trace of ours: by the guest's findings,
 OpenVMM's log, and its inspect tree, which is what the last kernel left. The evidence of
-each check names the file that it comes from."""
+each check names the file that it comes from: out/findings, out/log or out/inspect."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lab.common import Range, words
+from lab.common import Range
 from lab.space import CONFIG_WINDOW
 from lab.verdict import Verdicts
+from lab.witness import Life, Witness
 
 if TYPE_CHECKING:
     from lab.judge import Run
-    from lab.witness import Witness
 
 
 def instance(number: int) -> str:
@@ -34,36 +34,23 @@ def witness_of(run: Run) -> Witness:
     return run.witness
 
 
+def life(run: Run, which: str) -> Life:
+    """That kernel in OpenVMM's log; an empty one if it never came to be. Firmware, which
+    uses VMBus as well, comes before the kernels."""
+    lives = witness_of(run).lives[-len(run.which):]
+    number = run.which.index(which)
+    return lives[number] if number < len(lives) else Life(0)
+
+
 def last(run: Run, which: str) -> bool:
     """The inspect tree is about this kernel."""
     return which == run.which[-1]
 
 
-def framebuffer(run: Run, which: str) -> Range | None:
-    """Where it was when that kernel was done: by OpenVMM, or of a first kernel that
-    started another one, by the range that hyperv_drm had then."""
-    if last(run, which):
-        return witness_of(run).fb
-    video = {m[1] for _, m in run.report(which).block("messages").find(
-        r"hyperv_(?:drm|fb) ([0-9a-f-]{36})")}
-    return next((span for span, name in run.report(which).iomem if name in video), None)
-
-
-def config_window(run: Run, which: str, number: int) -> Range | None:
-    """The same of a device's config window."""
-    guid = instance(number)
-    if last(run, which):
-        found = witness_of(run).config_windows.get(guid)
-        return found[0] if found else None
-    return next((span for span, name in run.report(which).iomem
-                 if name == guid and span.size == CONFIG_WINDOW), None)
-
-
 def bars(run: Run, which: str, number: int) -> list[Range]:
-    """The same of what decodes of its BARs."""
-    guid = instance(number)
+    """What a device's BARs decode: by OpenVMM in the end, or by the guest."""
     if last(run, which):
-        return [span for owner, span, _ in witness_of(run).bars if owner == guid]
+        return witness_of(run).bars(instance(number))
     return [span for span, name in run.report(which).iomem if name == address(number)]
 
 
@@ -77,13 +64,13 @@ def losses(run: Run, which: str) -> list[tuple[str, str]]:
     """The (kind, device) of all that this kernel lost."""
     if "pci-hyperv" not in run.scenario.drivers(which):
         return []
-    fb, have = framebuffer(run, which), drivers(run, which)
+    fb, have = life(run, which).vram, drivers(run, which)
     found = []
     for number, device in enumerate(run.scenario.device_names, 1):
-        window = config_window(run, which, number)
-        if fb and window and window.overlaps(fb):
+        window = life(run, which).windows.get(instance(number))
+        if fb and window and window.span.overlaps(fb.span):
             found.append(("config-covered", device))
-        elif fb and any(bar.overlaps(fb) for bar in bars(run, which, number)):
+        elif fb and any(bar.overlaps(fb.span) for bar in bars(run, which, number)):
             found.append(("bar-covered", device))
         elif have.get(address(number), "-") == "-":
             found.append(("no-config-window" if not window else "no-driver", device))
@@ -120,12 +107,19 @@ def host_windows(run: Run, v: Verdicts) -> None:
 
 
 def vram(run: Run, v: Verdicts) -> None:
-    """Where OpenVMM has the framebuffer in the end."""
-    which = run.which[-1]
-    expected = run.expected("vram", which)
-    if expected:
-        fb = witness_of(run).fb
-        v.check("vram", which, expected, f"{fb.start:x}" if fb else "none", "out/inspect")
+    """Where OpenVMM has the framebuffer when each kernel is done; in the end its inspect
+    tree says so, too."""
+    for which in run.which:
+        expected = run.expected("vram", which)
+        found = life(run, which).vram
+        if expected:
+            v.check("vram", which, expected, f"{found.span.start:x}" if found else "none",
+                    found.where if found else "out/log")
+        if last(run, which):
+            mapped = witness_of(run).fb
+            v.check("vram", "mapped in the end", str(found.span) if found else "none",
+                    str(mapped.span) if mapped else "none",
+                    mapped.where if mapped else "out/inspect")
 
 
 def lost(run: Run, v: Verdicts) -> None:
@@ -134,22 +128,28 @@ def lost(run: Run, v: Verdicts) -> None:
     for which in run.which:
         want, got = (", ".join(f"{kind} {device}" for kind, device in found) or "none"
                      for found in (run.losses(which), losses(run, which)))
-        v.check("lost", which, want, got, "out/inspect" if last(run, which) else
-                run.report(which).where("iomem"))
+        windows = life(run, which).windows.values()
+        v.check("lost", which, want, got, next((place.where for place in windows), "out/log"))
 
 
-def in_d0(run: Run, v: Verdicts) -> None:
-    """As many buses are in D0 as there are devices, each where the guest says."""
-    which = run.which[-1]
-    if "pci-hyperv" not in run.scenario.drivers(which):
-        return
-    report = run.report(which)
-    for number, device in enumerate(run.scenario.device_names, 1):
-        found = witness_of(run).config_windows.get(instance(number))
-        says = [str(span) for span, name in report.iomem
-                if name == instance(number) and span.size == CONFIG_WINDOW]
-        v.check("d0", f"{which}: {device}'s config window", words(says),
-                str(found[0]) if found else "none", found[1] if found else "out/inspect")
+def d0(run: Run, v: Verdicts) -> None:
+    """Each bus entered D0, with the config window that the guest says, and the last kernel's
+    are there in the end."""
+    for which in run.which:
+        if "pci-hyperv" not in run.scenario.drivers(which):
+            continue
+        held = {name: str(span) for span, name in run.report(which).iomem
+                if span.size == CONFIG_WINDOW}
+        for number, device in enumerate(run.scenario.device_names, 1):
+            guid = instance(number)
+            found = life(run, which).windows.get(guid)
+            v.check("d0", f"{which}: {device}'s config window", held.get(guid, "none"),
+                    str(found.span) if found else "none", found.where if found else "out/log")
+            if last(run, which):
+                there = witness_of(run).config_windows.get(guid)
+                v.check("d0", f"{device}'s config window in the end", held.get(guid, "none"),
+                        str(there.span) if there else "none",
+                        there.where if there else "out/inspect")
 
 
 # What a guest logs of a device whose config space is pixels

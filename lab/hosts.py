@@ -7,9 +7,10 @@ import os
 
 from lab.common import one_of
 from lab.hvhost import Hvhost
+from lab.openvmm import OpenVmm
 from lab.vmm import Vmm
 
-HOSTS: dict[str, Vmm] = {host.name: host for host in (Hvhost(),)}
+HOSTS: dict[str, Vmm] = {host.name: host for host in (Hvhost(), OpenVmm())}
 
 
 def named(name: str) -> Vmm:

@@ -308,7 +308,7 @@ GROUPS: dict[str, tuple[Group, ...]] = {
     "hvhost": (os_ids, connections, host_windows, *GUEST, devices.vram, devices.lost, devices.d0,
                devices.tries, devices.conflicts, devices.echo, devices.space, devices.hot,
                devices.at_once, devices.pictures, devices.handover),
-    "openvmm": (foreign.host_windows, *GUEST, foreign.vram, foreign.lost, foreign.in_d0)}
+    "openvmm": (foreign.host_windows, *GUEST, foreign.vram, foreign.lost, foreign.d0)}
 
 
 def last_words(folder: Path) -> str:

@@ -66,4 +66,4 @@ def result_of(one: Job) -> Result:
     known = "" if role == "unknown" else one.scenario.known_failure(pair, one.path)
     return Result(one.scenario.name, one.path, one.kernel.name, seconds_of(one), known,
                   list(v.values()), str(one.folder).removeprefix(f"{TOP}/"), one.again,
-                  role, lost, notes)
+                  role, lost, notes, one.host.name)

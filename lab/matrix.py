@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import guest, job, kernels, results, runner, scenario, unknown
+from lab import guest, hosts, job, kernels, results, runner, scenario, unknown
 from lab.common import BUILD, TOP, LabError, number, say
 from lab.job import Job
 from lab.judged import result_of
@@ -149,8 +149,13 @@ def matrix(patterns: list[str], folder: Path | None = None) -> int:
             results.check_writable(Path(os.environ[name]))
     found = chosen(patterns)
     failure = ""
+    host = hosts.chosen()
+    reasons = [host.lacks(cell.scenario, cell.path, cell.kernel) for cell in found]
+    able = [cell for cell, why in zip(found, reasons) if not why]
+    if not able:
+        raise LabError(f"{host.name} can run none of these: {reasons[0]}")
     with lock(folder / "lock", "make matrix"):
-        jobs = prepare(folder, [(cell, name) for cell in found for name in names_of(cell, times)])
+        jobs = prepare(folder, [(cell, name) for cell in able for name in names_of(cell, times)])
         began = time.monotonic()
         try:
             accel = play(folder / "jobs")
@@ -160,6 +165,9 @@ def matrix(patterns: list[str], folder: Path | None = None) -> int:
         took = time.monotonic() - began
         (folder / "about").write_text(about(folder, accel, took), encoding="utf-8")
         done = [result_of(one) for one in jobs]
+        done += [Result(cell.scenario.name, cell.path, cell.kernel.name, None, "", [], "", "",
+                        host=host.name, skipped=why)
+                 for cell, why in zip(found, reasons) if why]
         results.write(done, folder / "result.jsonl")
     print("\n".join(results.table(done)))
     status = finish(done, folder, took)
@@ -175,7 +183,8 @@ def finish(done: list[Result], folder: Path, took: float) -> int:
             print(f"\n{r.name}: judged as {r.role}-like, lost: {r.lost or 'nothing'}".replace(
                 "unknown-like", "unknown"))
             print("\n".join(f"  {note}" for note in r.notes))
-    say(f"{len(done)} runs in {took:.0f} s, {len(done) * 60 / (took + 1):.0f} a minute")
+    runs = sum(not r.skipped for r in done)
+    say(f"{runs} runs in {took:.0f} s, {runs * 60 / (took + 1):.0f} a minute")
     wrong = failures(done)
     (folder / "failures").write_text("".join(f"{line}\n" for line in wrong), encoding="utf-8")
     if os.environ.get("JUNIT"):
@@ -186,6 +195,6 @@ def finish(done: list[Result], folder: Path, took: float) -> int:
     if not wrong:
         return 0
     print("\n" + "\n".join(wrong))
-    say(f"{sum(not r.ok for r in done)} of {len(done)} runs are not as expected; "
+    say(f"{sum(not r.ok for r in done)} of {runs} runs are not as expected; "
         f"{folder / 'failures'} has them")
     return 1

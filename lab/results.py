@@ -37,7 +37,7 @@ def read_line(text: str) -> Result:
     verdicts = [Verdict(v["group"], [Check(**check) for check in v["checks"]])
                 for v in data["verdicts"]]
     names = ("scenario", "path", "kernel", "seconds", "known_failure", "folder", "again",
-             "role", "lost", "notes")
+             "role", "lost", "notes", "host", "skipped")
     return Result(verdicts=verdicts, **{name: data[name] for name in names})
 
 
@@ -60,6 +60,8 @@ def word(results: Sequence[Result]) -> str:
     """What the table says of the runs of one cell."""
     if not results:
         return "-"
+    if all(r.skipped for r in results):
+        return "skip"
     good = [r for r in results if r.ok]
     if len(good) < len(results):
         return f"{len(good)}/{len(results)}" if len(results) > 1 else "FAIL"
@@ -81,12 +83,17 @@ def table(results: Sequence[Result]) -> list[str]:
                            for (name, kernel), row in rows.items())]:
         first = " ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths))
         lines.append(f"{first} {' '.join(f'{cell:<8}' for cell in cells[2:])}".rstrip())
-    good = [r for r in results if r.ok]
+    run = [r for r in results if not r.skipped]
+    good = [r for r in run if r.ok]
     lost = [r for r in good if r.known_failure]
-    lines += ["", f"{len(good)} of {len(results)} as expected; {len(lost)} of those lose a "
+    lines += ["", f"{len(good)} of {len(run)} as expected; {len(lost)} of those lose a "
               "device or crash, which is expected:" if lost else
-              f"{len(good)} of {len(results)} as expected; 0 of those lose a device"]
+              f"{len(good)} of {len(run)} as expected; 0 of those lose a device"]
     lines += sorted({f"  {r.scenario}, {r.kernel}: {r.known_failure}" for r in lost})
+    skipped = [r for r in results if r.skipped]
+    if skipped:
+        lines.append(f"{len(skipped)} skipped:")
+        lines += sorted({f"  {r.scenario}, {r.path}: {r.skipped}" for r in skipped})
     return lines
 
 
@@ -95,7 +102,8 @@ def tap(results: Sequence[Result], out: TextIO) -> None:
     print(f"TAP version 13\n1..{len(results)}", file=out)
     for number, r in enumerate(results, 1):
         print(f"{'ok' if r.ok else 'not ok'} {number} - {r.name}"
-              f"{': ' + r.lost if r.lost else ''}", file=out)
+              f"{': ' + r.lost if r.lost else ''}"
+              f"{' # SKIP ' + r.skipped if r.skipped else ''}", file=out)
         for verdict in r.failed:
             print(f"# {verdict.text}", file=out)
         if not r.ok:
@@ -105,11 +113,15 @@ def tap(results: Sequence[Result], out: TextIO) -> None:
 def junit(results: Sequence[Result], file: Path) -> None:
     """A test case for each run, with its verdicts."""
     suite = ElementTree.Element("testsuite", name="hyperv-mmio", tests=str(len(results)),
-                                failures=str(sum(not r.ok for r in results)), errors="0")
+                                failures=str(sum(not r.ok for r in results)), errors="0",
+                                skipped=str(sum(bool(r.skipped) for r in results)))
     for r in results:
         case = ElementTree.SubElement(
             suite, "testcase", classname=clean(f"{r.scenario}.{r.kernel}"), name=r.path,
             time=f"{r.seconds or 0:.1f}")
+        if r.skipped:
+            ElementTree.SubElement(case, "skipped", message=clean(r.skipped))
+            continue
         if not r.ok:
             why = r.lost or "; ".join(v.group for v in r.failed) or "no verdicts"
             failure = ElementTree.SubElement(case, "failure", message=clean(why))

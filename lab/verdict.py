@@ -114,10 +114,13 @@ class Result:
     role: str = ""              # of a kernel that is a file: what it was judged as
     lost: str = ""              # of such a kernel: what it lost
     notes: list[str] = field(default_factory=list)
+    host: str = "hvhost"
+    skipped: str = ""           # why it was not run
 
     @property
     def name(self) -> str:
-        return f"{self.scenario}, {self.path}, {self.kernel}"
+        where = "" if self.host == "hvhost" else f", {self.host}"
+        return f"{self.scenario}, {self.path}, {self.kernel}{where}"
 
     @property
     def failed(self) -> list[Verdict]:
@@ -125,7 +128,7 @@ class Result:
 
     @property
     def ok(self) -> bool:
-        return bool(self.verdicts) and not self.failed
+        return bool(self.skipped) or (bool(self.verdicts) and not self.failed)
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, for JSON."""

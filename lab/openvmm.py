@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""OpenVMM, Microsoft's own VMM, as the host: OPENVMM is its path. docs/openvmm.md says how
+it is built."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from lab import runner
+from lab.common import BUILD, TOP, LabError, say
+from lab.foreign import instance
+from lab.kernels import Pair
+from lab.locks import scratch
+from lab.plan import DISK, command_line, initrd_of, memory
+from lab.process import call
+from lab.scenario import Scenario
+from lab.schema import HOST as KEYS
+from lab.vmm import Order, Vmm
+
+# Keys of [host] that it can do something about, or that say what it does anyway
+CAN = ("generation", "memory", "cpus", "high-mmio", "low-mmio", "video", "synthvid", "pci",
+       "overlap", "firmware")
+# What it always has
+ALWAYS = {"generation": 2, "overlap": "cover", "video": "1920x1080", "low-mmio": "128M"}
+# MiB of NVMe disks that only have to be there
+SMALL = 64
+
+
+def program() -> Path:
+    """The binary that OPENVMM names."""
+    text = os.environ.get("OPENVMM") or ""
+    if not text:
+        raise LabError("HOST=openvmm needs OPENVMM=/path/to/openvmm; docs/openvmm.md says how "
+                       "it is built")
+    path = Path(text)
+    if not path.is_file() or not os.access(path, os.X_OK):
+        raise LabError(f"OPENVMM: no such program: {path}")
+    return path
+
+
+def libraries(path: Path) -> Iterator[Path]:
+    """The shared libraries that a program loads, but for its loader."""
+    done = subprocess.run(["ldd", path], text=True, capture_output=True, check=False)
+    for found in re.finditer(r"=> (.+?)(?: \(0x|$)", done.stdout, re.MULTILINE):
+        if found[1] == "not found":
+            raise LabError(f"{path} lacks a library: {found[0]}")
+        yield Path(found[1])
+
+
+def unlike(scenario: Scenario) -> str:
+    """What of the scenario's host it cannot be, or ""."""
+    for key in KEYS:
+        value = scenario.host[key.name]
+        if value == key.default:
+            continue
+        if key.name not in CAN:
+            return f"OpenVMM has no {key.name} = {value!r}"
+    for name, value in ALWAYS.items():
+        if scenario.host[name] != value:
+            return f"OpenVMM has {name} = {value!r}, not {scenario.host[name]!r}"
+    other = [device for device in scenario.pci if device.partition(",")[0] != "nvme"]
+    return f"OpenVMM has no PCI device {other[0]!r}" if other else ""
+
+
+PROBE = """#!/bin/sh
+# What OpenVMM makes of a virtual PCI bus, without starting the guest.
+export LD_LIBRARY_PATH="$PWD/lib" HOME="$PWD"
+mkdir -p out /dev/pts
+[ -e /dev/pts/ptmx ] || mount -t devpts devpts /dev/pts
+printf 'x vm\\nq\\n' >commands
+echo './openvmm --hypervisor kvm --hv --paused -m 64M --kernel bzImage --com1 none' \\
+    '--nvme-pci id=n0,vpci --disk mem:1M,on=n0 <commands >out/units 2>out/log' >start
+./script -q -e -c 'sh ./start' /dev/null </dev/null
+"""
+
+
+def copy(binary: Path, to: Path) -> None:
+    """OpenVMM, the terminal that it wants, and the libraries of both."""
+    terminal = shutil.which("script")
+    if not terminal:
+        raise LabError("HOST=openvmm needs script, of Debian's package bsdutils")
+    (to / "lib").mkdir(parents=True)
+    shutil.copy(binary, to / "openvmm")
+    shutil.copy(terminal, to / "script")
+    for library in {*libraries(binary), *libraries(Path(terminal))}:
+        shutil.copy(library, to / "lib")
+
+
+@functools.cache
+def has_virtual_pci(binary: Path) -> bool:
+    """Whether this OpenVMM has virtual PCI on KVM. As published it has none, and says
+    nothing of it: the guest gets no such device. Asked once for each binary."""
+    digest = hashlib.sha256(binary.read_bytes()).hexdigest()[:16]
+    known = BUILD / "openvmm" / digest
+    if not known.exists():
+        say(f"does {binary} have virtual PCI on KVM?")
+        with scratch(BUILD / "openvmm", "probe") as folder:
+            job = folder / "jobs" / "probe"
+            copy(binary, job)
+            # Any kernel will do: it is loaded and never runs.
+            image = Path(call(TOP / "nest" / "host").strip())
+            shutil.copy(image / "vmlinuz", job / "bzImage")
+            (job / "job").write_text(PROBE, encoding="utf-8")
+            (job / "job").chmod(0o755)
+            runner.run_jobs(folder / "jobs")
+            units = job / "out" / "units"
+            text = units.read_text(errors="replace") if units.exists() else ""
+            if "vmbus" not in text:
+                log = job / "out" / "log"
+                words = log.read_text(errors="replace").split("\n") if log.exists() else []
+                said = [word for word in words if word.strip()] or ["it said nothing"]
+                raise LabError(f"OPENVMM: {binary} does not start: {said[-1].strip()}")
+            found = "yes" if re.search(r"^ *vpci:", text, re.MULTILINE) else "no"
+        known.write_text(f"{found}\n", encoding="ascii")
+    return known.read_text(encoding="ascii").strip() == "yes"
+
+
+def device_options(scenario: Scenario) -> list[str]:
+    """NVMe controllers on virtual PCI. The first disk is the job's file."""
+    found = []
+    for number in range(1, len(scenario.pci) + 1):
+        disk = "file:disk" if number == 1 else f"mem:{SMALL}M"
+        found += ["--nvme-pci", f"id=n{number},vpci={instance(number)}",
+                  "--disk", f"{disk},on=n{number}"]
+    return found
+
+
+def options(order: Order) -> list[str]:
+    """OpenVMM's, but for its serial ports."""
+    scenario, line = order.scenario, command_line(order.scenario, order.kernel, order.path,
+                                                  order.more)
+    if order.path == "shell":
+        line = line.replace("guest.findings=ttyS1 ", "")
+    found = ["--hypervisor", "kvm", "--hv", "-m", memory(scenario, order.kernel),
+             "-p", str(scenario.host["cpus"]),
+             "--guest-reset-action", "exit:3", "--guest-crash-action", "exit:4"]
+    if scenario.host["synthvid"]:
+        found.append("--gfx")
+    found += device_options(scenario)
+    return [*found, "--kernel", "bzImage", "--initrd", initrd_of(order.path), "-c", line]
+
+
+def script(order: Order) -> str:
+    """The job, a POSIX sh script."""
+    disk = order.scenario.has_disk
+    if order.path == "shell":
+        run = "exec ./openvmm --com1 console --guest-shutdown-action exit " + \
+            shlex.join(options(order))
+        return "\n".join(("#!/bin/sh", 'export LD_LIBRARY_PATH="$PWD/lib" OPENVMM_LOG=error',
+                          f"./nvme make {DISK['small']} || exit 1", run, ""))
+    command = ["./runner", str(order.patience), "--com2", "file=out/findings", *options(order)]
+    return "\n".join((
+        "#!/bin/sh",
+        *([f"./nvme make {DISK[order.scenario.guest['save']]} || exit 1"] if disk else []),
+        shlex.join(command),
+        "rc=$?",
+        *(["./nvme look >out/disk"] if disk else []),
+        'exit "$rc"', ""))
+
+
+class OpenVmm(Vmm):
+    """Microsoft's VMM, on KVM."""
+
+    name = "openvmm"
+    settings = ("OPENVMM", "MSVM")
+
+    def put(self, files: Path) -> None:
+        to = files / "openvmm"
+        copy(program(), to)
+        shutil.copy(TOP / "nest" / "openvmm", to / "runner")
+        shutil.copy(TOP / "nest" / "disk", to / "nvme")
+
+    def lacks(self, scenario: Scenario, path: str, kernel: Pair) -> str:
+        if path == "shutdown":
+            return "lab cannot ask OpenVMM to shut a guest down"
+        why = unlike(scenario)
+        if not why and scenario.pci and not has_virtual_pci(program()):
+            why = "this OpenVMM has no virtual PCI on KVM (patches/openvmm adds it)"
+        return why
+
+    def make(self, folder: Path, files: Path, order: Order) -> None:
+        shutil.copytree(files / "openvmm", folder, copy_function=os.link, dirs_exist_ok=True)
+        (folder / "job").write_text(script(order), encoding="utf-8")
