@@ -7,7 +7,10 @@
 # that it needs before it begins; NO_INSTALL=1 only lists what is missing.
 
 export V JOBS ACCEL BASE LINUX SIGNOFF PREV REALLY KERNEL TIMES KERNELS FULL SHORT PAIRS TRIMMED
-export NO_INSTALL STRICT WORK SET ROLE MODULES JUNIT TAP
+export NO_INSTALL STRICT WORK SET ROLE MODULES JUNIT TAP HOST OPENVMM MSVM
+
+# What a verb that runs guests needs for the host that HOST names
+FOR_HOST := $(filter openvmm,$(HOST))
 
 .PHONY: help demo check quick deps fresh tree series kernel deb lint kunit send run shell matrix \
 	sweep bench report clean
@@ -16,7 +19,7 @@ help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
 
 demo: ## from nothing: a crash dump lost without the fix, saved with it, side by side
-	@deps/install $@
+	@deps/install $@ $(FOR_HOST)
 	@lab/lab demo
 
 check: ## every test; the last line counts them (T="20-tree 40-lint" for some)
@@ -63,15 +66,15 @@ send: ## rehearse sending SET, to loopback (REALLY=1: send it; PREV=<version bef
 	@kernel/send
 
 run: ## one scenario with a live console (S=gen2-default P=kdump-s KERNEL=mainline)
-	@deps/install $@
+	@deps/install $@ $(FOR_HOST)
 	@lab/lab run $(or $(S),$(error S=NAME is missing; lab/lab list has them)) $(P)
 
 shell: ## a prompt in a scenario's guest (S=gen2-default)
-	@deps/install $@
+	@deps/install $@ $(FOR_HOST)
 	@lab/lab shell $(or $(S),$(error S=NAME is missing; lab/lab list has them))
 
 matrix: ## every scenario on every path with every kernel; table (M='gen2-*:boot' for some)
-	@deps/install $@
+	@deps/install $@ $(FOR_HOST)
 	@lab/lab matrix $(foreach m,$(M),'$(m)')
 
 sweep: ## the kernel's MMIO code over every layout of the host rule; tables, maps (FULL=1)

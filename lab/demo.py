@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import judged, kernels, matrix, results, scenario, unknown
+from lab import foreign, hosts, judged, kernels, matrix, results, scenario, unknown
 from lab.common import BUILD, LabError, Range, words
 from lab.judge import Run, read_run
 from lab.locks import lock
@@ -19,20 +19,29 @@ from lab.verdict import Result, failures
 
 # The case that users met: kexec -c, for Ubuntu 22.04's default without Secure Boot, and
 # PCI before video in the second kernel.
-SCENARIO, PATH = "gen2-default", "kdump-c"
+PATH = "kdump-c"
 MAP = 43                        # columns of a memory map
 LEGEND = """
 low MMIO: F framebuffer, r reserved for it, C the PCI device's config window, X
-the window lies on the framebuffer: the host refuses the device with c0370048.
-Runs and consoles: {jobs}/*/console; the host's view: out/trace beside it."""
+the window lies on the framebuffer: {what}.
+Runs and consoles: {jobs}/*/console; the host's view: {view} beside it."""
+WHAT = {"hvhost": ("the host refuses the device with c0370048", "out/trace"),
+        "openvmm": ("the guest reads pixels as config space", "out/log")}
 
 
 def reserved(run: Run, which: str) -> str:
     return run.report(which).reserve
 
 
+def fb_range(run: Run, which: str) -> Range | None:
+    if run.witness:
+        found = foreign.life(run, which).vram
+        return found.span if found else None
+    return run.life(which).vram
+
+
 def framebuffer(run: Run, which: str) -> str:
-    fb = run.life(which).vram
+    fb = fb_range(run, which)
     return f"{fb.start:x}" if fb else "none"
 
 
@@ -41,11 +50,19 @@ def told(run: Run, which: str) -> str:
 
 
 def window(run: Run, which: str) -> str:
+    if run.witness:
+        found = foreign.life(run, which).windows.get(foreign.instance(1))
+        return str(found.span) if found else "-"
     entry = run.life(which).last("d0_entry")
     return str(entry.range("window")) if entry else "-"
 
 
 def status(run: Run, which: str) -> str:
+    used, fb = Range.parse(window(run, which)), fb_range(run, which)
+    if used and fb and run.scenario.host["overlap"] == "cover":
+        return "accepted, covered" if used.overlaps(fb) else "accepted"
+    if run.witness:
+        return "accepted" if used else "none"
     entry = run.life(which).last("d0_entry")
     if not entry:
         return "none"
@@ -54,6 +71,8 @@ def status(run: Run, which: str) -> str:
 
 
 def bars(run: Run, which: str) -> str:
+    if run.witness:
+        return words(map(str, foreign.bars(run, which, 1)))
     return words(sorted({str(e.range("range")) for e in run.life(which).all("bar")
                          if e.true("decodes")}))
 
@@ -76,7 +95,7 @@ def low_map(run: Run, which: str) -> str:
     if not low:
         return ""
     cells = ["."] * MAP
-    for mark, span in (("r", Range.parse(reserved(run, which))), ("F", run.life(which).vram),
+    for mark, span in (("r", Range.parse(reserved(run, which))), ("F", fb_range(run, which)),
                        ("C", Range.parse(window(run, which)))):
         if span:
             first, last = ((at - low.start) * MAP // low.size for at in span)
@@ -131,7 +150,8 @@ def show(names: list[str], table: list[tuple[Row, list[str]]], folder: Path) -> 
     for row, cells in table:
         if not cells or row.title != "NVMe BARs":
             print(line(row.title if not cells else f"  {row.title}", cells))
-    print(LEGEND.format(jobs=folder / "jobs"))
+    what, view = WHAT[hosts.chosen().name]
+    print(LEGEND.format(jobs=folder / "jobs", what=what, view=view))
 
 
 def kernel_names() -> list[str]:
@@ -149,14 +169,20 @@ def demo() -> int:
     folder = BUILD / "demo"
     names = kernel_names()
     unknown.asked_role()
-    cells = [matrix.Cell(scenario.load(SCENARIO), PATH, kernels.pair(name)) for name in names]
+    host = hosts.chosen()
+    one = scenario.load(host.demo)
+    cells = [matrix.Cell(one, PATH, kernels.pair(name)) for name in names]
+    why = host.lacks(one, PATH, cells[0].kernel)
+    if why:
+        raise LabError(f"no demo on {host.name}: {why}")
     with lock(folder / "lock", "make demo"):
         jobs = matrix.prepare(folder, [(cell, cell.kernel.file_name) for cell in cells])
         matrix.play(folder / "jobs")
         done = [judged.result_of(one) for one in jobs]
         results.write(done, folder / "result.jsonl")
         try:
-            runs = [read_run(one.folder, one.scenario, one.path, one.kernel) for one in jobs]
+            runs = [read_run(job.folder, job.scenario, job.path, job.kernel, host.name)
+                    for job in jobs]
         except LabError as e:
             raise LabError(f"a run did not come to its end: {e}; see {folder}/jobs") from None
         table = rows(runs)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import platform
 
 from lab.common import one_of
 from lab.hvhost import Hvhost
@@ -18,5 +19,6 @@ def named(name: str) -> Vmm:
 
 
 def chosen() -> Vmm:
-    """The one that HOST names."""
-    return named(os.environ.get("HOST") or "hvhost")
+    """The one that HOST names. Some shells set HOST to the machine's name."""
+    name = os.environ.get("HOST") or ""
+    return named("hvhost" if name in ("", platform.node()) else name)

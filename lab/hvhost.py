@@ -103,6 +103,7 @@ class Hvhost(Vmm):
     """hvhost, built from its source."""
 
     name = "hvhost"
+    demo = "gen2-default"
     settings = ("SANITIZE",)
 
     def put(self, files: Path) -> None:

@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab import runner
+from lab import esp, runner
 from lab.common import BUILD, TOP, LabError, say
 from lab.foreign import instance
 from lab.kernels import Pair
@@ -55,6 +55,14 @@ def libraries(path: Path) -> Iterator[Path]:
         yield Path(found[1])
 
 
+def firmware() -> Path | None:
+    """Hyper-V's UEFI firmware, which MSVM names."""
+    text = os.environ.get("MSVM") or ""
+    if text and not Path(text).is_file():
+        raise LabError(f"MSVM: no such file: {text}")
+    return Path(text) if text else None
+
+
 def unlike(scenario: Scenario) -> str:
     """What of the scenario's host it cannot be, or ""."""
     for key in KEYS:
@@ -66,6 +74,8 @@ def unlike(scenario: Scenario) -> str:
     for name, value in ALWAYS.items():
         if scenario.host[name] != value:
             return f"OpenVMM has {name} = {value!r}, not {scenario.host[name]!r}"
+    if scenario.host["firmware"] == "uefi" and not firmware():
+        return "UEFI needs Hyper-V's firmware: MSVM=/path/to/MSVM.fd, see docs/openvmm.md"
     other = [device for device in scenario.pci if device.partition(",")[0] != "nvme"]
     return f"OpenVMM has no PCI device {other[0]!r}" if other else ""
 
@@ -133,19 +143,26 @@ def device_options(scenario: Scenario) -> list[str]:
     return found
 
 
+def line_of(order: Order) -> str:
+    """The kernel's command line."""
+    line = command_line(order.scenario, order.kernel, order.path, order.more)
+    return line.replace("guest.findings=ttyS1 ", "") if order.path == "shell" else line
+
+
 def options(order: Order) -> list[str]:
     """OpenVMM's, but for its serial ports."""
-    scenario, line = order.scenario, command_line(order.scenario, order.kernel, order.path,
-                                                  order.more)
-    if order.path == "shell":
-        line = line.replace("guest.findings=ttyS1 ", "")
+    scenario = order.scenario
     found = ["--hypervisor", "kvm", "--hv", "-m", memory(scenario, order.kernel),
              "-p", str(scenario.host["cpus"]),
              "--guest-reset-action", "exit:3", "--guest-crash-action", "exit:4"]
     if scenario.host["synthvid"]:
         found.append("--gfx")
     found += device_options(scenario)
-    return [*found, "--kernel", "bzImage", "--initrd", initrd_of(order.path), "-c", line]
+    if scenario.host["firmware"] == "uefi":
+        return [*found, "--uefi", "--uefi-firmware", "MSVM.fd", "--uefi-console-mode", "com1",
+                "--disk", "memdiff:file:boot"]
+    return [*found, "--kernel", "bzImage", "--initrd", initrd_of(order.path),
+            "-c", line_of(order)]
 
 
 def script(order: Order) -> str:
@@ -170,11 +187,15 @@ class OpenVmm(Vmm):
     """Microsoft's VMM, on KVM."""
 
     name = "openvmm"
+    demo = "openvmm-drm-first"
     settings = ("OPENVMM", "MSVM")
 
     def put(self, files: Path) -> None:
         to = files / "openvmm"
         copy(program(), to)
+        image = firmware()
+        if image:
+            shutil.copy(image, to / "MSVM.fd")
         shutil.copy(TOP / "nest" / "openvmm", to / "runner")
         shutil.copy(TOP / "nest" / "disk", to / "nvme")
 
@@ -188,4 +209,10 @@ class OpenVmm(Vmm):
 
     def make(self, folder: Path, files: Path, order: Order) -> None:
         shutil.copytree(files / "openvmm", folder, copy_function=os.link, dirs_exist_ok=True)
+        if order.scenario.host["firmware"] == "uefi":
+            # UEFI finds the kernel on a SCSI disk.
+            kernel, initrd = folder / "bzImage", folder / initrd_of(order.path)
+            esp.make_disk(folder / "boot", kernel, initrd, line_of(order))
+            kernel.unlink()
+            initrd.unlink()
         (folder / "job").write_text(script(order), encoding="utf-8")

@@ -26,6 +26,7 @@ class Vmm(ABC):
     """A host that guests run on."""
 
     name: str
+    demo: str                   # the scenario of make demo
     settings: tuple[str, ...] = ()  # environment variables that it reads
 
     @abstractmethod
