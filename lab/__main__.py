@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import (debian, demo, guest, hosts, hvhost, job, judged, kernels, matrix, results, runner,
-                 scenario, schema, unknown)
+from lab import (debian, demo, guest, hosts, hvhost, job, judged, kernels, matrix, recordings,
+                 results, runner, scenario, schema, unknown)
 from lab.common import BUILD, TOP, LabError, one_of, say
 from lab.locks import scratch
 from lab.matrix import Cell
@@ -142,6 +142,22 @@ def judge(args: argparse.Namespace) -> int:
     return 1 if failures(done) else 0
 
 
+def record(args: argparse.Namespace) -> int:
+    """keep these folders of runs on OpenVMM in lab/recordings"""
+    recordings.record(map(Path, args.folder))
+    return 0
+
+
+def recorded(args: argparse.Namespace) -> int:
+    """judge what is kept of runs on OpenVMM; print the table of docs/openvmm.md"""
+    found = list(recordings.recorded())
+    print("\n".join(recordings.markdown(found)))
+    wrong = failures(result for _, result, _ in found)
+    if wrong:
+        print("\n" + "\n".join(wrong))
+    return 1 if wrong else 0
+
+
 def debian_(args: argparse.Namespace) -> int:
     """a Debian with the kernel package DEB crashes; does kdump-tools save the dump?
     With --judge, DEB is the folder of such a run"""
@@ -187,6 +203,8 @@ VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[str, ...]
     "shell": (shell, "shell", ("name",)),
     "matrix": (matrix_, "matrix", ("pattern*",)),
     "demo": (demo_, "demo", ()),
+    "record": (record, "", ("folder+",)),
+    "recorded": (recorded, "", ()),
     "debian": (debian_, "root", ("deb", "--judge")),
     "judge": (judge, "", ("folder+", "--json")),
     "jobs": (jobs, "nest", ("folder",)),

@@ -18,7 +18,8 @@ import pytest
 TOP = Path(__file__).resolve().parent.parent.parent
 # What a caller may have set to choose kernels and more
 SETTINGS = ("BASE", "SERIES", "LINUX", "SET", "WORK", "KERNEL", "ROLE", "MODULES", "SANITIZE",
-            "TIMES", "MATRIX", "SCENARIOS", "JUNIT", "TAP", "V", "JOBS", "ACCEL", "QUIET")
+            "TIMES", "MATRIX", "SCENARIOS", "JUNIT", "TAP", "V", "JOBS", "ACCEL", "QUIET", "HOST",
+            "OPENVMM", "MSVM")
 
 
 @pytest.fixture(autouse=True)
