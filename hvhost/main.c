@@ -308,6 +308,7 @@ static int add_devices(struct vm *vm)
 	int err;
 
 	mmio_init(&vm->map, &vm->layout);
+	vm->map.cover = vm->opt->overlap_cover;
 	synthvid_init(&video, &vm->layout, &vm->map, vm_move_fb, vm);
 	vm->bus = vmbus_new(&config, &vm->mem, &ops, vm);
 	err = vm->bus ? heartbeat_add(&heartbeat, vm->bus) : -ENOMEM;

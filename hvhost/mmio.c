@@ -44,6 +44,11 @@ static void trace_conflict(const struct mmio_claim *claim,
 		trace_str("with", other->kind == MMIO_FRAMEBUFFER ?
 			  "framebuffer" : other->owner);
 		trace_range("with_range", &other->range);
+		/* Of a device, it can be a window or a BAR. */
+		if (claim->kind == MMIO_FRAMEBUFFER)
+			trace_str("with_what", kind_name(other->kind));
+		if (claim->kind == MMIO_FRAMEBUFFER && other->kind == MMIO_BAR)
+			trace_num("with_bar", other->bar);
 	}
 	trace_str("action", action);
 	trace_end();
@@ -66,36 +71,70 @@ static bool inside(const struct layout *layout, const struct range *range)
 	return false;
 }
 
+/* What @other means for @claim, with which it overlaps */
+static enum mmio_verdict verdict_on(const struct mmio_map *map,
+				    const struct mmio_claim *claim,
+				    const struct mmio_claim *other)
+{
+	if (map->cover && (claim->kind == MMIO_FRAMEBUFFER ||
+			   other->kind == MMIO_FRAMEBUFFER))
+		return MMIO_COVERED;
+	return other->kind == MMIO_FRAMEBUFFER ? MMIO_ON_FRAMEBUFFER :
+						 MMIO_ON_DEVICE;
+}
+
+static enum mmio_verdict find_verdict(const struct mmio_map *map,
+				      const struct mmio_claim *claim)
+{
+	enum mmio_verdict worst = inside(map->layout, &claim->range) ?
+				  MMIO_FREE : MMIO_OUTSIDE;
+	const struct mmio_claim *c;
+
+	for (c = map->claims; c; c = c->next) {
+		enum mmio_verdict verdict;
+
+		if (c == claim || !overlap(&c->range, &claim->range))
+			continue;
+		verdict = verdict_on(map, claim, c);
+		if (worst == MMIO_FREE || verdict < worst)
+			worst = verdict;
+	}
+	return worst;
+}
+
 /**
  * mmio_judge() - What is in a claim's way?
  * @map:	The map
  * @claim:	Not in it; its range does not wrap
- * @action:	What the host does if anything is: "refused" or "ignored"
+ * @refuse:	Whether the host refuses the claim if anything is, but for a
+ *		framebuffer that covers it
  *
  * All that is in the way is traced, a "conflict" each.
  *
  * Return: the worst of it, or MMIO_FREE.
  */
 enum mmio_verdict mmio_judge(const struct mmio_map *map,
-			     const struct mmio_claim *claim,
-			     const char *action)
+			     const struct mmio_claim *claim, bool refuse)
 {
-	enum mmio_verdict worst = MMIO_FREE, verdict;
+	enum mmio_verdict worst = find_verdict(map, claim);
+	bool accepted = !refuse || worst == MMIO_COVERED;
+	const char *action = accepted ? "ignored" : "refused";
 	const struct mmio_claim *c;
 
+	if (worst == MMIO_FREE)
+		return worst;
 	for (c = map->claims; c; c = c->next) {
 		if (c == claim || !overlap(&c->range, &claim->range))
 			continue;
-		trace_conflict(claim, c, action);
-		verdict = c->kind == MMIO_FRAMEBUFFER ? MMIO_ON_FRAMEBUFFER :
-							MMIO_ON_DEVICE;
-		if (worst == MMIO_FREE || verdict < worst)
-			worst = verdict;
+		/* What is refused has nothing there to be covered. */
+		if (accepted && verdict_on(map, claim, c) == MMIO_COVERED)
+			trace_conflict(claim, c, "covered");
+		else
+			trace_conflict(claim, c, action);
 	}
-	if (inside(map->layout, &claim->range))
-		return worst;
-	trace_conflict(claim, NULL, action);
-	return worst == MMIO_FREE ? MMIO_OUTSIDE : worst;
+	if (!inside(map->layout, &claim->range))
+		trace_conflict(claim, NULL, action);
+	return worst;
 }
 
 /**
@@ -152,7 +191,7 @@ void mmio_remove(struct mmio_map *map, struct mmio_claim *claim)
  * mmio_verdict_name() - A verdict in a word, as traces say it.
  * @verdict:	It
  *
- * Return: "ok", "framebuffer", "overlap" or "outside".
+ * Return: "ok", "framebuffer", "overlap", "outside" or "covered".
  */
 const char *mmio_verdict_name(enum mmio_verdict verdict)
 {
@@ -161,6 +200,7 @@ const char *mmio_verdict_name(enum mmio_verdict verdict)
 		[MMIO_ON_FRAMEBUFFER] = "framebuffer",
 		[MMIO_ON_DEVICE] = "overlap",
 		[MMIO_OUTSIDE] = "outside",
+		[MMIO_COVERED] = "covered",
 	};
 
 	return names[verdict];

@@ -28,11 +28,18 @@ enum mmio_verdict {
 	MMIO_ON_FRAMEBUFFER,
 	MMIO_ON_DEVICE,			/* a config window, a BAR; be it its own */
 	MMIO_OUTSIDE,			/* not within one of usable[] */
+	/* On the framebuffer of a host that minds nothing: see mmio_map */
+	MMIO_COVERED,
 };
 
 struct mmio_map {
 	/* usable[]: what a guest can use, that is _CRS less the vTPM hole */
 	const struct layout *layout;
+	/*
+	 * The framebuffer wins over config windows and BARs, which are accepted
+	 * there, as by OpenVMM; else they are refused.
+	 */
+	bool cover;
 	struct mmio_claim *claims;
 };
 
@@ -40,12 +47,12 @@ void mmio_init(struct mmio_map *map, const struct layout *layout);
 
 /*
  * Judge @claim, which is not in the map, against all that is. Each thing in
- * the way is traced as a "conflict" with @action, what the host does about it
- * ("refused" or "ignored").
+ * the way is traced as a "conflict" with what the host does about it: "refused"
+ * if it would @refuse the claim, "ignored" if not, "covered" if the framebuffer
+ * wins.
  */
 enum mmio_verdict mmio_judge(const struct mmio_map *map,
-			     const struct mmio_claim *claim,
-			     const char *action);
+			     const struct mmio_claim *claim, bool refuse);
 /* Is a config window or a BAR in its way, whatever else is? No trace. */
 bool mmio_on_device(const struct mmio_map *map, const struct mmio_claim *claim);
 void mmio_add(struct mmio_map *map, struct mmio_claim *claim);

@@ -35,6 +35,10 @@ static const char usage[] =
 "                        with ,refuse-d0=2-3 behind, these D0 entries fail\n"
 "  --bar-conflicts refuse|ignore\n"
 "                        whether a BAR in another's way decodes; refuse\n"
+"  --overlap refuse|cover\n"
+"                        of a config window or BAR on the framebuffer: it is\n"
+"                        refused, or accepted and the framebuffer covers it, as\n"
+"                        on OpenVMM; refuse\n"
 "  --dead-windows forget|keep\n"
 "                        whether what a kernel that is gone had on a bus is in\n"
 "                        others' way until the next one resets it; forget\n"
@@ -87,7 +91,7 @@ enum {
 	OPT_CRS, OPT_DEAD_WINDOWS, OPT_EJECT_ON, OPT_FB, OPT_FINDINGS,
 	OPT_FIRMWARE_FB, OPT_GENERATION, OPT_HIGH_MMIO, OPT_INITRD,
 	OPT_ISOLATION, OPT_KERNEL, OPT_LOW_MMIO, OPT_MEMORY, OPT_NO_SYNTHVID,
-	OPT_NOT_WINDOWS, OPT_PCI, OPT_REFUSE_WINDOWS, OPT_REMOVE_ON,
+	OPT_NOT_WINDOWS, OPT_OVERLAP, OPT_PCI, OPT_REFUSE_WINDOWS, OPT_REMOVE_ON,
 	OPT_RESCIND_ON, OPT_SCREEN, OPT_SCREEN_ON, OPT_SHUTDOWN_ON,
 	OPT_TIMEOUT, OPT_TRACE, OPT_VIDEO, OPT_VMBUS_VERSION,
 };
@@ -114,6 +118,7 @@ static const struct option long_options[] = {
 	{ "memory", required_argument, NULL, OPT_MEMORY },
 	{ "no-synthvid", no_argument, NULL, OPT_NO_SYNTHVID },
 	{ "not-windows", no_argument, NULL, OPT_NOT_WINDOWS },
+	{ "overlap", required_argument, NULL, OPT_OVERLAP },
 	{ "pci", required_argument, NULL, OPT_PCI },
 	{ "refuse-windows", required_argument, NULL, OPT_REFUSE_WINDOWS },
 	{ "remove-on", required_argument, NULL, OPT_REMOVE_ON },
@@ -283,6 +288,12 @@ static bool parse_conflicts(const char *s, struct options *opt)
 {
 	opt->ignore_bar_conflicts = !strcmp(s, "ignore");
 	return opt->ignore_bar_conflicts || !strcmp(s, "refuse");
+}
+
+static bool parse_overlap(const char *s, struct options *opt)
+{
+	opt->overlap_cover = !strcmp(s, "cover");
+	return opt->overlap_cover || !strcmp(s, "refuse");
 }
 
 static bool parse_dead(const char *s, struct options *opt)
@@ -463,6 +474,8 @@ static const char *take(int option, char *arg, struct options *opt)
 		return parse_pci(arg, opt);
 	case OPT_BAR_CONFLICTS:
 		return parse_conflicts(arg, opt) ? NULL : "refuse or ignore";
+	case OPT_OVERLAP:
+		return parse_overlap(arg, opt) ? NULL : "refuse or cover";
 	case OPT_DEAD_WINDOWS:
 		return parse_dead(arg, opt) ? NULL : "forget or keep";
 	case OPT_REFUSE_WINDOWS:

@@ -113,7 +113,7 @@ static bool move_to(struct synthvid *v, const struct range *to)
 	mmio_remove(v->map, &v->fb);
 	v->fb.range = *to;
 	/* No host is known to refuse a place: it is the guest's own harm */
-	mmio_judge(v->map, &v->fb, "ignored");
+	mmio_judge(v->map, &v->fb, false);
 	mmio_add(v->map, &v->fb);
 	return true;
 }

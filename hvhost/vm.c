@@ -167,8 +167,8 @@ static void cut_fb(struct vm *vm)
  * @fn:		Called with the lock held, offsets count from @gpa
  * @opaque:	For @fn
  *
- * It comes before the framebuffer where it overlaps that. A handler may call
- * this.
+ * Where it overlaps the framebuffer, it comes first, unless the framebuffer
+ * covers it (--overlap). A handler may call this.
  *
  * Return: 0, -EBUSY if it overlaps another, -ENOSPC, -EINVAL, -ENOMEM.
  */
@@ -351,7 +351,7 @@ static int add_fb(struct vm *vm)
 	if (v->size < vm->layout.max_fb)
 		v->size = vm->layout.max_fb;
 	v->mem = &vm->mem;
-	v->mmio = &vm->mmio;
+	v->mmio = vm->opt->overlap_cover ? NULL : &vm->mmio;
 	v->limit = hyperv_shared_bit(vm) ?: GPA_LIMIT;
 	v->map = map_fb;
 	v->opaque = vm;
@@ -492,6 +492,16 @@ static void port_exit(struct vm *vm, struct kvm_run *run)
 	}
 }
 
+/* The framebuffer is mapped, but it may have come between exit and lock. */
+static bool mmio_access(struct vm *vm, u64 gpa, bool write, u8 *data, u32 len)
+{
+	if (vm->opt->overlap_cover &&
+	    vram_access(&vm->vram, gpa, write, data, len))
+		return true;
+	return io_access(&vm->mmio, gpa, write, data, len) ||
+	       vram_access(&vm->vram, gpa, write, data, len);
+}
+
 static void mmio_exit(struct vm *vm, struct kvm_run *run)
 {
 	u64 gpa = run->mmio.phys_addr & ~hyperv_shared_bit(vm);
@@ -500,8 +510,7 @@ static void mmio_exit(struct vm *vm, struct kvm_run *run)
 	u32 len = run->mmio.len;
 
 	pthread_mutex_lock(&vm->lock);
-	if (!io_access(&vm->mmio, gpa, write, data, len) &&
-	    !vram_access(&vm->vram, gpa, write, data, len) && !write)
+	if (!mmio_access(vm, gpa, write, data, len) && !write)
 		memset(data, 0xff, len);
 	pthread_mutex_unlock(&vm->lock);
 }

@@ -9,10 +9,11 @@
  * interrupts and its DMA: the next one may use any address for anything. Unless
  * it is configured otherwise: then these addresses are held, too.
  *
- * With a conflict: a config window on the framebuffer is what real hosts
- * refuse with STATUS_ON_FRAMEBUFFER. What they answer to one that is on
- * another device or outside of MMIO space, and what they do about BARs, is not
- * known; both are ours.
+ * With a conflict: Hyper-V refuses a config window on the framebuffer with
+ * STATUS_ON_FRAMEBUFFER. What it answers to one that is on another device or
+ * outside of MMIO space, and what it does about BARs, is not known; both are
+ * ours. OpenVMM accepts config windows and BARs on the framebuffer, whose memory
+ * then answers in their place: the map's ->cover.
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
@@ -440,6 +441,7 @@ static void decode(struct bar *bar)
 	int index = bar->claim.bar;
 	u64 size = bus->dev->bar[index].size;
 	u64 gpa = vpci_bar_gpa(bus->dev, index);
+	enum mmio_verdict verdict;
 	bool ignore;
 
 	/* Nowhere yet, or it is just being sized */
@@ -448,8 +450,8 @@ static void decode(struct bar *bar)
 	bar->claim.range = (struct range) { gpa, gpa + size - 1 };
 	ignore = vpci->config.ignore_bar_conflicts &&
 		 !mmio_on_device(vpci->map, &bar->claim);
-	if (mmio_judge(vpci->map, &bar->claim,
-		       ignore ? "ignored" : "refused") == MMIO_FREE || ignore) {
+	verdict = mmio_judge(vpci->map, &bar->claim, !ignore);
+	if (verdict == MMIO_FREE || verdict == MMIO_COVERED || ignore) {
 		if (vpci->ops->map(vpci->opaque, gpa, size, bar_io, bar)) {
 			bad(bus, "BAR that cannot be mapped", gpa);
 		} else {
@@ -741,6 +743,8 @@ static u32 enter_d0(struct vpci_bus *bus, u64 gpa, const char **reason)
 		[MMIO_ON_FRAMEBUFFER] = STATUS_ON_FRAMEBUFFER,
 		[MMIO_ON_DEVICE] = STATUS_CONFLICTING_ADDRESSES,
 		[MMIO_OUTSIDE] = STATUS_CONFLICTING_ADDRESSES,
+		/* It is none of the guest's business that it reads pixels. */
+		[MMIO_COVERED] = STATUS_OK,
 	};
 	struct vpci *vpci = bus->vpci;
 	const struct vpci_refusal *refusal;
@@ -772,9 +776,9 @@ static u32 enter_d0(struct vpci_bus *bus, u64 gpa, const char **reason)
 		*reason = "window";
 		return refusal->status;
 	}
-	verdict = mmio_judge(vpci->map, &bus->window, "refused");
+	verdict = mmio_judge(vpci->map, &bus->window, true);
 	*reason = mmio_verdict_name(verdict);
-	if (verdict != MMIO_FREE)
+	if (status[verdict] != STATUS_OK)
 		return status[verdict];
 	if (vpci->ops->map(vpci->opaque, gpa, VPCI_CONFIG_WINDOW, window_io,
 			   bus)) {

@@ -2,7 +2,8 @@
 /*
  * The framebuffer's memory, wherever the framebuffer is. It stays the same
  * when that moves. The guest reaches it as it does RAM, but where MMIO is
- * answered within it, so it is mapped in pieces around that.
+ * answered within it, so it is mapped in pieces around that; or as a whole, if
+ * it comes before MMIO.
  */
 #include <errno.h>
 #include <string.h>
@@ -27,7 +28,8 @@ static u32 find_pieces(const struct vram *v, struct range *piece)
 	if (nowhere(&v->at))
 		return 0;
 	while (from <= v->at.end) {
-		bool cut = io_next(v->mmio, from, &io) && io.start <= v->at.end;
+		bool cut = v->mmio && io_next(v->mmio, from, &io) &&
+			   io.start <= v->at.end;
 		u64 end = v->at.end;
 
 		if (cut)
@@ -133,7 +135,8 @@ int vram_move(struct vram *v, const struct range *to)
  * @data:	What it writes, or gets
  * @size:	Bytes
  *
- * Because it was mapped anew just then, or MMIO lies in the same page.
+ * Because it was mapped anew just then, or MMIO that comes first lies in the
+ * same page.
  *
  * Return: false if not all of it is in this memory.
  */

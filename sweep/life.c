@@ -63,7 +63,7 @@ static enum mmio_verdict claim(struct host *h, struct mmio_claim *c,
 	*c = (struct mmio_claim) {
 		.kind = kind, .owner = "device", .bar = -1, .range = *range,
 	};
-	v = mmio_judge(&h->map, c, "refused");
+	v = mmio_judge(&h->map, c, true);
 	if (v == MMIO_FREE)
 		mmio_add(&h->map, c);
 	return v;
@@ -117,7 +117,7 @@ static void video(const struct kernel *k, struct host *h, struct outcome *o)
 	}
 	mmio_remove(&h->map, &h->fb);
 	h->fb.range = fb;
-	o->faults |= fault(mmio_judge(&h->map, &h->fb, "ignored"),
+	o->faults |= fault(mmio_judge(&h->map, &h->fb, false),
 			   FB_ON_DEVICE, FB_ON_DEVICE);
 	mmio_add(&h->map, &h->fb);
 	o->fb = fb;

@@ -57,7 +57,7 @@ static enum mmio_verdict judge(enum mmio_kind kind, u64 start, u64 end)
 	};
 
 	mock_reset();
-	return mmio_judge(&map, &claim, "refused");
+	return mmio_judge(&map, &claim, true);
 }
 
 static void told(const char *what)
@@ -134,6 +134,44 @@ static void test_all(void **state)
 	told("what=framebuffer device=test0 range");
 }
 
+/* The framebuffer wins: what is on it is accepted, unless something else is in
+ * its way, too.
+ */
+static void test_cover(void **state)
+{
+	(void)state;
+	map.cover = true;
+	assert_int_equal(judge(MMIO_CONFIG, 0xf87ff000, 0xf87fffff),
+			 MMIO_COVERED);
+	assert_string_equal(mock_trace,
+			    " conflict what=config device=test0 range=f87ff000 with=framebuffer with_range=f8000000 action=covered;");
+	assert_int_equal(judge(MMIO_CONFIG, 0xf87ff000, 0xf8800fff),
+			 MMIO_ON_DEVICE);
+	told("with=framebuffer with_range=f8000000 action=refused");
+	told("with=nvme0 with_range=f8800000 action=refused");
+	assert_int_equal(judge(MMIO_BAR, 0xf7ff0000, 0xf800ffff), MMIO_OUTSIDE);
+	told("with=framebuffer with_range=f8000000 action=refused");
+	told("with=outside action=refused");
+	assert_int_equal(judge(MMIO_BAR, 0xf8802000, 0xf8803fff), MMIO_FREE);
+	assert_string_equal(mock_trace, "");
+
+	/* It comes to what is there, of which there can be several. */
+	mmio_remove(&map, &fb);
+	mock_reset();
+	assert_int_equal(mmio_judge(&map, &(struct mmio_claim) {
+		.kind = MMIO_FRAMEBUFFER, .owner = "framebuffer", .bar = -1,
+		.range = { 0xf8801000, 0xf9000fff } }, false), MMIO_COVERED);
+	told("with=nvme0 with_range=f8800000 with_what=config action=covered;");
+	told("with=nvme0 with_range=f9000000 with_what=bar with_bar=4 action=covered;");
+	/* Outside of MMIO space it covers nothing but what is there. */
+	mock_reset();
+	assert_int_equal(mmio_judge(&map, &(struct mmio_claim) {
+		.kind = MMIO_FRAMEBUFFER, .owner = "framebuffer", .bar = -1,
+		.range = { 0xf7000000, 0xf8801fff } }, false), MMIO_OUTSIDE);
+	told("with_what=config action=covered;");
+	told("with=outside action=ignored;");
+}
+
 static bool on_device(u64 start, u64 end)
 {
 	struct mmio_claim claim = { .kind = MMIO_BAR, .range = { start, end } };
@@ -172,7 +210,7 @@ static void test_remove(void **state)
 	assert_int_equal(judge(MMIO_CONFIG, 0xf8000000, 0xf8001fff), MMIO_FREE);
 	mmio_add(&map, &fb);
 	/* It is not in its own way. */
-	assert_int_equal(mmio_judge(&map, &fb, "refused"), MMIO_FREE);
+	assert_int_equal(mmio_judge(&map, &fb, true), MMIO_FREE);
 }
 
 static void test_names(void **state)
@@ -183,6 +221,7 @@ static void test_names(void **state)
 			    "framebuffer");
 	assert_string_equal(mmio_verdict_name(MMIO_ON_DEVICE), "overlap");
 	assert_string_equal(mmio_verdict_name(MMIO_OUTSIDE), "outside");
+	assert_string_equal(mmio_verdict_name(MMIO_COVERED), "covered");
 }
 
 int main(void)
@@ -191,6 +230,7 @@ int main(void)
 		cmocka_unit_test_setup(test_edges, setup),
 		cmocka_unit_test_setup(test_outside, setup),
 		cmocka_unit_test_setup(test_all, setup),
+		cmocka_unit_test_setup(test_cover, setup),
 		cmocka_unit_test_setup(test_on_device, setup),
 		cmocka_unit_test_setup(test_remove, setup),
 		cmocka_unit_test(test_names),

@@ -388,7 +388,7 @@ static void conflicts(void **state)
 	assert_true(place(0xfe0000000, true));
 	assert_non_null(strstr(mock_trace, " conflict what=framebuffer"));
 	assert_non_null(strstr(mock_trace, "with=nvme0"));
-	assert_non_null(strstr(mock_trace, "action=ignored"));
+	assert_non_null(strstr(mock_trace, "with_what=bar with_bar=4 action=ignored"));
 	fb_is(0xfe0000000, 0xfe0000000 + MAX_FB - 1);
 	/* Once moved it is not in its own way, nor where it was */
 	mock_reset();
@@ -398,7 +398,7 @@ static void conflicts(void **state)
 	assert_null(strstr(mock_trace, "conflict"));
 	assert_int_equal(mmio_judge(&map, &(struct mmio_claim) {
 		.kind = MMIO_CONFIG, .owner = "test0", .bar = -1,
-		.range = { FB, FB + 0x1fff } }, "x"), MMIO_FREE);
+		.range = { FB, FB + 0x1fff } }, true), MMIO_FREE);
 	mmio_remove(&map, &bar);
 }
 

@@ -367,9 +367,48 @@ static void mmio_first(void **state)
 	assert_int_equal(mock_bad_value, ENOSPC);
 }
 
+/* It covers MMIO by the page, and what it leaves answers again. */
+static void framebuffer_first(void **state)
+{
+	struct range to = { 0xfe0000000, 0xfe0000000 + FB_SIZE - 1 };
+	const u64 half = FB - 0x1000, bar = 0xfe0100000;
+	u64 last = 0;
+
+	(void)state;
+	opt.overlap_cover = true;
+	assert_int_equal(try_setup((struct range) { FB, FB + FB_SIZE - 1 }), 0);
+	/* Half of a window lies on it. */
+	assert_int_equal(vm_add_mmio(&vm, half, 0x2000, handler, &last), 0);
+	assert_int_equal(vm_add_mmio(&vm, bar, 0x4000, handler, &last), 0);
+	assert_null(seen(half + 0xfff));
+	assert_ptr_equal(seen(half + 0x1000), vm.vram.host);
+	assert_null(seen(bar));
+	*seen(FB + 0x100000) = 0x2a;
+	assert_int_equal(vm_move_fb(&vm, &to), 0);
+	assert_null(seen(half + 0x1000));
+	assert_int_equal(*seen(bar), 0x2a);
+	assert_ptr_equal(seen(bar + 0x3fff), vm.vram.host + 0x103fff);
+	/* A BAR that goes takes nothing away. */
+	vm_del_mmio(&vm, bar);
+	assert_int_equal(*seen(bar), 0x2a);
+	assert_int_equal(mock_bad_count, 0);
+	opt.overlap_cover = false;
+}
+
+static void cover(void *opaque, u64 offset, bool write, u64 *value,
+		  unsigned int size)
+{
+	(void)opaque;
+	(void)offset;
+	(void)write;
+	(void)value;
+	(void)size;
+	opt.overlap_cover = true;
+}
+
 static void accesses(void **state)
 {
-	u64 last = 0, port = 0;
+	u64 last = 0, port = 0, covered = 0;
 	struct access a[] = {
 		{ .write = true, .addr = 0xf9000010, .size = 4,
 		  .data = "\x78\x56\x34\x12\xff\xff\xff\xff" },
@@ -387,6 +426,12 @@ static void accesses(void **state)
 		{ .port = true, .write = true, .addr = 0x71, .size = 1,
 		  .count = 3, .data = { 7, 8, 9 } },
 		{ .port = true, .addr = 0x60, .size = 4, .count = 2 },
+		/* MMIO on the framebuffer, before and after that covers it */
+		{ .write = true, .addr = FB + 0x3008, .size = 1, .data = "z" },
+		{ .port = true, .write = true, .addr = 0x74, .size = 1,
+		  .count = 1 },
+		{ .write = true, .addr = FB + 0x3010, .size = 1, .data = "y" },
+		{ .addr = FB + 0x3010, .size = 2 },
 	};
 
 	(void)state;
@@ -395,7 +440,13 @@ static void accesses(void **state)
 	assert_int_equal(vm_add_mmio(&vm, 0xf9000000, 0x1000, handler, &last),
 			 0);
 	assert_int_equal(vm_add_ports(&vm, 0x70, 3, handler, &port), 0);
+	assert_int_equal(vm_add_mmio(&vm, FB + 0x3000, 0x1000, handler,
+				     &covered), 0);
+	assert_int_equal(vm_add_ports(&vm, 0x74, 1, cover, NULL), 0);
 	play(a, ARRAY_SIZE(a));
+	assert_int_equal(covered, 'z');
+	assert_memory_equal(vm.vram.host + 0x3008, "\0\0\0\0\0\0\0\0y", 9);
+	assert_memory_equal(a[15].data, "y\0", 2);
 	assert_int_equal(last, 0x12345678);
 	assert_memory_equal(a[1].data, "\x18\0\0\0\0\0\0\0", 8);
 	assert_memory_equal(a[2].data, "\xff\xff\xff\xff\0\0\0\0", 8);
@@ -433,6 +484,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_teardown(framebuffers, teardown),
 		TEST(mmio_first),
+		cmocka_unit_test_teardown(framebuffer_first, teardown),
 		TEST(interrupts),
 		TEST(accesses),
 	};

@@ -1303,6 +1303,46 @@ static void test_bar_ignored(void **state)
 	assert_int_equal(d0_entry(0, FB), ON_FRAMEBUFFER);
 }
 
+/* The framebuffer covers windows and BARs: they are accepted all the same. */
+static void test_covered(void **state)
+{
+	struct mmio_claim other = {
+		.kind = MMIO_CONFIG, .owner = "test0", .bar = -1,
+		.range = { FB + 0x4000, FB + 0x5fff },
+	};
+
+	(void)state;
+	map.cover = true;
+	connect();
+	open_bus(0);
+	get_relations(0, VV(1, 4));
+	mock_reset();
+	assert_int_equal(d0_entry(0, FB + 0x1000), OK);
+	assert_string_equal(mock_trace,
+			    " conflict what=config device=nvme0 range=f8001000 with=framebuffer with_range=f8000000 action=covered; d0_entry device=nvme0 window=f8001000 status=0 reason=covered;");
+	assert_int_equal(mapped(), 1);
+	bus_exit(0);
+	assert_int_equal(d0_entry(0, FB + 8 * MIB - 0x1000), OK);
+	/* On another device, or outside, it is refused as ever. */
+	bus_exit(0);
+	mmio_add(&map, &other);
+	assert_int_equal(d0_entry(0, FB + 0x5000), CONFLICT);
+	mmio_remove(&map, &other);
+	assert_int_equal(d0_entry(0, FB - 0x1000), CONFLICT);
+	/* BARs */
+	assert_int_equal(d0_entry(0, WINDOW), OK);
+	mock_reset();
+	place(WINDOW, FB + 0x100000, BAR4);
+	assert_string_equal(mock_trace,
+			    " conflict what=bar device=nvme0 bar=0 range=f8100000 with=framebuffer with_range=f8000000 action=covered; bar device=nvme0 bar=0 range=f8100000 decodes=true; bar device=nvme0 bar=4 range=fe0010000 decodes=true;");
+	assert_int_equal(mapped(), 3);
+	mock_reset();
+	place(WINDOW, WINDOW, BAR4);
+	expect_once("with=nvme0 with_range=f9000000 action=refused;");
+	assert_int_equal(mapped(), 2);
+	expect_good();
+}
+
 static void test_msix(void **state)
 {
 	struct vpci_message a, b;
@@ -2233,6 +2273,7 @@ int main(void)
 		T(test_bars),
 		T(test_bar_refused),
 		T(test_bar_ignored),
+		T(test_covered),
 		T(test_msix),
 		T(test_create_lies),
 		T(test_retarget),

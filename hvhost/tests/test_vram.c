@@ -208,6 +208,23 @@ static void pieces(void **state)
 	assert_int_equal(slots, 0);
 }
 
+/* Nothing comes before it: it is one piece, whatever is answered there. */
+static void covers(void **state)
+{
+	(void)state;
+	v.mmio = NULL;
+	assert_int_equal(answer(FB + 0x8000, 0x2000), 0);
+	assert_int_equal(move_to(FB, SIZE), 0);
+	assert_int_equal(slots, 1);
+	is_slot(0, FB, FB + SIZE - 1, 0);
+	maps = 0;
+	assert_int_equal(answer(FB + 0x4000, 0x1000), 0);
+	assert_int_equal(maps, 0);
+	assert_int_equal(vram_move(&v, &(struct range) { 1, 0 }), 0);
+	assert_int_equal(slots, 0);
+	assert_false(vram_access(&v, FB + 0x8000, false, &(u8) { 0 }, 1));
+}
+
 /* Moved by as much as to have the same pieces, of other bytes */
 static void same_pieces(void **state)
 {
@@ -264,6 +281,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(failure, setup, teardown),
 		cmocka_unit_test_setup_teardown(pieces, setup, teardown),
+		cmocka_unit_test_setup_teardown(covers, setup, teardown),
 		cmocka_unit_test_setup_teardown(same_pieces, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(accesses, setup, teardown),
