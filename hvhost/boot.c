@@ -195,7 +195,7 @@ static void add_e820(struct e820 *e, u64 start, u64 end, u32 type)
 
 /**
  * boot_e820() - Make the memory map.
- * @layout:	RAM and generation count
+ * @layout:	RAM, generation and EFI count
  * @table:	Where to
  * @max:	Entries there
  *
@@ -207,11 +207,13 @@ int boot_e820(const struct layout *layout, struct boot_e820_entry *table,
 	struct e820 e = { .table = table, .max = max };
 	int i;
 
-	if (layout->generation == 2) {
+	if (layout->efi) {
 		add_e820(&e, 0, EFI_GPA, E820_RAM);
 		add_e820(&e, EFI_GPA, EFI_GPA + EFI_RUNTIME_SIZE,
 			 E820_RESERVED);
 		add_e820(&e, EFI_GPA + EFI_RUNTIME_SIZE, 0xa0000, E820_RAM);
+	} else if (layout->generation == 2) {
+		add_e820(&e, 0, 0xa0000, E820_RAM);
 	} else {
 		/* As a BIOS, which keeps a piece for itself there */
 		add_e820(&e, 0, 0x9fc00, E820_RAM);
@@ -237,9 +239,9 @@ int boot_e820(const struct layout *layout, struct boot_e820_entry *table,
  * @si:		Filled in; what is not known stays 0
  *
  * Gen2: the framebuffer of EFI's GOP, unless the layout has none: lfb_base is
- * 0 in an isolated VM. Gen1: text mode, as a BIOS boots, for its framebuffer is
- * told by the VGA device's BAR; only if the layout says so, a VESA mode, as a
- * boot loader sets it.
+ * 0 in an isolated VM, and without firmware. Gen1: text mode, as a BIOS boots,
+ * for its framebuffer is told by the VGA device's BAR; only if the layout says
+ * so, a VESA mode, as a boot loader sets it.
  */
 void boot_screen(const struct layout *layout, struct screen_info *si)
 {
@@ -368,6 +370,11 @@ static int load(struct vm *vm, const u8 *file, u64 size, const u8 *initrd,
 	bp.ext_ramdisk_image = initrd_gpa >> 32;
 	bp.ext_ramdisk_size = initrd_size >> 32;
 	bp.hdr.vid_mode = 0xffff;	/* as it is */
+	/*
+	 * Without EFI this is how Linux finds it. kexec_file_load and kexec-tools
+	 * pass the address on; a kernel that is told nothing looks where a BIOS
+	 * has the RSDP, and that is where ACPI_GPA is.
+	 */
 	bp.acpi_rsdp_addr = ACPI_GPA;
 	/* Firmware of isolated VMs says nothing of a framebuffer by itself */
 	if (!vm->opt->isolation_vbs || vm->opt->layout.firmware_given)
@@ -382,7 +389,7 @@ static int load(struct vm *vm, const u8 *file, u64 size, const u8 *initrd,
 	rc = acpi_write_tables(vm);
 	if (rc)
 		return rc;
-	if (vm->layout.generation == 2) {
+	if (vm->layout.efi) {
 		bp.secure_boot = SECURE_BOOT_DISABLED;
 		rc = efi_setup(vm, &bp);
 		if (rc)
@@ -426,7 +433,7 @@ bad_kernel:
  * boot_load() - Load kernel, initrd, command line, tables, zero page.
  * @vm:		The VM, with options, layout and RAM
  *
- * ACPI's and, on Gen2, EFI's tables are written too.
+ * ACPI's and, on Gen2 with firmware, EFI's tables are written too.
  *
  * Return: 0 or -errno, said on stderr.
  */

@@ -16,7 +16,9 @@
  *	arm64: Gen2 with 512 in place of 128 and without the term for max_fb
  *
  * Other hosts of the same protocol are simpler: OpenVMM's low MMIO is as large
- * as it is told to be and ends at 4 GiB.
+ * as it is told to be and ends at 4 GiB. If it loads a Linux kernel itself,
+ * without firmware, the framebuffer is mapped nowhere until the guest sends a
+ * VRAM location (OpenVMM 1488a37b7).
  *
  * The last part is what a guest should make of it, stated here on its own so
  * that a kernel can be held against it.
@@ -154,6 +156,27 @@ static int check_firmware(const struct layout_request *req, char *why,
 	return 0;
 }
 
+/* What can be without firmware? */
+static int check_no_firmware(const struct layout_request *req, char *why,
+			     size_t why_len)
+{
+	if (!req->no_firmware)
+		return 0;
+	if (req->generation != 2)
+		return refuse(why, why_len,
+			      "a VM without firmware needs generation 2, not %d",
+			      req->generation);
+	if (req->firmware_given)
+		return refuse(why, why_len,
+			      "firmware's framebuffer [%#llx-%#llx] is given, but there is no firmware",
+			      req->firmware.start, req->firmware.end);
+	if (req->fb_given && fb_known(&req->fb))
+		return refuse(why, why_len,
+			      "framebuffer [%#llx-%#llx] is given, but without firmware it is mapped nowhere at first",
+			      req->fb.start, req->fb.end);
+	return 0;
+}
+
 static int check_request(const struct layout_request *req, char *why,
 			 size_t why_len)
 {
@@ -213,7 +236,8 @@ static int check_request(const struct layout_request *req, char *why,
 		return refuse(why, why_len,
 			      "framebuffer [%#llx-%#llx] ends before it starts",
 			      req->fb.start, req->fb.end);
-	return check_firmware(req, why, why_len);
+	return check_no_firmware(req, why, why_len) ?:
+	       check_firmware(req, why, why_len);
 }
 
 /* The host's rule, as in the head of this file. */
@@ -414,10 +438,14 @@ int layout_make(const struct layout_request *req, struct layout *out,
 		return ret;
 	memset(out, 0, sizeof(*out));
 	out->generation = req->generation;
+	out->efi = req->generation == 2 && !req->no_firmware;
 	place_windows(req, out);
 	find_usable(out);
 
-	if (req->fb_given) {
+	if (req->no_firmware) {
+		/* Until the guest says where it is to be */
+		out->fb = (struct range) { 0, 0 };
+	} else if (req->fb_given) {
 		out->fb = req->fb;
 	} else if (req->crs_given && req->generation == 2 &&
 		   out->usable_count && out->usable[0].start < 4 * GIB) {

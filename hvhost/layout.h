@@ -21,6 +21,8 @@ struct layout_request {
 	u64 high_mmio;			/* size, 0: default */
 	bool no_high_mmio;		/* a zero-length range at 4 GiB instead */
 	bool not_windows;		/* low_mmio below what Windows takes */
+	/* Gen2: the kernel is loaded without EFI; nothing sets up a framebuffer */
+	bool no_firmware;
 	u32 width, height;		/* Set-VMVideo, 0: default */
 	/* The escape: these in place of what the rule says; may be nonsense. */
 	bool crs_given, fb_given, firmware_given;
@@ -32,6 +34,7 @@ struct layout_request {
 
 struct layout {
 	int generation;
+	bool efi;
 	/* RAM; ram[1] lies above 4 GiB and high MMIO and may be absent */
 	struct range ram[2];
 	int ram_count;
@@ -43,7 +46,9 @@ struct layout {
 	u32 width, height;		/* the largest resolution */
 	u64 max_fb;			/* bytes that the framebuffer may need */
 	u32 mmio_megabytes;		/* max_fb as the synthvid offer says it */
-	/* where it is at first: max_fb of it, on Gen1 what the VGA BAR holds */
+	/* where it is at first: max_fb of it, on Gen1 what the VGA BAR holds;
+	 * {0, 0}: nowhere
+	 */
 	struct range fb;
 	struct range fb_firmware;	/* as screen_info says; {0, 0}: none */
 	struct range vga_bar;		/* Gen1 */

@@ -50,6 +50,8 @@ static const char usage[] =
 "\n"
 "Its address space (run, layout):\n"
 "  --generation 1|2      2\n"
+"  --firmware uefi|none  generation 2: none is a kernel loaded without EFI, with\n"
+"                        the framebuffer nowhere until the guest places it; uefi\n"
 "  --memory SIZE         512M; sizes are bytes, or end in K, M or G\n"
 "  --low-mmio SIZE       as Set-VM -LowMemoryMappedIoSpace: 128M to 3584M\n"
 "  --high-mmio SIZE|none 512M; none: a range of length zero, as OpenVMM has it\n"
@@ -89,7 +91,7 @@ static const char usage[] =
 enum {
 	OPT_ADD_ON = 256, OPT_APPEND, OPT_ARCH, OPT_BAR_CONFLICTS, OPT_CPUS,
 	OPT_CRS, OPT_DEAD_WINDOWS, OPT_EJECT_ON, OPT_FB, OPT_FINDINGS,
-	OPT_FIRMWARE_FB, OPT_GENERATION, OPT_HIGH_MMIO, OPT_INITRD,
+	OPT_FIRMWARE, OPT_FIRMWARE_FB, OPT_GENERATION, OPT_HIGH_MMIO, OPT_INITRD,
 	OPT_ISOLATION, OPT_KERNEL, OPT_LOW_MMIO, OPT_MEMORY, OPT_NO_SYNTHVID,
 	OPT_NOT_WINDOWS, OPT_OVERLAP, OPT_PCI, OPT_REFUSE_WINDOWS, OPT_REMOVE_ON,
 	OPT_RESCIND_ON, OPT_SCREEN, OPT_SCREEN_ON, OPT_SHUTDOWN_ON,
@@ -107,6 +109,7 @@ static const struct option long_options[] = {
 	{ "eject-on", required_argument, NULL, OPT_EJECT_ON },
 	{ "fb", required_argument, NULL, OPT_FB },
 	{ "findings", required_argument, NULL, OPT_FINDINGS },
+	{ "firmware", required_argument, NULL, OPT_FIRMWARE },
 	{ "firmware-fb", required_argument, NULL, OPT_FIRMWARE_FB },
 	{ "generation", required_argument, NULL, OPT_GENERATION },
 	{ "help", no_argument, NULL, 'h' },
@@ -294,6 +297,12 @@ static bool parse_overlap(const char *s, struct options *opt)
 {
 	opt->overlap_cover = !strcmp(s, "cover");
 	return opt->overlap_cover || !strcmp(s, "refuse");
+}
+
+static bool parse_firmware(const char *s, struct layout_request *layout)
+{
+	layout->no_firmware = !strcmp(s, "none");
+	return layout->no_firmware || !strcmp(s, "uefi");
 }
 
 static bool parse_dead(const char *s, struct options *opt)
@@ -525,6 +534,8 @@ static const char *take(int option, char *arg, struct options *opt)
 	case OPT_FB:
 		return parse_fb(arg, &layout->fb, &layout->fb_given) ? NULL :
 			"START-END in hexadecimal, or none";
+	case OPT_FIRMWARE:
+		return parse_firmware(arg, layout) ? NULL : "uefi or none";
 	case OPT_FIRMWARE_FB:
 		return parse_fb(arg, &layout->firmware,
 				&layout->firmware_given) ? NULL :

@@ -118,6 +118,16 @@ static bool move_to(struct synthvid *v, const struct range *to)
 	return true;
 }
 
+/* Mapped nowhere. Return: false if it stays. */
+static bool move_away(struct synthvid *v)
+{
+	if (v->move(v->opaque, &(struct range) { 1, 0 }))
+		return false;
+	mmio_remove(v->map, &v->fb);
+	v->fb.range = (struct range) { 0, 0 };
+	return true;
+}
+
 static void on_vram(struct synthvid *v, const u8 *data, size_t len)
 {
 	struct range to = v->layout->fb;
@@ -131,7 +141,11 @@ static void on_vram(struct synthvid *v, const u8 *data, size_t len)
 		to.end = msg.gpa + v->layout->max_fb - 1;
 		aligned = !(msg.gpa % HV_PAGE_SIZE);
 	}
-	accepted = aligned && move_to(v, &to);
+	/* Without a place of firmware's there is none to go back to. */
+	if (!msg.specified && !has_fb(&to))
+		accepted = move_away(v);
+	else
+		accepted = aligned && move_to(v, &to);
 	trace_begin("vram_location");
 	trace_hex("gpa", to.start);
 	trace_range("fb", &v->fb.range);

@@ -198,7 +198,8 @@ void vm_del_mmio(struct vm *vm, u64 gpa)
 /**
  * vm_move_fb() - Have the framebuffer's memory elsewhere.
  * @opaque:	The VM
- * @fb:		Where; all pages that it touches
+ * @fb:		Where; all pages that it touches. Nowhere, if it ends before it
+ *		starts
  *
  * Return: as vram_move().
  */
@@ -210,7 +211,7 @@ int vm_move_fb(void *opaque, const struct range *fb)
 		fb->end | (HV_PAGE_SIZE - 1),
 	};
 
-	return vram_move(&vm->vram, &pages);
+	return vram_move(&vm->vram, fb->end < fb->start ? fb : &pages);
 }
 
 /**

@@ -120,7 +120,7 @@ int vm_add_ports(struct vm *vm, u16 first, u16 count, vm_io_fn fn, void *opaque)
 int vm_add_mmio(struct vm *vm, u64 gpa, u64 size, vm_io_fn fn, void *opaque);
 void vm_del_mmio(struct vm *vm, u64 gpa);
 
-/* Have the framebuffer's memory there; see vram.h. 0 or -errno. */
+/* Have the framebuffer's memory there, or nowhere; see vram.h. 0 or -errno. */
 int vm_move_fb(void *vm, const struct range *fb);
 
 /* Level of a pin of the in-kernel IOAPIC/PIC; 0 or -errno. */
@@ -147,7 +147,8 @@ int pci_init(struct vm *vm);		/* legacy PCI, Gen1 only */
 int acpi_init(struct vm *vm);		/* PM registers, reset register */
 
 /* What boot puts in the lowest MiB and at the top of low RAM. */
-#define ACPI_GPA	0x000e0000u	/* tables, RSDP first; Gen1 finds it here */
+/* Tables, RSDP first; who has no EFI finds it here. */
+#define ACPI_GPA	0x000e0000u
 #define ACPI_SIZE	0x00010000u
 #define EFI_GPA		0x00060000u	/* system table, stubs, memory map */
 #define EFI_SIZE	0x00010000u
@@ -159,7 +160,7 @@ int boot_load(struct vm *vm);
 /* The 64-bit entry state of vCPU 0, after boot_load(). */
 int boot_set_cpu(struct vm *vm, int cpu_fd);
 struct boot_params;
-/* EFI as Linux can tell (Gen2): writes the tables, fills in efi_info. */
+/* EFI as Linux can tell (layout.efi): writes the tables, fills in efi_info. */
 int efi_setup(struct vm *vm, struct boot_params *bp);
 
 #endif

@@ -186,9 +186,13 @@ static const struct layout layouts[] = {
 		.ram = { { 0, GIB - 1 } },
 		.ram_count = 1,
 	}, {
-		.generation = 2,
+		.generation = 2, .efi = true,
 		.ram = { { 0, GIB - 1 }, { 64 * GIB, 65 * GIB - 1 } },
 		.ram_count = 2,
+	}, {
+		.generation = 2,	/* without firmware */
+		.ram = { { 0, GIB - 1 } },
+		.ram_count = 1,
 	},
 };
 
@@ -198,6 +202,7 @@ static void e820(void **state)
 	struct boot_e820_entry t[16];
 	u64 ram, end;
 	int i, j, n;
+	bool efi;
 
 	(void)state;
 	for (i = 0; i < (int)ARRAY_SIZE(layouts); i++) {
@@ -207,6 +212,7 @@ static void e820(void **state)
 		assert_true(n > 0);
 		ram = 0;
 		end = 0;
+		efi = false;
 		for (j = 0; j < n; j++) {
 			assert_true(t[j].addr >= end);
 			assert_true(t[j].size > 0);
@@ -218,7 +224,9 @@ static void e820(void **state)
 				assert_int_equal(t[j].type, 3);
 			if (t[j].addr == EFI_GPA)
 				assert_int_equal(t[j].type, 2);
+			efi |= t[j].addr == EFI_GPA;
 		}
+		assert_int_equal(efi, l->efi);
 		assert_int_equal(ram, l->ram_count * GIB - MIB);
 		assert_int_equal(end, l->ram[l->ram_count - 1].end + 1);
 		assert_int_equal(boot_e820(l, t, n), n);

@@ -615,6 +615,36 @@ static void fb_none(void **state)
 }
 
 /* The reservation goes by the rule, not by where the framebuffer is. */
+/* As OpenVMM loads Linux itself: the framebuffer is nowhere, the rest as ever. */
+static void no_firmware(void **state)
+{
+	struct layout l = make(GEN2, .no_firmware = true);
+
+	(void)state;
+	assert_false(l.efi);
+	assert_int_equal(l.fb.end, 0);
+	assert_int_equal(l.fb_firmware.end, 0);
+	assert_int_equal(l.vga_bar.end, 0);
+	assert_int_equal(l.mmio_megabytes, 8);
+	assert_range(l.reserve, 0xf8000000, 0xfbffffff);
+	l = make(GEN2, .no_firmware = true, WINDOWS({ 0xf8000000, TOP }),
+		 .fb_given = true);
+	assert_int_equal(l.fb.end, 0);
+	assert_range(l.reserve, 0xf8000000, 0xfbffffff);
+	l = make(GEN2);
+	assert_true(l.efi);
+	l = make(GEN1);
+	assert_false(l.efi);
+	refused("without firmware needs generation 2, not 1", GEN1,
+		.no_firmware = true);
+	refused("firmware's framebuffer [0xf8000000-0xf82fffff] is given, but there is no firmware",
+		GEN2, .no_firmware = true, .firmware_given = true,
+		.firmware = { 0xf8000000, 0xf82fffff });
+	refused("framebuffer [0xf8000000-0xf87fffff] is given, but without firmware",
+		GEN2, .no_firmware = true, .fb_given = true,
+		.fb = { 0xf8000000, 0xf87fffff });
+}
+
 static void fb_elsewhere(void **state)
 {
 	struct layout l = make(GEN2, .fb_given = true,
@@ -721,6 +751,7 @@ int main(void)
 		cmocka_unit_test(crs_split_low),
 		cmocka_unit_test(gen1_bar),
 		cmocka_unit_test(fb_none),
+		cmocka_unit_test(no_firmware),
 		cmocka_unit_test(fb_elsewhere),
 		cmocka_unit_test(firmware),
 		cmocka_unit_test(bad_firmware),

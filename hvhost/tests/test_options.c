@@ -118,6 +118,7 @@ static void defaults(void **state)
 	assert_int_equal(opt.layout.width, 0);
 	assert_false(opt.layout.no_high_mmio);
 	assert_false(opt.layout.not_windows);
+	assert_false(opt.layout.no_firmware);
 	assert_false(opt.layout.crs_given);
 	assert_false(opt.layout.fb_given);
 	assert_false(opt.layout.firmware_given);
@@ -148,7 +149,8 @@ static void all(void **state)
 	assert_int_equal(opt.layout.width, 7680);
 	assert_int_equal(opt.layout.height, 4320);
 	assert_true(opt.layout.not_windows);
-	accepted("layout --overlap cover", OPTIONS_LAYOUT);
+	accepted("layout --firmware none --overlap cover", OPTIONS_LAYOUT);
+	assert_true(opt.layout.no_firmware);
 	assert_true(opt.overlap_cover);
 	accepted("layout --arch arm64 --verbose", OPTIONS_LAYOUT);
 	assert_int_equal(opt.layout.arch, LAYOUT_ARM64);
@@ -386,13 +388,14 @@ static void watches(void **state)
 static void twice(void **state)
 {
 	(void)state;
-	accepted("layout --memory 1G --memory 2G --high-mmio none --high-mmio 1G --isolation vbs --isolation none --overlap cover --overlap refuse --fb 1000-2000 --fb none --firmware-fb 1000-2000 --firmware-fb none --arch arm64 --arch x86",
+	accepted("layout --memory 1G --memory 2G --high-mmio none --high-mmio 1G --isolation vbs --isolation none --overlap cover --overlap refuse --firmware none --firmware uefi --fb 1000-2000 --fb none --firmware-fb 1000-2000 --firmware-fb none --arch arm64 --arch x86",
 		 OPTIONS_LAYOUT);
 	assert_int_equal(opt.layout.memory, 2 * GIB);
 	assert_false(opt.layout.no_high_mmio);
 	assert_int_equal(opt.layout.high_mmio, GIB);
 	assert_false(opt.isolation_vbs);
 	assert_false(opt.overlap_cover);
+	assert_false(opt.layout.no_firmware);
 	assert_true(opt.layout.fb_given);
 	assert_int_equal(opt.layout.fb.end, 0);
 	assert_true(opt.layout.firmware_given);
@@ -503,6 +506,7 @@ static void bad_use(void **state)
 	refused("run --kernel /dev/null --isolation vbs --generation 1",
 		"--isolation vbs needs --generation 2");
 	refused("run --kernel /dev/null --overlap ignore", "--overlap 'ignore' is not refuse or cover");
+	refused("run --kernel /dev/null --firmware bios", "--firmware 'bios' is not uefi or none");
 	refused("run --kernel /dev/null --arch arm64", "--arch arm64 is for layout");
 	refused("run --kernel /dev/null --arch riscv", "--arch 'riscv' is not x86 or");
 	refused("run --kernel /dev/null --vmbus-version 6", "--vmbus-version '6' is not");

@@ -413,12 +413,28 @@ static void no_framebuffer(void **state)
 	assert_null(map.claims);
 	begin();
 	mock_reset();
-	assert_false(place(0, false));
-	complains("VRAM location", 0);
-	assert_int_equal(moves, 0);
+	assert_true(place(0, false));
 	assert_false(v.fb.in_map);
 	assert_true(place(FB, true));
 	fb_is(FB, FB + MAX_FB - 1);
+	assert_int_equal(moved.start, FB);
+	/* Nowhere again, unless its memory stays */
+	mock_reset();
+	move_error = -ENOSPC;
+	assert_false(place(0, false));
+	complains("VRAM location", 0);
+	fb_is(FB, FB + MAX_FB - 1);
+	move_error = 0;
+	assert_true(place(0, false));
+	assert_string_equal(mock_trace,
+			    " vram_location gpa=0 fb=0 accepted=true;");
+	assert_true(moved.end < moved.start);
+	assert_false(v.fb.in_map);
+	assert_null(map.claims);
+	/* In nobody's way at all */
+	assert_int_equal(mmio_judge(&map, &(struct mmio_claim) {
+		.kind = MMIO_CONFIG, .owner = "test0", .bar = -1,
+		.range = { FB, FB + 0x1fff } }, true), MMIO_FREE);
 }
 
 static void situation(const struct video_situation *s, bool good)

@@ -391,6 +391,9 @@ static void framebuffer_first(void **state)
 	/* A BAR that goes takes nothing away. */
 	vm_del_mmio(&vm, bar);
 	assert_int_equal(*seen(bar), 0x2a);
+	assert_int_equal(vm_move_fb(&vm, &(struct range) { 1, 0 }), 0);
+	assert_null(seen(bar));
+	assert_null(seen(FB));
 	assert_int_equal(mock_bad_count, 0);
 	opt.overlap_cover = false;
 }
