@@ -27,6 +27,8 @@ FILE_SUM = "f6351f5ead9a700e34275480b3856ea738122a7c57bdeb744a631251c069587a"
 # The first picture that guest/init paints, in the console's colours (0xaa a channel);
 # the second one is the other way round.
 PICTURE = ["aa0000", "00aa00", "aa5500", "0000aa", "aa00aa", "00aaaa", "aaaaaa", "000000"]
+# Losses after which a controller's disk is not there
+NO_DISK = (*NO_D0, "bar-on-framebuffer", "bar-on-device")
 # Losses by which the host refuses config windows
 BY_WINDOW = ("config-refused", "config-on-framebuffer", "config-on-device", "outside")
 
@@ -285,6 +287,11 @@ def disk(run: Run, v: Verdicts) -> None:
         report = run.report(which)
         v.check("disk", which, "found" if works else "missing", report.fact("disk"),
                 report.where("disk"))
+        if run.scenario.disks > 1:
+            lost = {device for kind, device in run.losses(which) if kind in NO_DISK}
+            want = [d for d in buses(run, which).probed if d.startswith("nvme") and d not in lost]
+            v.check("disk", f"{which}: NVMe disks", len(want), report.fact("disks"),
+                    report.where("disks"))
         if works:
             v.check("disk", f"{which}: the file", FILE_SUM, report.fact("file"),
                     report.where("file"))

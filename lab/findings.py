@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from lab.common import BadFile, Range
 
-KNOWN = ("kernel", "release", "disk", "file", "efi", "painted", "not", "failslab", "rebound",
-         "dump", "starts", "waits", "failed", "cannot", "no", "finished",
+KNOWN = ("kernel", "release", "disk", "disks", "file", "efi", "painted", "not", "failslab",
+         "rebound", "dump", "starts", "waits", "failed", "cannot", "no", "finished",
          "package", "root", "state", "kdump", "crashes")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from lab.common import BUILD, TOP, LabError
 from lab.kernels import Pair
 from lab.locks import lock
-from lab.plan import DISK, command_line, initrd_of, memory
+from lab.plan import DISK_FILE, command_line, initrd_of, make_disks, memory
 from lab.process import call
 from lab.scenario import Scenario
 from lab.vmm import Order, Vmm
@@ -48,8 +48,8 @@ def host_options(scenario: Scenario, kernels: Pair) -> list[str]:
         found += ["--screen", "out/screen.png"]
     for what, device, other in scenario.hotplug:
         found += [f"--{what}-on", f"{device}=@{other}"]
-    for device in scenario.pci:
-        found += ["--pci", "nvme,disk=disk" if device == "nvme" else device]
+    for name, device in zip(scenario.device_names, scenario.pci):
+        found += ["--pci", f"nvme,disk={DISK_FILE[name]}" if device == "nvme" else device]
     return found
 
 
@@ -92,7 +92,7 @@ def script(order: Order) -> str:
     disk = scenario.has_disk
     return "\n".join((
         "#!/bin/sh",
-        *([f"./nvme make {DISK[scenario.guest['save']]} || exit 1"] if disk else []),
+        *make_disks(scenario),
         shlex.join(command) + ("" if order.path == "shell" else " 2>out/host"),
         "rc=$?",
         *(["./nvme look >out/disk"] if disk else []),
@@ -112,7 +112,7 @@ class Hvhost(Vmm):
 
     def make(self, folder: Path, files: Path, order: Order) -> None:
         os.link(files / "hvhost", folder / "hvhost")
-        # The NVMe disk that it makes is the file disk.
+        # The NVMe disk that it makes is the file disk; see plan.DISK_FILE.
         os.link(files / "disk", folder / "nvme")
         (folder / "job").write_text(script(order), encoding="utf-8")
         (folder / "layout.json").write_text(

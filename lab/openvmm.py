@@ -19,7 +19,7 @@ from lab.common import BUILD, TOP, LabError, say
 from lab.foreign import instance
 from lab.kernels import Pair
 from lab.locks import scratch
-from lab.plan import DISK, command_line, initrd_of, memory
+from lab.plan import DISK_FILE, command_line, initrd_of, make_disks, memory
 from lab.process import call
 from lab.scenario import Scenario
 from lab.schema import HOST as KEYS
@@ -30,8 +30,6 @@ CAN = ("generation", "memory", "cpus", "high-mmio", "low-mmio", "video", "synthv
        "overlap", "firmware")
 # What it always has
 ALWAYS = {"generation": 2, "overlap": "cover", "video": "1920x1080", "low-mmio": "128M"}
-# MiB of NVMe disks that only have to be there
-SMALL = 64
 
 
 def program() -> Path:
@@ -134,12 +132,11 @@ def has_virtual_pci(binary: Path) -> bool:
 
 
 def device_options(scenario: Scenario) -> list[str]:
-    """NVMe controllers on virtual PCI. The first disk is the job's file."""
+    """NVMe controllers on virtual PCI."""
     found = []
-    for number in range(1, len(scenario.pci) + 1):
-        disk = "file:disk" if number == 1 else f"mem:{SMALL}M"
-        found += ["--nvme-pci", f"id=n{number},vpci={instance(number)}",
-                  "--disk", f"{disk},on=n{number}"]
+    for number, name in enumerate(scenario.device_names, 1):
+        found += ["--nvme-pci", f"id={name},vpci={instance(number)}",
+                  "--disk", f"file:{DISK_FILE[name]},on={name}"]
     return found
 
 
@@ -172,11 +169,11 @@ def script(order: Order) -> str:
         run = "exec ./openvmm --com1 console --guest-shutdown-action exit " + \
             shlex.join(options(order))
         return "\n".join(("#!/bin/sh", 'export LD_LIBRARY_PATH="$PWD/lib" OPENVMM_LOG=error',
-                          f"./nvme make {DISK['small']} || exit 1", run, ""))
+                          *make_disks(order.scenario), run, ""))
     command = ["./runner", str(order.patience), "--com2", "file=out/findings", *options(order)]
     return "\n".join((
         "#!/bin/sh",
-        *([f"./nvme make {DISK[order.scenario.guest['save']]} || exit 1"] if disk else []),
+        *make_disks(order.scenario),
         shlex.join(command),
         "rc=$?",
         *(["./nvme look >out/disk"] if disk else []),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from lab.kernels import Pair
 from lab.scenario import Scenario
+from lab.schema import NVMES
 
 # MiB that a VM has unless its scenario says otherwise, and that a crash kernel needs:
 # with our kernels; with Debian's and unknown ones, which are larger and come with larger
@@ -18,6 +19,8 @@ PATIENCE = {"ours": 240, "debian": 300, "debug": 1200}
 # MiB of the NVMe disk: room for a dump without what makedumpfile leaves out, and for one
 # of everything
 DISK = {"small": 384, "full": 1024}
+# The file of each NVMe disk, as nest/disk makes them
+DISK_FILE = {"nvme0": "disk", **{f"nvme{n}": f"disk{n}" for n in range(1, NVMES)}}
 # Modules that Debian's kernels need for what ours have built in: always, and for the
 # disk; those without -amd64 at the end have NVMe and ext4 built in.
 DEBIAN_MODULES = ("hv_vmbus", "hv_utils")
@@ -72,6 +75,8 @@ def guest_arguments(scenario: Scenario, kernels: Pair, path: str) -> Iterator[st
                        ("disk", scenario.has_disk)):
         if given:
             yield f"guest.{key}=yes"
+    if scenario.disks > 1:
+        yield f"guest.disks={scenario.disks}"
     if scenario.hotplug:
         yield f"guest.settle={len(scenario.pci) - len(guest['gone'])}"
     if guest["resume"]:
@@ -90,6 +95,14 @@ def command_line(scenario: Scenario, kernels: Pair, path: str, more: str = "") -
     if path.startswith("kdump-"):
         parts.append(f"crashkernel={CRASH[size_class(kernels)]}M")
     return " ".join(part for part in parts if part)
+
+
+def make_disks(scenario: Scenario) -> list[str]:
+    """Lines of the job's script that make the NVMe disks."""
+    if not scenario.has_disk:
+        return []
+    names = [DISK_FILE[f"nvme{n}"] for n in range(1, scenario.disks)]
+    return [" ".join(("./nvme make", str(DISK[scenario.guest["save"]]), *names)) + " || exit 1"]
 
 
 def initrd_of(path: str) -> str:

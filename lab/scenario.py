@@ -67,7 +67,7 @@ class Scenario:
 
     @property
     def has_disk(self) -> bool:
-        return "nvme" in self.pci
+        return self.disks > 0
 
     @property
     def has_test(self) -> bool:
@@ -76,14 +76,13 @@ class Scenario:
     @property
     def device_names(self) -> list[str]:
         """What the host calls the devices: nvme0, test0, test1 ..."""
-        names, tests = [], 0
-        for device in self.pci:
-            if device == "nvme":
-                names.append("nvme0")
-            else:
-                names.append(f"test{tests}")
-                tests += 1
-        return names
+        kinds = [device.partition(",")[0] for device in self.pci]
+        return [f"{kind}{kinds[:i].count(kind)}" for i, kind in enumerate(kinds)]
+
+    @property
+    def disks(self) -> int:
+        """How many NVMe controllers there are, each with one."""
+        return self.pci.count("nvme")
 
     @property
     def paints(self) -> bool:

@@ -21,7 +21,9 @@ LOSSES = ("config-refused", "config-on-framebuffer", "bar-on-framebuffer",
           "config-on-device", "bar-on-device", "framebuffer-on-device", "outside",
           "no-config-window", "no-low-window", "no-high-window", "no-vram")
 TEST = r"test(?:0|[1-9]\d{0,2})"
-DEVICE = rf"(?:nvme0|{TEST})"
+# Disks that a VM has at most
+NVMES = 64
+DEVICE = rf"(?:nvme(?:0|[1-9]\d?)|{TEST})"
 PCI = (r"(?:([1-9]\d?) x )?"
        r"(nvme|test(?:,bar(?:32|64)=[1-9]\d{0,3}[KMG])+(?:,refuse-d0=[1-9]-[1-9])?)")
 
@@ -123,8 +125,8 @@ def devices(value: Any) -> tuple[str, ...]:
             raise Wrong("nvme or test,bar32=SIZE,bar64=SIZE...,refuse-d0=N-M, "
                         "perhaps with \"8 x \" before it")
         found += [match[2]] * int(match[1] or 1)
-    if found.count("nvme") > 1:
-        raise Wrong("at most one nvme: it has the dump")
+    if found.count("nvme") > NVMES:
+        raise Wrong(f"at most {NVMES} nvme")
     return tuple(found)
 
 
@@ -135,7 +137,8 @@ def losses(value: Any) -> dict[str, tuple[str, ...]]:
     for kind in value:
         if kind not in LOSSES:
             raise Wrong(f"kinds of loss: {', '.join(LOSSES)}")
-    name = matching(rf"{TEST}|video", "test0 and so on, or video")
+    name = matching(rf"{TEST}|nvme[1-9]\d?|video",
+                    "test0 and so on, nvme1 and so on, or video")
     return {kind: several(name)(items) for kind, items in value.items()}
 
 
@@ -185,8 +188,8 @@ HOST = (
     Key("vmbus-version", matching(r"\d{1,2}\.\d{1,2}", "a version such as 5.3"),
         "the newest VMBus version that the host accepts"),
     Key("synthvid", flag, "false: no synthetic video device", True),
-    Key("pci", devices, "virtual PCI devices in order: `nvme`, which has a new ext4 file "
-        "system, or `test,bar32=16M,bar64=...`, with `8 x ` before it for eight of them. "
+    Key("pci", devices, "virtual PCI devices in order: `nvme`, the first of which has a new ext4 "
+        "file system, or `test,bar32=16M,bar64=...`, with `8 x ` before it for eight of them. "
         "`refuse-d0=2-3` at its end: the host refuses the second and third D0 entry", ()),
     Key("refuse-windows", several(refused), "START-END or START-END=STATUS in hexadecimal: "
         "the host refuses config windows that overlap this range, with that status or c0370048",
