@@ -137,7 +137,7 @@ WRONG = [
     ("[host]\n", "[host]\nfb = \"f9000000-f8000000\"\n", "fb cannot be 'f9000000-f8000000'"),
     ("[host]\n", "[host]\nfirmware-fb = \"f8000000\"\n", "firmware-fb cannot be 'f8000000'"),
     ("\"nvme\"", "\"nvme,disk=/dev/sda\"", "pci cannot be"),
-    ("\"nvme\"", "\"5 x nvme\"", "pci cannot be .*at most 4 nvme"),
+    ("\"nvme\"", "\"65 x nvme\"", "pci cannot be .*at most 64 nvme"),
     ("test,bar32=1M", "test", "pci cannot be"),
     ("test,bar32=1M", "test,bar32=4K,refuse-d0=2", "pci cannot be"),
     ("[host]\n", "[host]\nrefuse-windows = [\"fec01000\"]\n", "refuse-windows cannot be"),
