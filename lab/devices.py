@@ -17,6 +17,7 @@ from lab.findings import read_iomem
 from lab.plan import modules
 from lab.scenario import NO_D0
 from lab.space import errors, outermost
+from lab.trace import Event
 from lab.verdict import Verdicts
 
 if TYPE_CHECKING:
@@ -28,13 +29,19 @@ FILE_SUM = "f6351f5ead9a700e34275480b3856ea738122a7c57bdeb744a631251c069587a"
 # the second one is the other way round.
 PICTURE = ["aa0000", "00aa00", "aa5500", "0000aa", "aa00aa", "00aaaa", "aaaaaa", "000000"]
 # Losses after which a controller's disk is not there
-NO_DISK = (*NO_D0, "bar-on-framebuffer", "bar-on-device")
+NO_DISK = (*NO_D0, "bar-on-framebuffer", "bar-on-device", "config-covered", "bar-covered")
 # Losses by which the host refuses config windows
 BY_WINDOW = ("config-refused", "config-on-framebuffer", "config-on-device", "outside")
 
 
 def named(kinds: list[tuple[str, str]]) -> str:
     return ", ".join(f"{kind} {device}" for kind, device in kinds) or "none"
+
+
+def covered(event: Event) -> str:
+    """config-covered or bar-covered, of a conflict in which the framebuffer won; or ""."""
+    what = event.get("with_what" if event.get("what") == "framebuffer" else "what")
+    return f"{what}-covered" if event.get("action") == "covered" else ""
 
 
 def vram(run: Run, v: Verdicts) -> None:
@@ -51,8 +58,11 @@ def vram(run: Run, v: Verdicts) -> None:
 def lost(run: Run, v: Verdicts) -> None:
     """No device lost anything but what it has to lose."""
     for which in run.which:
-        v.check("lost", which, named(run.losses(which)), named(run.found_losses(which)),
-                "out/trace")
+        found = run.found_losses(which)
+        for kind, device in sorted(set(found) - set(run.losses(which))):
+            if kind in losses.SAID:
+                v.fail("lost", losses.SAID[kind], f"{device} of the {which} kernel", "out/trace")
+        v.check("lost", which, named(run.losses(which)), named(found), "out/trace")
 
 
 @dataclass
@@ -86,6 +96,8 @@ def buses(run: Run, which: str) -> Buses:
         if kinds & set(NO_D0):
             continue
         found.up.append(device)
+        if "config-covered" in kinds:
+            continue
         if kinds:
             found.dead.append(f"{number:04x}:00:00.0")
         elif device.startswith("test"):
@@ -139,16 +151,18 @@ def tries(run: Run, v: Verdicts) -> None:
 
 def conflicts(run: Run, v: Verdicts) -> None:
     """What the host saw on the framebuffer or on another device. A config window that
-    was refused does no harm if another one was accepted."""
+    was refused or covered does no harm if the guest used another one in the end."""
     for which in run.which:
         life = run.life(which)
         kinds = {kind for kind, _ in run.losses(which)}
         if run.expected("nvme", which) == "ignored":
             kinds.add("bar-on-framebuffer")
-        want = {kind.replace("-on-", "/") for kind in kinds if "-on-" in kind}
+        want = {kind.replace("-on-", "/") for kind in kinds
+                if "-on-" in kind or kind in losses.SAID}
         events = [e for e in life.all("conflict")
-                  if e.get("what") != "config" or not life.entered(e.device)]
+                  if e.get("what") != "config" or not life.works(e.device)]
         got = {f"{what}/{other}" for what, _, other in losses.attempts(events)}
+        got |= {covered(e) for e in events} - {""}
         v.check("conflicts", which, want, got, events[-1].where if events else "out/trace")
 
 

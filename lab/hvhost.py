@@ -21,7 +21,7 @@ from lab.vmm import Order, Vmm
 def layout_options(scenario: Scenario, kernels: Pair) -> list[str]:
     """hvhost layout's options."""
     found = ["--memory", memory(scenario, kernels)]
-    for key in ("generation", "low-mmio", "high-mmio", "video", "fb", "firmware-fb"):
+    for key in ("generation", "firmware", "low-mmio", "high-mmio", "video", "fb", "firmware-fb"):
         if scenario.host[key] is not None:
             found += [f"--{key}", str(scenario.host[key])]
     if scenario.host["not-windows"]:
@@ -34,7 +34,8 @@ def layout_options(scenario: Scenario, kernels: Pair) -> list[str]:
 def host_options(scenario: Scenario, kernels: Pair) -> list[str]:
     """hvhost run's, which takes those as well."""
     found = layout_options(scenario, kernels)
-    for key in ("cpus", "isolation", "vmbus-version", "bar-conflicts", "dead-windows"):
+    for key in ("cpus", "isolation", "vmbus-version", "bar-conflicts", "overlap",
+                "dead-windows"):
         if scenario.host[key] is not None:
             found += [f"--{key}", str(scenario.host[key])]
     if not scenario.host["synthvid"]:

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from lab.findings import Report
 from lab.trace import Event, Life, is_pci
 
-# The reason of a refused D0 entry, and what kind of loss that is
+# The reason of a D0 entry that is refused or does no good, and what kind of loss that is
 REASONS = {"window": "config-refused", "told": "config-refused",
            "framebuffer": "config-on-framebuffer", "overlap": "config-on-device",
-           "outside": "outside"}
+           "outside": "outside", "covered": "config-covered"}
+# What people are told of some kinds
+SAID = {"config-covered": "covered by the framebuffer",
+        "bar-covered": "covered by the framebuffer"}
 
 
 def worst(conflicts: list[str]) -> str:
@@ -27,22 +30,52 @@ def kind(what: str, other: str) -> str:
 
 
 def dead_bars(life: Life) -> Iterator[tuple[str, str]]:
-    """BARs that the host refused when the guest last wanted them to decode."""
-    refused: dict[tuple[str, str], list[str]] = {}
+    """BARs that the host refused when the guest last wanted them to decode, or that the
+    framebuffer covered then."""
+    conflicts: dict[tuple[str, str], list[str]] = {}
+    dead: dict[tuple[str, str], str] = {}
     for e in life.all("conflict", "bar"):
         bar = e.device, e.get("bar")
-        if e.name == "conflict" and e.get("what") == "bar" and e.get("action") == "refused":
-            refused.setdefault(bar, []).append(e.get("with"))
-        elif e.name == "bar" and e.true("decodes"):
-            refused.pop(bar, None)
-    for (device, _), conflicts in refused.items():
-        yield kind("bar", worst(conflicts)), device
+        if e.name == "conflict":
+            if e.get("what") == "bar" and e.get("action") in ("refused", "covered"):
+                conflicts.setdefault(bar, []).append(e.get("with"))
+            continue
+        found = conflicts.pop(bar, [])
+        if found:
+            dead[bar] = "bar-covered" if e.true("decodes") else kind("bar", worst(found))
+        elif e.true("decodes"):
+            dead.pop(bar, None)
+    for (device, _), how in dead.items():
+        yield how, device
+
+
+def overrun(life: Life) -> set[tuple[str, str]]:
+    """What the framebuffer moved onto while it was in use, and did not leave again."""
+    covered: set[tuple[str, str, str]] = set()
+    coming: set[tuple[str, str, str]] = set()
+    used: set[str] = set()
+    for e in life.events:
+        if e.name == "d0_entry" and e.get("status") == "0x0":
+            used.add(e.device)
+            covered.discard((e.device, "config", ""))
+        elif e.name in ("d0_exit", "rescind"):
+            used.discard(e.device)
+            covered = {one for one in covered if one[0] != e.device}
+        elif e.name == "bar":
+            covered.discard((e.device, "bar", e.get("bar")))
+        elif e.name == "conflict" and e.get("what") == "framebuffer":
+            if e.get("action") == "covered" and e.get("with") in used:
+                coming.add((e.get("with"), e.get("with_what"), e.get("with_bar")))
+        elif e.name == "vram_location" and e.true("accepted"):
+            covered, coming = coming, set()
+    return {(f"{what}-covered", device) for device, what, _ in covered}
 
 
 def attempts(conflicts: list[Event]) -> list[tuple[str, str, str]]:
-    """(what, device, worst conflict) of each attempt to use a range."""
+    """(what, device, worst conflict) of each attempt to use a range, but for what the
+    framebuffer covers."""
     found: dict[tuple[str, str, str, str], list[str]] = {}
-    for e in conflicts:
+    for e in (e for e in conflicts if e.get("action") != "covered"):
         key = e.get("what"), e.device, e.get("bar"), e.get("range")
         found.setdefault(key, []).append(e.get("with"))
     return [(what, device, worst(others)) for (what, device, _, _), others in found.items()]
@@ -62,7 +95,7 @@ def lost_bus(life: Life, device: str, report: Report) -> str:
 
 def losses(life: Life, report: Report, gone: tuple[str, ...]) -> list[tuple[str, str]]:
     """The (kind, device) of all that this kernel lost. GONE: devices that the host took."""
-    found = set(dead_bars(life))
+    found = set(dead_bars(life)) | overrun(life)
     on_fb = [e for e in life.all("conflict") if e.get("what") == "framebuffer"]
     found |= {(kind("framebuffer", other), "video") for _, _, other in attempts(on_fb)}
     buses = {e.device for e in life.all("open", "d0_entry", "d0_exit") if is_pci(e.device)}

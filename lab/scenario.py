@@ -117,9 +117,10 @@ class Scenario:
         """The (kind, device) that are lost in that kernel, a known failure."""
         nvme = self.expected("nvme", kernel, path, which)
         found = []
-        if nvme in ("refused", "dead"):
-            kind = "config" if nvme == "refused" else "bar"
-            found.append((f"{kind}-on-framebuffer", "nvme0"))
+        how = {"refused": "config-on-framebuffer", "dead": "bar-on-framebuffer",
+               "covered": "config-covered"}.get(nvme)
+        if how:
+            found.append((how, "nvme0"))
         for kind, names in self.expected("lost", kernel, path, which).items():
             found += [(kind, name) for name in names]
         return sorted(found)
@@ -129,8 +130,11 @@ class Scenario:
         for which in kernels_of(path):
             crashes = which == "first" and \
                 self.expected("crash", kernel, path, which) != "none"
-            if crashes or self.losses(kernel, path, which):
-                return str(self.expected("why", kernel, path, which) or "")
+            losses = self.losses(kernel, path, which)
+            if crashes or losses:
+                why = str(self.expected("why", kernel, path, which) or "")
+                covered = any(kind.endswith("-covered") for kind, _ in losses)
+                return f"{why}; lost: covered by the framebuffer" if covered else why
         return ""
 
     def runs(self) -> Iterator[tuple[str, str]]:

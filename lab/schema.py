@@ -19,7 +19,8 @@ PATHS = ("boot", "kexec-s", "kexec-c", "kdump-s", "kdump-c", "shutdown")
 # How a device can be lost; the sweep has the same words.
 LOSSES = ("config-refused", "config-on-framebuffer", "bar-on-framebuffer",
           "config-on-device", "bar-on-device", "framebuffer-on-device", "outside",
-          "no-config-window", "no-low-window", "no-high-window", "no-vram")
+          "no-config-window", "no-low-window", "no-high-window", "no-vram",
+          "config-covered", "bar-covered")
 TEST = r"test(?:0|[1-9]\d{0,2})"
 # Disks that a VM has at most
 NVMES = 64
@@ -175,6 +176,8 @@ HOST = (
     Key("memory", SIZE, "384M unless given; 768M with Debian's or your own kernel; 1024M with "
         "-debug, whatever is given"),
     Key("cpus", whole(1, 8), "virtual processors", 1),
+    Key("firmware", choice("uefi", "none"), "of Generation 2. none: the kernel is loaded without "
+        "EFI, and the framebuffer is nowhere until the guest places it"),
     Key("low-mmio", SIZE, "size of low MMIO"),
     Key("high-mmio", or_none(SIZE), "size of high MMIO, or none"),
     Key("not-windows", flag, "allow less low MMIO than Windows makes", False),
@@ -196,6 +199,9 @@ HOST = (
         ()),
     Key("bar-conflicts", choice("refuse", "ignore"),
         "whether a BAR on the framebuffer decodes: refuse or ignore"),
+    Key("overlap", choice("refuse", "cover"), "what becomes of config windows and BARs on the "
+        "framebuffer: refuse (the default), or cover: they are accepted, and the framebuffer's "
+        "memory covers them, as on OpenVMM"),
     Key("dead-windows", choice("forget", "keep"),
         "keep: windows of a dead kernel stay in use until they are released; forget (the "
         "default): they do not"),
@@ -234,13 +240,14 @@ EXPECT = (
     Key("windows", several(any_span, 0, False), "the MMIO windows that VMBus has"),
     Key("reserve", or_none(span), "what VMBus reserves in them for the framebuffer, or none"),
     Key("vram", or_none(ADDRESS), "where the framebuffer is when the kernel is done; where "
-        "firmware put it unless given"),
+        "firmware put it unless given, or none"),
     Key("at-once", whole(1, 99), "at least this many buses are probed at the same time"),
-    Key("nvme", choice("works", "refused", "dead", "ignored"), "works; or a known failure: "
-        "refused (D0 entry with c0370048), dead (its BARs are on the framebuffer and do not "
-        "decode), ignored (they are, and decode)", "works"),
-    Key("lost", losses, "`{ KIND = [DEVICE...] }`: what test devices and `video` lose, a known "
-        f"failure. KIND: {', '.join(LOSSES)}", {}),
+    Key("nvme", choice("works", "refused", "dead", "ignored", "covered"), "of the disk with the "
+        "file system. works; or a known failure: refused (D0 entry with c0370048), dead (its BARs "
+        "are on the framebuffer and do not decode), ignored (they are, and decode), covered (the "
+        "framebuffer covers its config window)", "works"),
+    Key("lost", losses, "`{ KIND = [DEVICE...] }`: what test devices, NVMe controllers but for the "
+        f"first, and `video` lose, a known failure. KIND: {', '.join(LOSSES)}", {}),
     Key("tries", or_none(several(ADDRESS, distinct=False)), "of each device that has a config "
         "window refused, the start of each window that it uses, in order; or none", "none"),
     Key("crash", matching(r"[a-z0-9_]+", "a function or none"), "the function that the first "

@@ -68,7 +68,7 @@ class Life:
     """What one kernel did, from its guest OS id to that of the next kernel."""
 
     number: int
-    fb: Range | None            # where the framebuffer was when it started
+    fb: Range | None            # where the framebuffer was when it started; None: nowhere
     events: list[Event] = field(default_factory=list)
 
     def all(self, *names: str, device: str | None = None) -> list[Event]:
@@ -103,11 +103,16 @@ class Life:
         entry = self.last("d0_entry", device=device)
         return entry is not None and entry.get("status") == "0x0"
 
+    def works(self, device: str) -> bool:
+        """It did, and the framebuffer did not cover the config window."""
+        entry = self.last("d0_entry", device=device)
+        return self.entered(device) and entry is not None and entry.get("reason") != "covered"
+
     @property
     def vram(self) -> Range | None:
-        """Where the framebuffer is when this kernel is done."""
+        """Where the framebuffer is when this kernel is done; None if it is mapped nowhere."""
         moved = [e for e in self.all("vram_location") if e.true("accepted")]
-        return moved[-1].range("fb") if moved else self.fb
+        return Range.parse(moved[-1].data.get("fb")) if moved else self.fb
 
 
 @dataclass

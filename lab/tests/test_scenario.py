@@ -138,6 +138,8 @@ WRONG = [
     ("[host]\n", "[host]\nfirmware-fb = \"f8000000\"\n", "firmware-fb cannot be 'f8000000'"),
     ("\"nvme\"", "\"nvme,disk=/dev/sda\"", "pci cannot be"),
     ("\"nvme\"", "\"65 x nvme\"", "pci cannot be .*at most 64 nvme"),
+    ("[host]", "[host]\nfirmware = \"bios\"", "firmware cannot be 'bios': expected uefi or none"),
+    ("[host]", "[host]\noverlap = \"covered\"", "overlap cannot be .*refuse or cover"),
     ("test,bar32=1M", "test", "pci cannot be"),
     ("test,bar32=1M", "test,bar32=4K,refuse-d0=2", "pci cannot be"),
     ("[host]\n", "[host]\nrefuse-windows = [\"fec01000\"]\n", "refuse-windows cannot be"),
