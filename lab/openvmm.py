@@ -23,13 +23,14 @@ from lab.plan import DISK_FILE, command_line, initrd_of, make_disks, memory
 from lab.process import call
 from lab.scenario import Scenario
 from lab.schema import HOST as KEYS
+from lab.verdict import shown
 from lab.vmm import Order, Vmm
 
 # Keys of [host] that it can do something about, or that say what it does anyway
-CAN = ("generation", "memory", "cpus", "high-mmio", "low-mmio", "video", "synthvid", "pci",
-       "overlap", "firmware")
-# What it always has
-ALWAYS = {"generation": 2, "overlap": "cover", "video": "1920x1080", "low-mmio": "128M"}
+CAN = ("generation", "memory", "cpus", "firmware", "synthvid", "pci", "crs", "video", "overlap")
+# What it always has, with no more memory than fits below 4 GiB
+ALWAYS = {"generation": 2, "crs": ("f8000000-ffffffff", "100000000-11fffffff"),
+          "video": "1920x1080", "overlap": "cover"}
 
 
 def program() -> Path:
@@ -61,6 +62,10 @@ def firmware() -> Path | None:
     return Path(text) if text else None
 
 
+def has_uefi(scenario: Scenario) -> bool:
+    return str(scenario.host["firmware"] or "uefi") == "uefi"
+
+
 def unlike(scenario: Scenario) -> str:
     """What of the scenario's host it cannot be, or ""."""
     for key in KEYS:
@@ -68,11 +73,11 @@ def unlike(scenario: Scenario) -> str:
         if value == key.default:
             continue
         if key.name not in CAN:
-            return f"OpenVMM has no {key.name} = {value!r}"
+            return f"OpenVMM has no {key.name} = {shown(value)}"
     for name, value in ALWAYS.items():
         if scenario.host[name] != value:
-            return f"OpenVMM has {name} = {value!r}, not {scenario.host[name]!r}"
-    if scenario.host["firmware"] == "uefi" and not firmware():
+            return f"OpenVMM has {name} = {shown(value)}, not {shown(scenario.host[name])}"
+    if has_uefi(scenario) and not firmware():
         return "UEFI needs Hyper-V's firmware: MSVM=/path/to/MSVM.fd, see docs/openvmm.md"
     other = [device for device in scenario.pci if device.partition(",")[0] != "nvme"]
     return f"OpenVMM has no PCI device {other[0]!r}" if other else ""
@@ -155,7 +160,7 @@ def options(order: Order) -> list[str]:
     if scenario.host["synthvid"]:
         found.append("--gfx")
     found += device_options(scenario)
-    if scenario.host["firmware"] == "uefi":
+    if has_uefi(scenario):
         return [*found, "--uefi", "--uefi-firmware", "MSVM.fd", "--uefi-console-mode", "com1",
                 "--disk", "memdiff:file:boot"]
     return [*found, "--kernel", "bzImage", "--initrd", initrd_of(order.path),
@@ -206,7 +211,7 @@ class OpenVmm(Vmm):
 
     def make(self, folder: Path, files: Path, order: Order) -> None:
         shutil.copytree(files / "openvmm", folder, copy_function=os.link, dirs_exist_ok=True)
-        if order.scenario.host["firmware"] == "uefi":
+        if has_uefi(order.scenario):
             # UEFI finds the kernel on a SCSI disk.
             kernel, initrd = folder / "bzImage", folder / initrd_of(order.path)
             esp.make_disk(folder / "boot", kernel, initrd, line_of(order))

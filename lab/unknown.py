@@ -17,6 +17,7 @@ import os
 from lab.common import one_of, words
 from lab.devices import disk, dump
 from lab.judge import BASIC, Run, detection, judge, vmbus, vmcore
+from lab.losses import SAID
 from lab.verdict import Verdicts
 
 ENTRY = "Hyper-V framebuffer"
@@ -64,7 +65,7 @@ def lost(run: Run) -> str:
         for kind, device in run.found_losses(which):
             # What this host takes from every kernel is no fault of this one.
             if device not in run.scenario.expect["lost"].get(kind, ()):
-                found.append(f"{which} kernel: {device} ({losses.SAID.get(kind, kind)})")
+                found.append(f"{which} kernel: {device} ({SAID.get(kind, kind)})")
         if run.scenario.has_disk and run.report(which).fact("disk") != "found" and \
                 not any("nvme0" in text and text.startswith(which) for text in found):
             found.append(f"{which} kernel: nvme0 (no disk)")
