@@ -36,9 +36,11 @@ job reset '--generation 2' "$none"
 job reset-gen1 '--generation 1' "$none"
 job reset-efi '--generation 2' "$none reboot=efi"
 job triple '--generation 2' "$none reboot=triple"
+job no-firmware '--generation 2 --firmware none' ''
 job timeout '--generation 2 --timeout 2' ''
 job host-error '--generation 2 --kernel cut' ''
 job usage '--generation 3' ''
+job usage-firmware '--generation 1 --firmware none' ''
 job cpus '--generation 2 --cpus 8' ignore_loglevel
 job old-vmbus '--generation 1 --vmbus-version 4.0' ''
 job middle-vmbus '--generation 2 --vmbus-version 5.1' ''
@@ -62,9 +64,11 @@ ended reset 3 reset 'reset: '
 ended reset-gen1 3 reset
 ended reset-efi 3 reset
 ended triple 4 triple_fault 'triple_fault: '
+ended no-firmware 0 poweroff
 ended timeout 124 timeout 'timeout: '
 ended host-error 1 host_error 'cut: syssize 0x[0-9a-f]+: [0-9]+ bytes, the file has [0-9]+'
 ended usage 2 '' "generation.*'?3'?"
+ended usage-firmware 2 '' 'without firmware needs generation 2, not 1'
 ended cpus 0 poweroff
 ended old-vmbus 0 poweroff
 ended middle-vmbus 0 poweroff
@@ -77,6 +81,13 @@ seen() {
 seen poweroff 'Vmbus version:6.0' "the newest VMBus version"
 seen old-vmbus 'Vmbus version:4.0' "the one that the host has"
 seen middle-vmbus 'Vmbus version:5.1' "the one that the host has"
+like "$(jq -c 'select(.event == "layout") | .fb' "$T/jobs/no-firmware/out/trace")" '^null$' \
+	"no-firmware: the framebuffer is nowhere at first"
+like "$(jq -r 'select(.event == "boot") | "\(.lfb_base) \(.lfb_size)"' \
+	"$T/jobs/no-firmware/out/trace")" '^0x0 0$' "no-firmware: nor does screen_info tell of one"
+seen poweroff 'guest: efi yes' "the guest has EFI"
+seen no-firmware 'guest: efi no' "the guest has none"
+seen no-firmware 'Vmbus version:6.0' "but VMBus"
 
 seen cpus 'Brought up 1 node, 8 CPUs' "the guest has all eight at work"
 is "$(jq -r 'select(.event == "shutdown_ack") | .status' \

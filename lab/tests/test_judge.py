@@ -25,6 +25,7 @@ REFUSED = "series.gen2-refused.kdump-c"
 HOT = "series.gen2-hot.kdump-c"
 HANDOVER = "series.gen2-handover-simpledrm.boot"
 LOST = "nofix.gen2-default.kdump-c"
+COVERED = "mainline.openvmm-drm-first.kdump-c"
 CRASHED = "mainline.gen2-resume-refused.boot"
 RESUMED = "series.gen2-resume.kdump-c"
 RESCIND = "series-debug.gen2-debug-rescind.boot"
@@ -149,6 +150,13 @@ SPOILS = [
     Spoil("d0", REFUSED, FOUND, "status c0370048", "status c000000d", second=True),
     Spoil("lost d0 second_try space", REFUSED, TRACE, '"status":"0x0","reason":"ok"',
           '"status":"0xc0370048","reason":"window"'),
+    Spoil("lost conflicts", COVERED, TRACE, '"reason":"covered"', '"reason":"ok"'),
+    Spoil("conflicts", COVERED, TRACE, r'^.*"event":"conflict".*\n'),
+    Spoil("lost d0", COVERED, TRACE, '"status":"0x0","reason":"covered"',
+          '"status":"0xc0370048","reason":"framebuffer"'),
+    Spoil("vram", COVERED, TRACE, '("vram_location".*)"fb":"[^"]*"', r'\1"fb":null'),
+    Spoil("disk", COVERED, FOUND, "^guest: disks 2", "guest: disks 1", count=1),
+    Spoil("disk", COVERED, FOUND, "^guest: disks 0", "guest: disks 1", second=True),
     Spoil("echo", HOT, FOUND, r"^ok (\S+ bar\d .*)$", r"not ok \1 reads 0", count=1),
     Spoil("echo", HOT, FOUND, r"^ok \S+ bar\d .*\n", count=1),
     Spoil("hot", HOT, TRACE, r'^.*"event":"eject".*\n'),
@@ -297,6 +305,17 @@ def with_exception(name: str, **expect: object) -> Verdicts:
 def test_a_loss_is_no_success() -> None:
     assert {"lost", "d0", "conflicts", "disk", "dump"} <= \
         set(failed(with_exception(LOST, nvme="works")))
+
+
+def test_a_device_that_the_framebuffer_covers() -> None:
+    """The host accepts it, so D0 is as ever; the loss is told in words."""
+    v = with_exception(COVERED, nvme="works", lost={})
+    assert set(failed(v)) == {"lost", "conflicts", "disk", "dump"}
+    assert v["lost"].text.startswith("fail lost: covered by the framebuffer: nvme0 of the second "
+                                     "kernel (out/trace); covered by the framebuffer: nvme1")
+    one = job.read(RECORDINGS / COVERED)
+    assert one.scenario.known_failure(one.kernel, one.path).endswith(
+        "reserves nothing; lost: covered by the framebuffer")
 
 
 def test_a_success_is_no_expected_loss() -> None:
