@@ -32,6 +32,8 @@ PICTURE = ["aa0000", "00aa00", "aa5500", "0000aa", "aa00aa", "00aaaa", "aaaaaa",
 NO_DISK = (*NO_D0, "bar-on-framebuffer", "bar-on-device", "config-covered", "bar-covered")
 # Losses by which the host refuses config windows
 BY_WINDOW = ("config-refused", "config-on-framebuffer", "config-on-device", "outside")
+# Losses by which a PCI bus gets no MMIO space
+NO_SPACE = ("no-config-window", "no-low-window", "no-high-window")
 
 
 def named(kinds: list[tuple[str, str]]) -> str:
@@ -147,6 +149,26 @@ def tries(run: Run, v: Verdicts) -> None:
         without = {e.device for e in life.all("d0_entry")
                    if e.device not in gone and not life.entered(e.device)}
         v.check("second try", f"{which}: without a config window", lose, without, "out/trace")
+
+
+def log(run: Run, v: Verdicts) -> None:
+    """The log of a kernel with the series names each config window that the host refused,
+    and for each device without MMIO space what was asked for and what there was."""
+    for which in run.which:
+        if not run.kernel.of(which).second_try:
+            continue
+        life, report = run.life(which), run.report(which)
+        refused = {w.start for windows in losses.refused_windows(life).values()
+                   for w in windows if w.status != "0x0"}
+        v.check("log", f"{which}: refused config windows", refused,
+                set(report.refused_windows), report.where("messages"))
+        for kind, device in run.losses(which):
+            if kind in NO_SPACE:
+                # Without high MMIO there is no window to name.
+                want = ["request", "need"] + ["space"] * (kind != "no-high-window")
+                said = report.no_space(life.instances.get(device, "?"))
+                v.check("log", f"{which}: what it says of {device}", set(want),
+                        set(said) & set(want), report.where("messages"))
 
 
 def conflicts(run: Run, v: Verdicts) -> None:

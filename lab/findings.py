@@ -124,6 +124,21 @@ class Report:
         pattern = r"failed D0 Entry with status ([^ ,]+)"
         return [m[1] for _, m in self.block("messages").find(pattern)]
 
+    @property
+    def refused_windows(self) -> list[str]:
+        """Where the config windows of these D0 entries start, by the kernel's log."""
+        pattern = r"failed D0 Entry with status [^ ,]+, config window \[mem 0x([0-9a-f]+)-"
+        return [m[1] for _, m in self.block("messages").find(pattern)]
+
+    def no_space(self, instance: str) -> list[str]:
+        """What the log says of the MMIO space that the device with that instance did not
+        get: VMBus the request and the space that each window has, pci-hyperv the need."""
+        texts = {"request": r"no MMIO space of 0x[0-9a-f]+, aligned to 0x[0-9a-f]+, in \[",
+                 "space": r"\[mem 0x[0-9a-f]+-0x[0-9a-f]+\] has space for 0x[0-9a-f]+$",
+                 "need": r"Need 0x[0-9a-f]+ of (low |high )?MMIO space"}
+        return [name for name, text in texts.items()
+                if any(self.block("messages").find(f"{re.escape(instance)}: {text}"))]
+
     def needs(self, instance: str) -> str:
         """low or high: the MMIO space that the device with that instance did not get."""
         return self.block("messages").first(

@@ -306,7 +306,7 @@ BASIC: dict[str, tuple[Group, ...]] = {
     "openvmm": (foreign.ends, job_itself, foreign.well_behaved)}
 GROUPS: dict[str, tuple[Group, ...]] = {
     "hvhost": (os_ids, connections, host_windows, *GUEST, devices.vram, devices.lost, devices.d0,
-               devices.tries, devices.conflicts, devices.echo, devices.space, devices.hot,
+               devices.tries, devices.log, devices.conflicts, devices.echo, devices.space, devices.hot,
                devices.at_once, devices.pictures, devices.handover),
     "openvmm": (foreign.host_windows, *GUEST, foreign.vram, foreign.lost, foreign.d0)}
 

@@ -22,6 +22,7 @@ from lab.verdict import Verdicts
 RECORDINGS = Path(__file__).parent / "recordings"
 DEFAULT = "series.gen2-default.kdump-s"
 REFUSED = "series.gen2-refused.kdump-c"
+NO_SPACE = "series.gen1-no-space.boot"
 HOT = "series.gen2-hot.kdump-c"
 HANDOVER = "series.gen2-handover-simpledrm.boot"
 LOST = "nofix.gen2-default.kdump-c"
@@ -122,7 +123,7 @@ SPOILS = [
     Spoil("vmcore", DEFAULT, FOUND, "^elf core\n"),
     Spoil("vram", DEFAULT, TRACE, '("vram_location".*)0xf8000000-', r"\g<1>0xf7000000-", count=1),
     Spoil("lost", DEFAULT, TRACE, r'^.*"vram_location".*\n'),
-    Spoil("lost d0 tries second_try space", DEFAULT, TRACE, ENTRY, REFUSAL),
+    Spoil("lost d0 tries second_try log space", DEFAULT, TRACE, ENTRY, REFUSAL),
     Spoil("d0", DEFAULT, TRACE, '("event":"d0_entry".*)"held"', r'\1"state"'),
     Spoil("d0", DEFAULT, FOUND, "^guest: begin messages",
           r"\g<0>\nhv_pci: PCI Pass-through VSP failed D0 Entry with status c0370048", second=True),
@@ -144,11 +145,16 @@ SPOILS = [
     Spoil("space", DEFAULT, TRACE, '^.*"d0_entry".*"0x0".*$',
           r'\g<0>' '\n{"t":1,"event":"bar","device":"nvme0","bar":0,'
           '"range":"0xfc000000-0xfc003fff","decodes":true}'),
-    Spoil("d0 tries", REFUSED, TRACE, r'^.*"reason":"window".*\n'),
-    Spoil("tries", REFUSED, TRACE, '"0xfec01000-0xfec02fff"(.*"reason":"window")',
+    Spoil("d0 tries log", REFUSED, TRACE, r'^.*"reason":"window".*\n'),
+    Spoil("tries log", REFUSED, TRACE, '"0xfec01000-0xfec02fff"(.*"reason":"window")',
           r'"0xfec03000-0xfec04fff"\1'),
     Spoil("d0", REFUSED, FOUND, "status c0370048", "status c000000d", second=True),
-    Spoil("lost d0 second_try space", REFUSED, TRACE, '"status":"0x0","reason":"ok"',
+    Spoil("log", REFUSED, FOUND, r", config window \[mem .*", second=True),
+    Spoil("log", REFUSED, FOUND, r"config window \[mem 0xfec01000", "config window [mem 0x1000"),
+    Spoil("log", NO_SPACE, FOUND, r"^.*: Need 0x2000 of MMIO space .*\n"),
+    Spoil("log", NO_SPACE, FOUND, r"^.*: no MMIO space of 0x2000, .*\n"),
+    Spoil("log", NO_SPACE, FOUND, r"^.* has space for 0x0\n"),
+    Spoil("lost d0 second_try log space", REFUSED, TRACE, '"status":"0x0","reason":"ok"',
           '"status":"0xc0370048","reason":"window"'),
     Spoil("lost conflicts", COVERED, TRACE, '"reason":"covered"', '"reason":"ok"'),
     Spoil("conflicts", COVERED, TRACE, r'^.*"event":"conflict".*\n'),
