@@ -300,14 +300,14 @@ Group = Callable[[Run, Verdicts], None]
 # By the guest's findings and what is on its disk
 GUEST: tuple[Group, ...] = (detection, vmbus, told, windows, reserve, selftest, reports, vmcore,
                             devices.loops, devices.disk, devices.dump)
-# Of a run that ended in a crash which was expected, only the first three are judged.
+# Of a run that has to end in a crash, only these are judged.
 BASIC: dict[str, tuple[Group, ...]] = {
     "hvhost": (ends, job_itself, well_behaved),
     "openvmm": (foreign.ends, job_itself, foreign.well_behaved)}
 GROUPS: dict[str, tuple[Group, ...]] = {
     "hvhost": (os_ids, connections, host_windows, *GUEST, devices.vram, devices.lost, devices.d0,
-               devices.tries, devices.log, devices.conflicts, devices.echo, devices.space, devices.hot,
-               devices.at_once, devices.pictures, devices.handover),
+               devices.tries, devices.log, devices.conflicts, devices.echo, devices.space,
+               devices.hot, devices.at_once, devices.pictures, devices.handover),
     "openvmm": (foreign.host_windows, *GUEST, foreign.vram, foreign.lost, foreign.d0)}
 
 

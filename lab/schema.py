@@ -225,7 +225,9 @@ GUEST = (
         "`DRIVER:N`: unbind and bind that driver's devices N times", ()),
     Key("failslab", several(matching(r"[a-z_]+:[1-9]\d{0,2}", "DRIVER:TIMES")),
         "`DRIVER:N`: bind N times, each time with another allocation failing", ()),
-    Key("leaks", flag, "let kmemleak look for leaks at the end", False),
+    Key("leaks", flag,
+        "let kmemleak look for leaks at the end; without it, count pci-hyperv's child devices",
+        False),
     Key("paint", flag, "draw on the screen; the host makes `out/screen.png` of it", False),
     Key("handover", choice("simpledrm", "efifb"), "draw with this driver before the others are "
         "loaded (`out/before.png`), and another picture after; then unload hyperv_drm and "
