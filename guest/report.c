@@ -69,7 +69,7 @@ static int messages(void)
 		"Hypervisor detected", "Hyper-V", "hv_vmbus", "hv_utils",
 		"Vmbus version:", "hv_mmio=", "failed D0 Entry", " MMIO space",
 		"hyperv_drm", "hyperv_fb", "hv_pci", "PCI Pass-through VSP",
-		"nvme",
+		"nvme", "ignoring device",
 	};
 
 	return log_lines(wanted, ARRAY_SIZE(wanted));

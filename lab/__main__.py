@@ -143,7 +143,7 @@ def judge(args: argparse.Namespace) -> int:
 
 
 def record(args: argparse.Namespace) -> int:
-    """keep these folders of runs on OpenVMM in lab/recordings"""
+    """keep these job folders of OpenVMM, or of the same runs on hvhost, in lab/recordings"""
     recordings.record(map(Path, args.folder))
     return 0
 
@@ -152,7 +152,7 @@ def recorded(args: argparse.Namespace) -> int:
     """judge what is kept of runs on OpenVMM; print the table of docs/openvmm.md"""
     found = list(recordings.recorded())
     print("\n".join(recordings.markdown(found)))
-    wrong = failures(result for _, result, _ in found)
+    wrong = failures(one.result for one in found)
     if wrong:
         print("\n" + "\n".join(wrong))
     return 1 if wrong else 0

@@ -45,7 +45,8 @@ def make(folder: Path, files: Path, scenario: Scenario, path: str, kernels: Pair
     """Make the job's folder, with the guest's files from FILES/KERNEL, as hard links: the
     archive for an inner host has once what many jobs share. PATH may be shell."""
     host = hosts.chosen()
-    order = Order(scenario, path, kernels, patience or PATIENCE[size_class(kernels)], more)
+    patience = patience or PATIENCE[size_class(kernels)] * host.slowness
+    order = Order(scenario, path, kernels, patience, more)
     folder.mkdir(parents=True)
     own = files / kernels.file_name
     for name in ("bzImage", initrd_of(path)):

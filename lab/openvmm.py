@@ -191,6 +191,7 @@ class OpenVmm(Vmm):
     name = "openvmm"
     demo = "openvmm-drm-first"
     settings = ("OPENVMM", "MSVM")
+    slowness = 3
 
     def put(self, files: Path) -> None:
         to = files / "openvmm"

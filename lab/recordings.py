@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What came back of runs on OpenVMM, kept so that it can be judged again by whoever has no
-OpenVMM: lab/recordings/openvmm/NAME.tar.xz, with the guest's findings and console and
-OpenVMM's log. docs/openvmm.md has the table that they make."""
+"""What came back of runs on OpenVMM, and of the same ones on hvhost, kept so that it can be
+judged again by whoever has no OpenVMM: lab/recordings/HOST/NAME.tar.xz, with the guest's
+findings and console and what the host says. docs/openvmm.md has the table that they make."""
 
 from __future__ import annotations
 
@@ -9,20 +9,26 @@ import io
 import lzma
 import tarfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab import job
 from lab.common import TOP, BadFile, LabError
+from lab.foreign import symptoms
+from lab.judge import read_run
 from lab.judged import result_of
 from lab.locks import scratch
 from lab.schema import PATHS
 from lab.verdict import Result
 
-FOLDER = TOP / "lab" / "recordings" / "openvmm"
+FOLDER = TOP / "lab" / "recordings"
 # A run whose guest ended in a triple fault, and was run once more, has "again".
-FILES = ("about.json", "again", "console", "rc", "release", "retried", "out/findings", "out/log",
-         "out/inspect", "out/disk")
+FILES = ("about.json", "again", "console", "layout.json", "rc", "release", "retried",
+         "out/findings", "out/log", "out/inspect", "out/trace", "out/disk")
 LARGEST = 4 << 20               # bytes of one file
+# Verdicts that mean the same on each host
+SAME = ("detection", "efi", "lfb-base", "reserve", "selftest", "vram", "lost", "disk", "dump",
+        "vmcore")
 
 
 def pack(folder: Path) -> bytes:
@@ -59,32 +65,44 @@ def unpack(file: Path, to: Path) -> None:
 
 def record(folders: Iterable[Path], to: Path = FOLDER) -> None:
     """Keep these job folders, if they are as expected."""
-    to.mkdir(parents=True, exist_ok=True)
     for folder in folders:
         one = job.read(folder)
-        if one.host.name != "openvmm":
-            raise LabError(f"{folder} ran on {one.host.name}: only runs on OpenVMM are kept here")
         result = result_of(one)
         if not result.ok:
-            raise LabError(f"{folder} is not as expected: {result.failed[0].text}")
-        (to / f"{folder.name}.tar.xz").write_bytes(pack(folder))
+            why = result.failed[0].text if result.failed else "no verdicts"
+            raise LabError(f"{folder} is not as expected: {why}")
+        (to / one.host.name).mkdir(parents=True, exist_ok=True)
+        (to / one.host.name / f"{folder.name}.tar.xz").write_bytes(pack(folder))
 
 
-def recorded(folder: Path = FOLDER) -> Iterator[tuple[str, Result, bool]]:
-    """Each recording: its name, judged, and whether a triple fault came before it."""
-    files = sorted(folder.glob("*.tar.xz"))
+@dataclass
+class Recorded:
+    """A recording, judged."""
+
+    name: str
+    result: Result
+    fault: bool                 # a triple fault came before it
+    symptoms: list[str]         # what the guest logs of devices that it loses
+
+
+def recorded(host: str = "openvmm", folder: Path = FOLDER) -> Iterator[Recorded]:
+    """Each recording of that host, judged again."""
+    files = sorted((folder / host).glob("*.tar.xz"))
     if not files:
-        raise LabError(f"{folder} has no recordings")
+        raise LabError(f"{folder / host} has no recordings")
     for file in files:
         with scratch(TOP / "build" / "recordings", "judge") as work:
             to = work / file.name.removesuffix(".tar.xz")
             to.mkdir()
             unpack(file, to)
-            yield to.name, result_of(job.read(to)), (to / "again").exists()
+            one = job.read(to)
+            run = read_run(to, one.scenario, one.path, one.kernel, one.host.name)
+            said = [f"{which}: {line}" for which in run.which for line in symptoms(run, which)]
+            yield Recorded(to.name, result_of(one), (to / "again").exists(), said)
 
 
 def cell(results: list[Result]) -> str:
-    """How many runs kept their disks or lost them, as they had to."""
+    """Whether the runs kept their disks or lost them, as they had to; and how many."""
     if not results:
         return "-"
     bad = [r for r in results if not r.ok]
@@ -94,19 +112,37 @@ def cell(results: list[Result]) -> str:
     return what if len(results) == 1 else f"{what} {len(results)}"
 
 
-def markdown(found: Iterable[tuple[str, Result, bool]]) -> list[str]:
+def markdown(found: Iterable[Recorded]) -> list[str]:
     """The table of docs/openvmm.md."""
     rows: dict[tuple[str, str], dict[str, list[Result]]] = {}
     runs = faults = 0
-    for _, result, fault in found:
+    for one in found:
+        result = one.result
         row = rows.setdefault((result.scenario, result.kernel), {})
         row.setdefault(result.path, []).append(result)
         runs += 1
-        faults += fault
+        faults += one.fault
     paths = [path for path in PATHS if any(path in row for row in rows.values())]
     lines = [f"| scenario | kernel | {' | '.join(paths)} |", "|---" * (len(paths) + 2) + "|"]
-    for (name, kernel), row in rows.items():
+    for (name, kernel), row in sorted(rows.items()):
         cells = " | ".join(cell(row.get(path, [])) for path in paths)
         lines.append(f"| {name} | {kernel} | {cells} |")
-    return [*lines, "", f"{runs} runs; before {faults} of them the guest ended in a triple fault "
+    return [*lines, "", f"{runs} runs. Before {faults} of them the guest ended in a triple fault, "
             "and was started once more."]
+
+
+def found_by(one: Recorded) -> dict[str, str]:
+    """What each verdict that means the same on each host found."""
+    return {f"{verdict.group}, {check.what}": check.got for verdict in one.result.verdicts
+            if verdict.group in SAME for check in verdict.checks}
+
+
+def differences(ours: Recorded, theirs: Recorded) -> list[str]:
+    """Where hvhost and OpenVMM do not agree on the same run."""
+    left, right = found_by(ours), found_by(theirs)
+    found = [f"{ours.name}: {what}: {left[what]} on hvhost, {right[what]} on OpenVMM"
+             for what in left if what in right and left[what] != right[what]]
+    if ours.symptoms != theirs.symptoms:
+        found.append(f"{ours.name}: the guest's log: {ours.symptoms} on hvhost, "
+                     f"{theirs.symptoms} on OpenVMM")
+    return found
