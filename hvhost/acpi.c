@@ -399,8 +399,8 @@ static u64 make_fadt(struct tables *t, int generation)
  * acpi_write_tables() - Put the ACPI tables into guest RAM at ACPI_GPA.
  * @vm:		The VM, with layout and RAM
  *
- * The RSDP comes first, where Linux' search from 0xe0000 on finds it if there is
- * no EFI.
+ * The RSDP comes first, where Linux' search from 0xe0000 on finds it if there
+ * is no EFI.
  *
  * Return: 0 or -errno, said on stderr.
  */

@@ -371,9 +371,9 @@ static int load(struct vm *vm, const u8 *file, u64 size, const u8 *initrd,
 	bp.ext_ramdisk_size = initrd_size >> 32;
 	bp.hdr.vid_mode = 0xffff;	/* as it is */
 	/*
-	 * Without EFI this is how Linux finds it. kexec_file_load and kexec-tools
-	 * pass the address on; a kernel that is told nothing looks where a BIOS
-	 * has the RSDP, and that is where ACPI_GPA is.
+	 * Without EFI this is how Linux finds it. kexec_file_load and
+	 * kexec-tools pass the address on; a kernel that is told nothing looks
+	 * where a BIOS has the RSDP, and that is where ACPI_GPA is.
 	 */
 	bp.acpi_rsdp_addr = ACPI_GPA;
 	/* Firmware of isolated VMs says nothing of a framebuffer by itself */

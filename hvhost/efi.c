@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * EFI as a running Linux can tell (Gen2 with firmware): system table, runtime services,
- * memory map. Boot services are over when a kernel is loaded by its 64-bit
+ * EFI as a running Linux can tell (Gen2 with firmware): system table, runtime
+ * services, memory map. Boot services are over when a kernel is loaded by its 64-bit
  * entry point. Of the runtime services two do something, by way of ports:
  * SetVirtualAddressMap and ResetSystem; the others are EFI_UNSUPPORTED.
  */

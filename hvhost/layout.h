@@ -21,7 +21,7 @@ struct layout_request {
 	u64 high_mmio;			/* size, 0: default */
 	bool no_high_mmio;		/* a zero-length range at 4 GiB instead */
 	bool not_windows;		/* low_mmio below what Windows takes */
-	/* Gen2: the kernel is loaded without EFI; nothing sets up a framebuffer */
+	/* Gen2: no EFI, and nobody has set up a framebuffer */
 	bool no_firmware;
 	u32 width, height;		/* Set-VMVideo, 0: default */
 	/* The escape: these in place of what the rule says; may be nonsense. */

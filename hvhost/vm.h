@@ -65,7 +65,7 @@ struct options {
 	bool isolation_vbs;
 	bool no_synthvid;
 	bool ignore_bar_conflicts;
-	bool overlap_cover;		/* the framebuffer wins, as on OpenVMM */
+	bool overlap_cover;		/* the framebuffer wins */
 	bool keep_dead_windows;
 	struct vpci_refusal refusal[VPCI_MAX_REFUSALS];
 	int refusals;

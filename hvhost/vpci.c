@@ -12,8 +12,8 @@
  * With a conflict: Hyper-V refuses a config window on the framebuffer with
  * STATUS_ON_FRAMEBUFFER. What it answers to one that is on another device or
  * outside of MMIO space, and what it does about BARs, is not known; both are
- * ours. OpenVMM accepts config windows and BARs on the framebuffer, whose memory
- * then answers in their place: the map's ->cover.
+ * ours. OpenVMM accepts config windows and BARs on the framebuffer, whose
+ * memory then answers in their place: the map's ->cover.
  */
 #include <errno.h>
 #include <linux/pci_regs.h>

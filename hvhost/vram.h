@@ -17,7 +17,7 @@ struct vram {
 	struct range piece[VRAM_MAX_PIECES];	/* those that are mapped */
 	u32 pieces;
 	const struct mem *mem;		/* RAM, which it must not overlap */
-	const struct io_table *mmio;	/* comes first where it answers; or NULL */
+	const struct io_table *mmio;	/* comes first where it does; or NULL */
 	u64 limit;			/* GPAs end below it; 0: nowhere */
 	/* Have a piece mapped: @host at @range; NULL: no longer. 0 or -errno */
 	int (*map)(void *opaque, u32 index, const struct range *range,

@@ -495,6 +495,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 		.access = dev_access,
 	};
 	mmio_init(&w.map, &layout);
+	w.map.cover = first & 8;
 	w.fb = (struct mmio_claim) {
 		.kind = MMIO_FRAMEBUFFER, .owner = "framebuffer", .bar = -1,
 		.range = { 0xf8000000, 0xf87fffff },

@@ -80,13 +80,14 @@ def test_the_framebuffer_that_moves_onto_a_device() -> None:
     assert not lost(OPEN, entry("ok"), *move(FB, CONFIG), NOWHERE)
     assert not lost(OPEN, entry("ok"), *move(FB, CONFIG), EXIT)
     assert not lost(OPEN, entry("ok"), *move(FB, CONFIG), EXIT, entry("ok"))
+    assert not lost(OPEN, entry("ok"), *move(FB, CONFIG), OPEN, entry("ok")), "without exit"
     assert lost(OPEN, entry("ok"), bar(True), bar(True, 4), *move(FB, BAR), bar(False, 4)) == \
         ["bar-covered nvme0"]
     assert not lost(OPEN, entry("ok"), bar(True), *move(FB, BAR), bar(False), bar(True))
 
 
 def test_what_a_dead_kernel_held_is_not_lost() -> None:
-    assert not lost(*move(FB, CONFIG), OPEN, entry("ok"))
+    assert not lost(*move(FB, CONFIG, BAR), OPEN, entry("ok"))
 
 
 def test_where_a_framebuffer_is_that_is_mapped_nowhere() -> None:
