@@ -72,6 +72,7 @@ def guest_arguments(scenario: Scenario, kernels: Pair, path: str) -> Iterator[st
             yield f"guest.{key}={guest[key]}"
     for key, given in (("one-by-one", guest["one-by-one"]), ("echo", scenario.has_test),
                        ("paint", scenario.paints), ("leaks", guest["leaks"]),
+                       ("no-suspend", guest["no-suspend"]),
                        ("disk", scenario.has_disk)):
         if given:
             yield f"guest.{key}=yes"

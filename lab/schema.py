@@ -221,6 +221,7 @@ GUEST = (
     Key("one-by-one", flag, "bind devices one after the other, in the order of their offers; "
         "not with Debian's kernels", False),
     Key("resume", whole(1, 9), "hibernate (without an image) and resume this many times", 0),
+    Key("no-suspend", flag, "then hibernate once more, which must fail", False),
     Key("rebind", several(matching(r"[a-z_]+:[1-9]\d?", "DRIVER:TIMES")),
         "`DRIVER:N`: unbind and bind that driver's devices N times", ()),
     Key("failslab", several(matching(r"[a-z_]+:[1-9]\d{0,2}", "DRIVER:TIMES")),
