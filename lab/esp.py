@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from lab.common import LabError
@@ -27,7 +27,9 @@ STUB_PACKAGE = "systemd-boot-efi"
 TOOLS = {"objcopy": "binutils", "mkfs.vfat": "dosfstools", "mcopy": "mtools", "mmd": "mtools",
          "sfdisk": "fdisk"}
 BOOT_FILE = "EFI/BOOT/BOOTX64.EFI"
-ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
+# Partitions' types, by their names; ROOT's is that of x86-64's root
+TYPES = {"ESP": "C12A7328-F81F-11D2-BA4B-00A0C93EC93B",
+         "ROOT": "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709"}
 MIB = 1 << 20
 SECTOR = 512
 # Where sections may begin
@@ -35,8 +37,7 @@ PAGE = 0x1000
 # Without this many clusters it would be FAT16 with the label of FAT32.
 FAT32_CLUSTERS = 65525
 # Fixed, so that the same input makes the same bytes
-DISK_ID = uuid.UUID("6d6d696f-0000-4000-8000-000000000001")
-PARTITION_ID = uuid.UUID("6d6d696f-0000-4000-8000-000000000002")
+DISK_ID = uuid.UUID("6d6d696f-0000-4000-8000-000000000000")
 VOLUME_ID = "6d6d696f"
 # Seconds since 1970; FAT's first day is in 1980.
 TIME = 315532800
@@ -157,18 +158,22 @@ def place(stub: Image, parts: Mapping[str, Path]) -> list[Section]:
     return found
 
 
-def make_esp(path: Path, efi_file: Path) -> None:
-    """A FAT32 file system with that file as what firmware boots by itself."""
-    # The two tables take 8 bytes a cluster; folders and reserved sectors take the rest.
-    size = max(efi_file.stat().st_size + MIB, FAT32_CLUSTERS * SECTOR) * 33 // 32 + 2 * MIB
+def make_esp(path: Path, files: Mapping[str, Path]) -> None:
+    """A FAT32 file system with those files, by their paths in it."""
+    # A file fills its last cluster, and each folder takes one.
+    size = sum(file.stat().st_size + SECTOR * (2 + name.count("/")) for name, file in files.items())
+    # The two tables take 8 bytes a cluster; reserved sectors take the rest.
+    size = max(size, FAT32_CLUSTERS * SECTOR) * 33 // 32 + 2 * MIB
     size = (size + MIB - 1) // MIB * MIB
     path.unlink(missing_ok=True)
     with path.open("wb") as f:
         f.truncate(size)
     run("mkfs.vfat", "--invariant", "-F", "32", "-s", "1", "-i", VOLUME_ID, "-n", "ESP", path)
-    folders = [f"::/{parent}" for parent in reversed(Path(BOOT_FILE).parents[:-1])]
-    run("mmd", "-i", path, *folders)
-    run("mcopy", "-i", path, efi_file, f"::/{BOOT_FILE}")
+    folders = {str(parent) for name in files for parent in PurePosixPath(name).parents}
+    for folder in sorted(folders - {"."}):
+        run("mmd", "-i", path, f"::/{folder}")
+    for name, file in files.items():
+        run("mcopy", "-i", path, file, f"::/{name}")
 
 
 def copy_sparse(source: Path, target: Path, offset: int) -> None:
@@ -181,17 +186,23 @@ def copy_sparse(source: Path, target: Path, offset: int) -> None:
             offset += len(block)
 
 
-def make_gpt(path: Path, esp: Path) -> None:
-    """A GPT disk whose only partition is that file system."""
-    size = esp.stat().st_size
+def make_gpt(path: Path, partitions: Mapping[str, Path]) -> list[int]:
+    """A GPT disk with those file systems in partitions of these names: ESP, or ROOT. Returns
+    at which byte each begins."""
+    starts, table, at = [], [], MIB
+    for n, (name, file) in enumerate(partitions.items(), 1):
+        sectors = (file.stat().st_size + SECTOR - 1) // SECTOR
+        starts.append(at)
+        table.append(f"start={at // SECTOR}, size={sectors}, type={TYPES[name]}, "
+                     f"uuid={uuid.UUID(int=DISK_ID.int + n)}, name={name}\n")
+        at += (sectors * SECTOR + MIB - 1) // MIB * MIB
     path.unlink(missing_ok=True)
     with path.open("wb") as f:
-        f.truncate(MIB + size + MIB)
-    run("sfdisk", "-q", path, stdin=f"""label: gpt
-label-id: {DISK_ID}
-start={MIB // SECTOR}, size={size // SECTOR}, type={ESP_TYPE}, uuid={PARTITION_ID}, name=ESP
-""")
-    copy_sparse(esp, path, MIB)
+        f.truncate(at + MIB)
+    run("sfdisk", "-q", path, stdin=f"label: gpt\nlabel-id: {DISK_ID}\n{''.join(table)}")
+    for start, file in zip(starts, partitions.values()):
+        copy_sparse(file, path, start)
+    return starts
 
 
 def make_disk(path: Path, kernel: Path, initrd: Path, command_line: str) -> None:
@@ -204,9 +215,9 @@ def make_disk(path: Path, kernel: Path, initrd: Path, command_line: str) -> None
     with tempfile.TemporaryDirectory(prefix="lab-esp.") as work:
         efi_file, esp = Path(work) / "boot.efi", Path(work) / "esp"
         make_efi_file(efi_file, kernel, initrd, command_line)
-        make_esp(esp, efi_file)
+        make_esp(esp, {BOOT_FILE: efi_file})
         try:
-            make_gpt(path, esp)
+            make_gpt(path, {"ESP": esp})
         except BaseException:
             path.unlink(missing_ok=True)
             raise

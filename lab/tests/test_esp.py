@@ -138,6 +138,25 @@ def test_large_files_fit(inputs: Inputs) -> None:
     assert disk.stat().st_blocks * 512 < 10 * esp.MIB
 
 
+def test_more_files_and_partitions(inputs: Inputs) -> None:
+    """As lab/msdebian.py has them: a boot loader with its files, and a root."""
+    files = {"loader/entries/a.conf": inputs.initrd, "EFI/BOOT/BOOTX64.EFI": inputs.kernel,
+             "loader/loader.conf": inputs.initrd, "a/b/c/d": inputs.initrd}
+    esp_file, disk = inputs.folder / "esp", inputs.folder / "disk"
+    esp.make_esp(esp_file, files)
+    starts = esp.make_gpt(disk, {"ESP": esp_file, "ROOT": inputs.kernel})
+    found = output("mdir", "-/", "-b", "-a", "-i", f"{disk}@@{starts[0]}", "::/").split()
+    assert {name[3:] for name in found if not name.endswith("/")} == set(files)
+    assert efi_file(disk).read_bytes() == inputs.kernel.read_bytes()
+    first, second = json.loads(output("sfdisk", "--json", disk))["partitiontable"]["partitions"]
+    assert [part["start"] * SECTOR for part in (first, second)] == starts
+    assert second["type"] == esp.TYPES["ROOT"] and first["uuid"] != second["uuid"]
+    assert first["start"] + first["size"] <= second["start"]
+    length = inputs.kernel.stat().st_size
+    assert disk.read_bytes()[starts[1]:starts[1] + length] == inputs.kernel.read_bytes()
+    assert second["size"] == (length + SECTOR - 1) // SECTOR
+
+
 def test_no_command_line(inputs: Inputs) -> None:
     assert ".cmdline" not in sections(efi_file(inputs.disk(command_line="")))
 
