@@ -225,6 +225,7 @@ static void offer(struct vmbus_channel *chan)
 	trace_guid("type", &chan->type);
 	trace_guid("instance", &chan->instance);
 	trace_num("connection", msg.connection);
+	trace_hex("flags", msg.chn_flags);
 	trace_num("mmio_megabytes", msg.mmio_megabytes);
 	trace_end();
 	post(bus, MSG_OFFER, &msg, sizeof(msg));

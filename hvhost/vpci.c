@@ -17,6 +17,7 @@
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,6 +143,57 @@ static u64 get(const u8 *p, size_t size)
 static void bad(const struct vpci_bus *bus, const char *what, u64 value)
 {
 	trace_bad(bus->dev->name, what, value);
+}
+
+/* The name of a message; NULL: a type that has none */
+static const char *message_name(u32 type)
+{
+	static const struct {
+		u32 type;
+		const char *name;
+	} names[] = {
+		{ VPCI_BUS_RELATIONS, "BUS_RELATIONS" },
+		{ VPCI_QUERY_BUS_RELATIONS, "QUERY_BUS_RELATIONS" },
+		{ VPCI_QUERY_RESOURCE_REQUIREMENTS,
+		  "QUERY_RESOURCE_REQUIREMENTS" },
+		{ VPCI_D0_ENTRY, "D0_ENTRY" },
+		{ VPCI_D0_EXIT, "D0_EXIT" },
+		{ VPCI_READ_BLOCK, "READ_BLOCK" },
+		{ VPCI_WRITE_BLOCK, "WRITE_BLOCK" },
+		{ VPCI_EJECT, "EJECT" },
+		{ VPCI_EJECTION_COMPLETE, "EJECTION_COMPLETE" },
+		{ VPCI_RESOURCES_ASSIGNED, "RESOURCES_ASSIGNED" },
+		{ VPCI_RESOURCES_RELEASED, "RESOURCES_RELEASED" },
+		{ VPCI_QUERY_PROTOCOL_VERSION, "QUERY_PROTOCOL_VERSION" },
+		{ VPCI_CREATE_INTERRUPT, "CREATE_INTERRUPT" },
+		{ VPCI_DELETE_INTERRUPT, "DELETE_INTERRUPT" },
+		{ VPCI_RESOURCES_ASSIGNED2, "RESOURCES_ASSIGNED2" },
+		{ VPCI_CREATE_INTERRUPT2, "CREATE_INTERRUPT2" },
+		{ VPCI_BUS_RELATIONS2, "BUS_RELATIONS2" },
+		{ VPCI_RESOURCES_ASSIGNED3, "RESOURCES_ASSIGNED3" },
+		{ VPCI_CREATE_INTERRUPT3, "CREATE_INTERRUPT3" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].type == type)
+			return names[i].name;
+	return NULL;
+}
+
+/* Begin the event of a message */
+static void trace_message(const struct vpci_bus *bus, const char *from,
+			  u32 type)
+{
+	const char *message = message_name(type);
+
+	trace_begin("vpci");
+	trace_str("device", bus->dev->name);
+	trace_str("from", from);
+	if (message)
+		trace_str("message", message);
+	else
+		trace_hex("message", type);
 }
 
 /* Send what waits, as far as there is room. */
@@ -684,6 +736,9 @@ static void send_relations(struct vpci_bus *bus, u32 count)
 	};
 	size_t len = v2 ? sizeof(msg) : sizeof(struct vpci_msg_relations);
 
+	trace_message(bus, "host", msg.type);
+	trace_num("count", count);
+	trace_end();
 	send(bus, RING_PKT_INBAND, 0, &msg,
 	     count ? len : offsetof(struct vpci_msg_relations, func));
 }
@@ -1050,6 +1105,8 @@ static u32 handle(struct vpci_bus *bus, const u8 *msg, size_t len,
 		return STATUS_INVALID;
 	}
 	type = (u32)get(msg, 4);
+	trace_message(bus, "guest", type);
+	trace_end();
 	h = find_handler(type);
 	if (!h) {
 		bad(bus, "unsupported message", type);
@@ -1096,8 +1153,27 @@ static void ask_to_eject(struct vpci_bus *bus)
 	struct vpci_msg_slot msg = { .type = VPCI_EJECT };
 
 	trace_eject(bus, "asked");
+	trace_message(bus, "host", msg.type);
+	trace_end();
 	bus->asked = true;
 	send(bus, RING_PKT_INBAND, 0, &msg, sizeof(msg));
+}
+
+static void trace_completion(const struct vpci_bus *bus, u32 type,
+			     const struct answer *a)
+{
+	const struct vpci_reply_requirements *r = &a->requirements;
+	char masks[ARRAY_SIZE(r->probed) * sizeof("ffffffff")];
+
+	trace_message(bus, "host", type);
+	trace_hex("status", a->status);
+	if (type == VPCI_QUERY_RESOURCE_REQUIREMENTS && !a->status) {
+		snprintf(masks, sizeof(masks), "%x %x %x %x %x %x",
+			 r->probed[0], r->probed[1], r->probed[2],
+			 r->probed[3], r->probed[4], r->probed[5]);
+		trace_str("masks", masks);
+	}
+	trace_end();
 }
 
 static void received(struct vmbus_device *vmbus_dev, u16 type, u16 flags,
@@ -1114,8 +1190,12 @@ static void received(struct vmbus_device *vmbus_dev, u16 type, u16 flags,
 	}
 	status = handle(bus, payload, len, &a);
 	a.status = status;
-	if (flags & RING_COMPLETION_REQUESTED)
+	/* Not if the channel was closed meanwhile */
+	if (flags & RING_COMPLETION_REQUESTED && bus->chan) {
+		if (len >= sizeof(struct vpci_msg))
+			trace_completion(bus, (u32)get(payload, 4), &a);
 		send(bus, RING_PKT_COMPLETION, transaction, &a, a.len);
+	}
 	if (bus->ejected)
 		take_away(bus);
 	else if (bus->ejecting && !bus->asked && bus->live)

@@ -13,8 +13,13 @@
 #include "../mem.h"
 #include "../trace.h"
 
-/* Events since mock_reset() as " event key=value ...;", and complaints */
+/*
+ * Events since mock_reset() as " event key=value ...;", and complaints. "vpci"
+ * events, one for each message, are kept apart from those of what came of it.
+ */
 static char mock_trace[8192];
+static char mock_messages[8192];
+static char *mock_to = mock_trace;
 static char mock_bad_what[64];
 static u64 mock_bad_value;
 static u32 mock_bad_count;
@@ -22,6 +27,7 @@ static u32 mock_bad_count;
 static inline void mock_reset(void)
 {
 	mock_trace[0] = 0;
+	mock_messages[0] = 0;
 	mock_bad_what[0] = 0;
 	mock_bad_value = 0;
 	mock_bad_count = 0;
@@ -30,10 +36,10 @@ static inline void mock_reset(void)
 __printf(1, 0)
 static void mock_add(const char *fmt, const char *a, const char *b, u64 v)
 {
-	size_t len = strlen(mock_trace);
+	size_t len = strlen(mock_to);
 
 	if (len < sizeof(mock_trace) - 128)
-		snprintf(mock_trace + len, 128, fmt, a, b, v);
+		snprintf(mock_to + len, 128, fmt, a, b, v);
 }
 
 int trace_open(const char *path, bool verbose)
@@ -49,6 +55,7 @@ void trace_close(void)
 
 void trace_begin(const char *event)
 {
+	mock_to = strcmp(event, "vpci") ? mock_trace : mock_messages;
 	mock_add(" %s%s", event, "", 0);
 }
 

@@ -603,6 +603,7 @@ static void test_offer(void **state)
 	assert_int_equal(m->offer.instance.b[4], 1);
 	assert_int_equal(m->offer.instance.b[5], 0);
 	assert_int_equal(m->offer.mmio_megabytes, 0);
+	expect_trace(" connection=8193 flags=0 mmio_megabytes=0;");
 }
 
 /* From probe to remove, in each version, by a host that has no newer one */
@@ -1727,6 +1728,54 @@ static u32 next_message(int i, struct vpci_msg_slot *msg)
 	return msg->type;
 }
 
+/* Since the last time: a "vpci" event for each, in this order */
+static void expect_messages(const char *what)
+{
+	assert_string_equal(mock_messages, what);
+	mock_reset();
+}
+
+static void test_messages(void **state)
+{
+	struct vpci_msg_slot need = { VPCI_QUERY_RESOURCE_REQUIREMENTS, 0 };
+	struct vpci_reply_requirements req;
+	struct vpci_message message;
+	struct vpci_msg_slot eject;
+	u32 type = VPCI_READ_BLOCK;
+
+	(void)state;
+	connect();
+	open_bus(0);
+	mock_reset();
+	get_relations(0, VV(1, 4));
+	expect_messages(" vpci device=nvme0 from=guest message=QUERY_PROTOCOL_VERSION; vpci device=nvme0 from=host message=QUERY_PROTOCOL_VERSION status=0; vpci device=nvme0 from=guest message=QUERY_BUS_RELATIONS; vpci device=nvme0 from=host message=BUS_RELATIONS2 count=1;");
+	ask_more(0, &need, sizeof(need), &req, sizeof(req));
+	expect_messages(" vpci device=nvme0 from=guest message=QUERY_RESOURCE_REQUIREMENTS; vpci device=nvme0 from=host message=QUERY_RESOURCE_REQUIREMENTS status=0 masks=ffffc004 ffffffff fffff008 0 ffff800c ffffffff;");
+	need.slot = 1;
+	ask(0, &need, sizeof(need));
+	expect_messages(" vpci device=nvme0 from=guest message=QUERY_RESOURCE_REQUIREMENTS; vpci device=nvme0 from=host message=QUERY_RESOURCE_REQUIREMENTS status=c000000e;");
+	/* On the framebuffer, then elsewhere */
+	d0_entry(0, FB);
+	d0_entry(0, WINDOW);
+	expect_messages(" vpci device=nvme0 from=guest message=D0_ENTRY; vpci device=nvme0 from=host message=D0_ENTRY status=c0370048; vpci device=nvme0 from=guest message=D0_ENTRY; vpci device=nvme0 from=host message=D0_ENTRY status=0;");
+	create(0, 0x40, 0, &message);
+	delete(0, &message);
+	expect_messages(" vpci device=nvme0 from=guest message=CREATE_INTERRUPT3; vpci device=nvme0 from=host message=CREATE_INTERRUPT3 status=0; vpci device=nvme0 from=guest message=DELETE_INTERRUPT; vpci device=nvme0 from=host message=DELETE_INTERRUPT status=0;");
+	assert_int_equal(vpci_eject(vpci, NVME), 0);
+	expect_messages(" vpci device=nvme0 from=host message=EJECT;");
+	assert_int_equal(next_message(0, &eject), VPCI_EJECT);
+	/* What wants no completion has none. */
+	bus_exit(0);
+	expect_messages(" vpci device=nvme0 from=guest message=RESOURCES_RELEASED; vpci device=nvme0 from=guest message=D0_EXIT; vpci device=nvme0 from=host message=D0_EXIT status=0;");
+	/* Not supported, and not known */
+	ask(0, &type, sizeof(type));
+	type = VPCI_BUS_RELATIONS - 1;
+	ask(0, &type, sizeof(type));
+	type = VPCI_CREATE_INTERRUPT3 + 1;
+	ask(0, &type, sizeof(type));
+	expect_messages(" vpci device=nvme0 from=guest message=READ_BLOCK; vpci device=nvme0 from=host message=READ_BLOCK status=c00000bb; vpci device=nvme0 from=guest message=4248ffff; vpci device=nvme0 from=host message=4248ffff status=c00000bb; vpci device=nvme0 from=guest message=4249001c; vpci device=nvme0 from=host message=4249001c status=c00000bb;");
+}
+
 static void test_eject(void **state)
 {
 	struct vpci_msg_ejected done = { .type = VPCI_EJECTION_COMPLETE };
@@ -2278,6 +2327,7 @@ int main(void)
 		T(test_create_lies),
 		T(test_retarget),
 		T(test_dma),
+		T(test_messages),
 		T(test_eject),
 		T(test_eject_early),
 		T(test_eject_unseen),
