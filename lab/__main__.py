@@ -11,12 +11,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import (debian, demo, guest, hosts, hvhost, job, judged, kernels, matrix, recordings,
-                 results, runner, scenario, schema, unknown)
-from lab.common import BUILD, TOP, LabError, one_of, say
+from lab import (compare, debian, demo, guest, hosts, hvhost, job, judged, kernels, matrix,
+                 recordings, results, runner, scenario, schema, unknown)
+from lab.common import BUILD, LabError, one_of, say
 from lab.locks import scratch
 from lab.matrix import Cell
-from lab.process import call, catch_signals, guarded
+from lab.process import catch_signals, guarded, need
 from lab.shell import shell as play_shell
 from lab.verdict import Result, failures
 
@@ -158,6 +158,20 @@ def recorded(args: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
+def compare_(args: argparse.Namespace) -> int:
+    """where hvhost and OpenVMM differ in what they say to a guest: SCENARIO and PATH are run
+    on both, openvmm-drm-first and kexec-s by default. With --folders they are the folders of
+    two runs. With --known only print the section on that of hvhost/README.md"""
+    if args.known:
+        print("\n".join(compare.markdown()))
+        return 0
+    if args.folders:
+        if not args.scenario or not args.path:
+            raise LabError("--folders needs the folders of two runs")
+        return compare.compare_jobs([job.read(Path(args.scenario)), job.read(Path(args.path))])
+    return compare.run(args.scenario or "openvmm-drm-first", args.path or "kexec-s")
+
+
 def debian_(args: argparse.Namespace) -> int:
     """a Debian with the kernel package DEB crashes; does kdump-tools save the dump?
     With --judge, DEB is the folder of such a run"""
@@ -205,6 +219,7 @@ VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[str, ...]
     "demo": (demo_, "demo", ()),
     "record": (record, "", ("folder+",)),
     "recorded": (recorded, "", ()),
+    "compare": (compare_, "", ("scenario?", "path?", "--folders", "--known")),
     "debian": (debian_, "root", ("deb", "--judge")),
     "judge": (judge, "", ("folder+", "--json")),
     "jobs": (jobs, "nest", ("folder",)),
@@ -223,7 +238,7 @@ def parser() -> argparse.ArgumentParser:
         for argument in arguments:
             if argument.startswith("--"):
                 sub.add_argument(argument, action="store_true")
-            elif argument[-1] in "*+":
+            elif argument[-1] in "*+?":
                 sub.add_argument(argument[:-1], nargs=argument[-1])
             else:
                 sub.add_argument(argument)
@@ -238,7 +253,7 @@ def main() -> int:
         with catch_signals():
             kernels.refuse_base()
             if group:
-                call("bash", "-c", '. "$1/kernel/lib.sh" && need "$2"', "lab", TOP, group)
+                need(group)
             return function(args)
 
     return guarded("lab", run_verb)

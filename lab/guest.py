@@ -16,6 +16,7 @@ from lab import hosts, scenario
 from lab.common import TOP, LabError, say, unique
 from lab.kernels import Kernel, Pair
 from lab.process import call
+from lab.vmm import Vmm
 
 # What guests load of a distribution's kernel, where it is a module: these, and the drivers
 # of all scenarios.
@@ -138,14 +139,15 @@ def build(kernels: Iterable[Kernel]) -> None:
         call(TOP / "kernel" / "build", *ours)
 
 
-def files(folder: Path, kernels: Iterable[Pair]) -> None:
+def files(folder: Path, kernels: Iterable[Pair], vmms: Iterable[Vmm] = ()) -> None:
     """FOLDER/KERNEL of each, with all that a guest needs: bzImage, release (of the first
     and of the second), initrd, and for those that start another kernel, initrd-kexec and
-    initrd-kdump. The host's programs are beside them."""
+    initrd-kdump. The programs of VMMS, or of the host that HOST= names, are beside them."""
     kernels = sorted(set(kernels), key=lambda p: p.name)
     single = {k.name: k for p in kernels for k in (p.first, p.second)}
     folder.mkdir(parents=True, exist_ok=True)
-    hosts.chosen().put(folder)
+    for host in vmms or [hosts.chosen()]:
+        host.put(folder)
     build(single.values())
     parts: dict[str, list[str]] = {}
     for name, kernel in sorted(single.items()):

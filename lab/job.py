@@ -41,10 +41,11 @@ class Job:
 
 
 def make(folder: Path, files: Path, scenario: Scenario, path: str, kernels: Pair, *,
-         patience: int | None = None, more: str = "") -> Job:
+         patience: int | None = None, more: str = "", host: Vmm | None = None) -> Job:
     """Make the job's folder, with the guest's files from FILES/KERNEL, as hard links: the
-    archive for an inner host has once what many jobs share. PATH may be shell."""
-    host = hosts.chosen()
+    archive for an inner host has once what many jobs share. PATH may be shell. HOST is the
+    one that HOST= names unless given."""
+    host = host or hosts.chosen()
     patience = patience or PATIENCE[size_class(kernels)] * host.slowness
     order = Order(scenario, path, kernels, patience, more)
     folder.mkdir(parents=True)

@@ -247,6 +247,11 @@ def call(*command: str | Path) -> str:
         return children.call(*command)
 
 
+def need(group: str) -> None:
+    """Say which packages of a group of deps/packages are missing, and end."""
+    call("bash", "-c", '. "$1/kernel/lib.sh" && need "$2"', "lab", TOP, group)
+
+
 def guarded(name: str, run: Callable[[], int]) -> int:
     """Run the main part of a program and return its exit status. What goes wrong is said
     as "NAME: WHY"; a signal ends the program as if nothing had caught it."""
