@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.common import words
+from lab.common import BadFile, words
 from lab.findings import Findings
 from lab.foreign import instance
 from lab.scenario import Scenario
@@ -121,6 +121,15 @@ def masks(text: str) -> str:
     return f", BAR masks {text}"
 
 
+def number(e: Event, key: str) -> int:
+    """A number that the event must have, decimal or with 0x."""
+    try:
+        return int(e.get(key), 0)
+    except ValueError:
+        raise BadFile(f"trace: line {e.line}: {e.name} with {key} '{e.get(key)}', which is no "
+                      "number; an older hvhost wrote less") from None
+
+
 class Traced:
     """A kernel in hvhost's trace."""
 
@@ -153,8 +162,8 @@ class Traced:
     def offer(self, e: Event) -> None:
         kind = INTERFACES.get(e.get("type"), e.get("type"))
         self._names[e.device] = e.device if kind == "pci" else kind
-        self.talk.offer(self.device(e), flags_of(int(e.get("flags"), 16)),
-                        int(e.get("mmio_megabytes")), e.where)
+        self.talk.offer(self.device(e), flags_of(number(e, "flags")),
+                        number(e, "mmio_megabytes"), e.where)
 
     def open(self, e: Event) -> None:
         self.talk.add(self.device(e), "open", f"vp {e.get('vp')}", e.where)
@@ -186,7 +195,7 @@ class Traced:
     def interrupt_created(self, e: Event) -> None:
         """What else was in the guest's message."""
         if self.device(e) in self._open:
-            self._open[self.device(e)].value = target(int(e.get("vector")), int(e.get("vp")))
+            self._open[self.device(e)].value = target(number(e, "vector"), number(e, "vp"))
 
     def video_version(self, e: Event) -> None:
         self.talk.add("video", "version", f"{e.get('version')} "

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import compare, job, scenario
-from lab.common import TOP, LabError
+from lab.common import TOP, BadFile, LabError
 from lab.compare import NOTHING, Difference, Known
 from lab.messages import INTERFACES
 
@@ -329,6 +329,15 @@ def test_runs_that_did_not_end_well(pair: Pair, name: str, text: str, why: str) 
     (jobs[1].folder / name).write_text(text)
     with pytest.raises(LabError, match=why):
         compare.compare_jobs(jobs)
+
+
+@pytest.mark.parametrize("old, new", [
+    ('"flags": "0x10", ', ""), ('"mmio_megabytes": 8', '"mmio_megabytes": null'),
+    ('"vector": 36', '"vector": "x"'), ('"window": "0xfec01000-0xfec02fff"', '"window": "here"')])
+def test_a_trace_that_says_too_little(pair: Pair, old: str, new: str) -> None:
+    pair.trace = [line.replace(old, new) for line in pair.trace]
+    with pytest.raises(BadFile, match="trace: line [0-9]+: .* which is not? "):
+        compare.talks_of(pair.write()[0])
 
 
 @pytest.mark.parametrize("text, why", [
