@@ -206,6 +206,11 @@ def relations_twice(pair: Pair) -> None:
     pair.log.insert(pair.find("completion payload=SUCCESS"), pair.log[at])
 
 
+def relations_late(pair: Pair) -> None:
+    at = pair.find("BUS_RELATIONS2")
+    pair.log.insert(pair.find("completion payload=SUCCESS") + 1, pair.log[at])
+
+
 def swap(pair: Pair) -> None:
     at = pair.find("CREATE_INTERRUPT3")
     gone = pair.find("DELETE_INTERRUPT")
@@ -229,6 +234,7 @@ def changes(old: str, new: str) -> Callable[[Pair], None]:
     (drop_relations, [("nvme0", "BUS_RELATIONS2", "count 1, asked for", NOTHING)]),
     (relations_twice, [("nvme0", "BUS_RELATIONS2", NOTHING,
                         "count 1, not asked for, before D0_ENTRY completed")]),
+    (relations_late, [("nvme0", "BUS_RELATIONS2", NOTHING, "count 1, not asked for")]),
     (swap, [("nvme0", "DELETE_INTERRUPT", NOTHING, "sent"),
             ("nvme0", "DELETE_INTERRUPT", "sent", NOTHING)]),
     (swap_offers, [("VMBus", "order of offers", "video nvme0", "nvme0 video")]),
@@ -283,6 +289,15 @@ def test_a_difference_is_red_unless_it_is_known(pair: Pair, capsys: pytest.Captu
     monkeypatch.setattr(compare, "read_known", lambda: known)
     assert compare.compare_jobs(jobs) == 0
     assert "1: `nvme*`: `D0_ENTRY completed`: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("key", ["device", "message", "hvhost", "openvmm"])
+def test_a_known_difference_matches_in_all(key: str) -> None:
+    one = Difference("first", "nvme1", "D0_EXIT", ("1, 2", "-"), ("", ""))
+    patterns = {"device": "video, nvme*", "message": "D0_ENTRY, D0_EXIT", "hvhost": "1, *",
+                "openvmm": "-", "why": "It is."}
+    assert Known(**patterns).covers(one)
+    assert not Known(**patterns | {key: "other"}).covers(one)
 
 
 def test_a_contact_that_is_refused_is_made_again(pair: Pair) -> None:
