@@ -12,5 +12,7 @@ What came back          trace (hvhost's), witness (OpenVMM's), findings (the gue
 Judging it              judge, devices, foreign (groups of verdicts), verdict, judged (with
                         files and command), unknown (kernels of the user's), debian,
                         recordings (runs on OpenVMM)
+Comparing the hosts     messages (what one kernel and its host said), overheard (the same
+                        from OpenVMM's log), compare
 What people see         matrix, demo, results (table, TAP, JUnit), __main__ (the verbs)
 """
