@@ -19,6 +19,12 @@ NAMES = {
     "ASSIGNED_RESOURCES": "RESOURCES_ASSIGNED", "ASSIGNED_RESOURCES2": "RESOURCES_ASSIGNED2",
     "ASSIGNED_RESOURCES3": "RESOURCES_ASSIGNED3", "RELEASE_RESOURCES": "RESOURCES_RELEASED",
     "EJECT_COMPLETE": "EJECTION_COMPLETE"}
+# The guest's requests, as they are in the log once they are parsed
+REQUESTS = {
+    "FdoD0Entry": "D0_ENTRY", "FdoD0Exit": "D0_EXIT", "QueryRelations": "QUERY_BUS_RELATIONS",
+    "QueryResources": "QUERY_RESOURCE_REQUIREMENTS", "AssignedResources": "RESOURCES_ASSIGNED",
+    "ReleaseResources": "RESOURCES_RELEASED", "CreateInterrupt": "CREATE_INTERRUPT",
+    "DeleteInterrupt": "DELETE_INTERRUPT"}
 STATUS = {"SUCCESS": "0x0", "REVISION_MISMATCH": "0xc0000059", "BAD_DATA": "0xc000090b",
           "NOT_SUPPORTED": "0xc00000bb"}
 VERSIONS = {"WIN8": "1.0", "WIN10": "1.1", "RS1": "1.2", "VB": "1.3", "FE": "1.4"}
@@ -75,10 +81,12 @@ class Overheard:
         self._channels: dict[str, str] = {}     # devices by channel id
         self._opening: dict[str, Message] = {}  # by channel id
         self._last: dict[str, str] = {}         # a device's last message
-        # Devices whose next message or completion is in the log without their name
-        self._unversioned: list[str] = []
-        self._unanswered: list[str] = []
-        self._type = ""
+        # What the log has without a device's name. Buses speak at the same time.
+        self._types: list[str] = []             # messages that came
+        self._unversioned: list[str] = []       # devices that have yet to ask for a version,
+        self._versioning: list[str] = []        # have asked,
+        self._entering: list[str] = []          # have to be told that they are in D0,
+        self._failing: list[str] = []           # that they failed
 
     def read(self, line: Line) -> None:
         for name, pattern in PATTERNS.items():
@@ -163,51 +171,64 @@ class Overheard:
         self.talk.add("video", "VRAM location", f"mapped at {int(gpa, 16):x}", where)
 
     def parsing(self, where: str, kind: str) -> None:
-        self._type = NAMES.get(kind, kind)
-        if self._type == "QUERY_PROTOCOL_VERSION":
-            # The log does not say whose. Linux begins with buses in the order in which it
-            # opened them, and each waits for its answer.
-            device = next((d for d in self._unversioned if d in self._scenario.device_names), "")
-            if device:
-                self._asks(device, where)
-                self._unanswered.append(device)
+        name = NAMES.get(kind, kind)
+        if name != "QUERY_PROTOCOL_VERSION":
+            self._types.append(name)
+            return
+        # Linux begins with buses in the order in which it opened them.
+        device = next((d for d in self._unversioned if d in self._scenario.device_names), "")
+        if device:
+            self._unversioned.remove(device)
+            self._versioning.append(device)
+            self._asks(device, name, where)
 
     def request(self, where: str, packet: str, guid: str) -> None:
         device = device_of(self._scenario, guid)
-        message = self._asks(device, where)
+        found = re.match(r"(?:DeviceRequest {.*? request: )?(\w+)", packet)
+        kind = REQUESTS.get(found[1], found[1]) if found else packet
+        # The log has no number of CREATE_INTERRUPT3 here.
+        name = next((name for name in self._types if name.startswith(kind)), kind)
+        if name in self._types:
+            self._types.remove(name)
+        message = self._asks(device, name, where)
         window = re.search(r"mmio_start: ([0-9a-f]{1,16})", packet)
         wanted = re.search(r"vector: ([0-9a-f]{1,8}), .*target_processors: \[(.*?)\]", packet)
-        if self._type == "D0_ENTRY" and window:
+        if name == "D0_ENTRY" and window:
             self.talk.window(device, int(window[1], 16), where)
-            self._unanswered.append(device)
+            self._entering.append(device)
         elif wanted:
             vps = [int(vp, 16) for vp in re.findall(r"[0-9a-f]{1,8}", wanted[2])]
             message.value = target(int(wanted[1], 16), min(vps, default=0))
 
-    def _asks(self, device: str, where: str) -> Message:
-        self._last[device] = self._type
-        return self.talk.request(device, self._type, where)
+    def _asks(self, device: str, name: str, where: str) -> Message:
+        self._last[device] = name
+        return self.talk.request(device, name, where)
 
     def failed(self, where: str, guid: str) -> None:
-        self._unanswered.insert(0, device_of(self._scenario, guid))
+        self._failing.append(device_of(self._scenario, guid))
 
     def relations(self, where: str, guid: str, kind: str, count: str) -> None:
-        self.talk.relations(device_of(self._scenario, guid), NAMES.get(kind, kind),
-                            str(int(count, 16)), where)
+        device = device_of(self._scenario, guid)
+        self.talk.relations(device, NAMES.get(kind, kind), str(int(count, 16)), where)
+        if device in self._entering:
+            # The completion of its D0 entry comes next.
+            self._entering.remove(device)
+            self._entering.insert(0, device)
 
     def completion(self, where: str, guid: str, payload: str) -> None:
-        device = device_of(self._scenario, guid) if guid else ""
-        if not device and self._unanswered:
-            device = self._unanswered.pop(0)
         word = re.search(r"(?:status: |^)([A-Z_]+)\b", payload)
         status = word[1] if word else "?"
         bars = re.search(r"bars: \[(.*?)\]", payload)
         version = re.search(r"protocol_version: (\w+)", payload)
         more = masks(bars[1].replace(",", "")) if bars else ""
+        waiting = self._failing or self._entering
+        if payload.startswith("QueryProtocolVersionReply"):
+            waiting = self._versioning
+        device = device_of(self._scenario, guid) if guid else waiting.pop(0) if waiting else "?"
         if version:
             more = f", version {VERSIONS.get(version[1], version[1])}"
-            if status == "SUCCESS" and device in self._unversioned:
-                self._unversioned.remove(device)
+        if waiting is self._versioning and status != "SUCCESS":
+            self._unversioned.insert(0, device)
         self.talk.completion(device, self._last.get(device, "?"),
                              STATUS.get(status, status), more, where)
 

@@ -315,6 +315,46 @@ def test_firmware_is_no_kernel(pair: Pair) -> None:
     assert pair.differences() == []
 
 
+def both(text: str) -> list[str]:
+    """What two buses do at the same time: LINE of the first, then of the second."""
+    other = NVME.replace("-0001-", "-0002-")
+    return [text, text.replace(NVME, other)]
+
+
+def test_two_buses_at_the_same_time(pair: Pair) -> None:
+    first = pair.find("message_type=QUERY_PROTOCOL_VERSION")
+    last = pair.find("Unload(")
+    second = offered("pci", NVME.replace("-0001-", "-0002-"), "named_pipe_mode: false", 0, 3)
+    told = [line for line in pair.log[first:last] if "BUS_RELATIONS2" in line][0]
+    lines = [text for line in pair.log[first:last] for text in both(line)]
+    at = next(n for n, line in enumerate(lines) if "completion payload=SUCCESS" in line)
+    # D0 entry of both; then the second one's answers, then the first one's
+    lines[at:at + 2] = [both(told)[1], lines[at], told, lines[at]]
+    pair.log[first:last] = [*opened(3), *lines]
+    pair.log.insert(5, second)
+    talk = compare.talks_of(pair.write()[1])[0]
+    for name in ("nvme0", "nvme1"):
+        assert [(m.name, m.value) for m in compare.of_device(talk, name)][8:12] == [
+            ("D0_ENTRY", ""),
+            ("BUS_RELATIONS2", "count 1, not asked for, before D0_ENTRY completed"),
+            ("D0_ENTRY completed", "status 0x0"), ("CREATE_INTERRUPT3", "a vector, vp 0")]
+
+
+def test_each_kind_of_interrupt_is_told_apart(pair: Pair) -> None:
+    at = pair.find("CREATE_INTERRUPT3")
+    pair.log[at:at] = [line.replace("INTERRUPT3", "INTERRUPT2") for line in pair.log[at:at + 3]]
+    assert [(one.name, one.values[0]) for one in pair.differences()] == [
+        ("CREATE_INTERRUPT2", NOTHING), ("CREATE_INTERRUPT2 completed", NOTHING)]
+
+
+def test_a_version_that_is_refused_is_asked_for_again(pair: Pair) -> None:
+    at = pair.find("QUERY_PROTOCOL_VERSION")
+    pair.log[at:at] = [pair.log[at], pair.log[at + 1].replace("SUCCESS", "REVISION_MISMATCH")]
+    assert [(one.name, one.values) for one in pair.differences()] == [
+        ("QUERY_PROTOCOL_VERSION", (NOTHING, "sent")),
+        ("QUERY_PROTOCOL_VERSION completed", (NOTHING, "status 0xc0000059"))]
+
+
 def test_a_bus_that_fails_is_named(pair: Pair) -> None:
     at = pair.find("vpci packet packet=CreateInterrupt")
     pair.log[at + 1] = bus("completion payload=BAD_DATA")
