@@ -378,7 +378,7 @@ reports "Gen1, linux-hyperv 2022-08-27" "$AVOIDS" fail "0xf8000000-0xf8001fff\] 
 
 guest 2
 rm -r "$R/sys/bus/vmbus/devices/$PCI2/"{driver,pci*} "$R/sys/bus/vmbus/drivers/hv_pci/$PCI2"
-reports "a PCI device without a driver" "$PRESENT" fail "$PCI2 is lost: refused by the host"
+reports "a PCI device without a driver" "$PRESENT" fail "$PCI2 has no driver: unbound, refused by the host"
 mkdir "$R/sys/bus/vmbus/devices/$PCI2/driver"
 reports "a PCI device with another driver"
 rm -r "$R/sys/bus/vmbus/devices/$PCI2/driver" "$R/sys/bus/vmbus/drivers/hv_pci"
