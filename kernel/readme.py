@@ -48,9 +48,9 @@ STABLE = """
 
 {stable} are for those stable kernels, which have mainline's
 fix (commit 016a25e4b0df). Their set 1-stable has what stable kernels take:
-the fixes of linux-{main}'s 1-reservation, and all of its 2-fixes. Their set
-2-tests tests these here and is never sent. The file left-out says why each
-other patch is missing.
+the fixes of linux-{main}'s 1-reservation and 2-fixes. Their set 2-tests tests
+these here and is never sent. The file left-out says why each other patch is
+missing.
 
 Each patch has the subject of its counterpart in linux-{main}. The counterparts
 are not in mainline yet, and stable kernels only take what is, so each
