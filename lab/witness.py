@@ -82,8 +82,9 @@ class Witness:
 
     @property
     def troubles(self) -> list[Line]:
-        """Errors and panics."""
-        return [line for line, _ in self.find(r"^ *\d+\.\d+s ERROR |panicked at|^fatal error:")]
+        """Errors and panics. The firmware logs its own debugging messages as errors."""
+        return [line for line, _ in self.find(
+            r"^ *\d+\.\d+s ERROR (?!firmware_uefi.*EFI log entry)|panicked at|^fatal error:")]
 
     def part(self, name: str) -> dict[str, Node]:
         return self.parts.get(name, Node(0)).children

@@ -123,6 +123,11 @@ def test_missing_files(tmp_path: Path) -> None:
         witness.read_witness(tmp_path)
 
 
+def test_what_firmware_logs_is_no_trouble(tmp_path: Path) -> None:
+    line = " 5.1s ERROR firmware_uefi::service::diagnostics:  EFI log entry debug_level=ERROR"
+    assert not make(tmp_path, f"{line}\n{END}\n").troubles
+
+
 @pytest.mark.parametrize("text", [
     "  2.1s ERROR vmm_core:  it broke", "thread 'x' panicked at y", "fatal error: no kernel"])
 def test_troubles(tmp_path: Path, text: str) -> None:
