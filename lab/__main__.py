@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab import (compare, debian, demo, guest, hosts, hvhost, job, judged, kernels, matrix,
-                 recordings, results, runner, scenario, schema, unknown)
+                 msdebian, recordings, results, runner, scenario, schema, unknown)
 from lab.common import BUILD, LabError, one_of, say
 from lab.locks import scratch
 from lab.matrix import Cell
@@ -175,7 +175,10 @@ def compare_(args: argparse.Namespace) -> int:
 def debian_(args: argparse.Namespace) -> int:
     """a Debian with the kernel package DEB crashes; does kdump-tools save the dump?
     With --judge, DEB is the folder of such a run"""
-    return debian.debian(args.deb, args.judge)
+    host = os.environ.get("HOST") or "hvhost"
+    one_of(host, ("hvhost", "openvmm"), "HOST")
+    run_on = debian.debian if host == "hvhost" else msdebian.msdebian
+    return run_on(args.deb, args.judge)
 
 
 def demo_(args: argparse.Namespace) -> int:

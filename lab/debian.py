@@ -68,18 +68,21 @@ def console_report(folder: Path) -> Findings:
     return findings.parse(text.replace("\r", ""), "console")
 
 
-def judge_guest(v: Verdicts, found: Findings, release: str) -> None:
+def judge_guest(v: Verdicts, found: Findings, release: str,
+                root: str = "/dev/nvme0n1") -> None:
     """What Debian reported before it crashed."""
     report = found.first
     for group, word, expected in (
             ("release", "release", release),
             ("the package, by dpkg", "package", f"linux-image-{release} installed"),
-            ("root on NVMe", "root", "/dev/nvme0n1"),
+            ("root on NVMe", "root", root),
             ("Debian is up, and no unit failed", "state", "active")):
         v.check(group, "it", expected, report.fact(word), "console")
     v.check("kdump-tools has loaded a crash kernel", "it", "ready to kdump",
             report.fact("kdump").rpartition(":")[2].strip(), "console")
     block = report.block("selftest")
+    if block.status == "127" and not release.endswith("-hyperv-mmio"):
+        return  # A package that is not ours has none.
     failed = [m[1] for _, m in block.find(r"^not ok \d+ (\S+)")]
     v.check("selftest", "it", "exit 0, failed none",
             f"exit {block.status or 'missing'}, failed {words(failed)}", "console")

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Jobs in which OpenVMM runs a VM with Hyper-V's UEFI firmware, which boots from an NVMe disk
+behind virtual PCI, FOLDER/disk. OPENVMM is OpenVMM's program, MSVM the firmware;
+nest/firmware/README.md says how it is built.
+
+OpenVMM writes no trace as hvhost does: the job leaves the guest's serial ports in out/serial
+and out/findings, and OpenVMM's log in out/openvmm.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from lab.common import LabError, words
+
+# 4 is for a triple fault, as hvhost has it. OpenVMM wants a terminal.
+JOB = """#!/bin/sh
+export HOME=/tmp TERM=dumb OPENVMM_LOG=warn,openvmm_entry=info LD_LIBRARY_PATH=$PWD/lib
+mkdir -p /tmp /dev/pts
+[ -c /dev/pts/ptmx ] || mount -t devpts devpts /dev/pts
+cat >run <<'END'
+exec timeout -s KILL {limit} ./openvmm --single-process --hypervisor kvm --hv -m 1G -p 1 \\
+    --uefi --uefi-firmware MSVM.fd --uefi-console-mode com1 --default-boot-always-attempt \\
+    --com1 file=out/serial --com2 file=out/findings --gfx \\
+    --nvme-pci id=n0,vpci --disk {disk},on=n0 \\
+    --guest-shutdown-action exit:0 --guest-crash-action exit:4 2>out/openvmm
+END
+./script -q -e -c "sh ./run" /dev/null </dev/null >out/stdout 2>&1
+rc=$?
+cat out/serial
+{after}exit $rc
+"""
+
+
+def programs() -> tuple[Path, Path]:
+    """OPENVMM and MSVM."""
+    files = []
+    for name in ("OPENVMM", "MSVM"):
+        value = os.environ.get(name)
+        if not value:
+            raise LabError(f"{name} is not set; nest/firmware/README.md says what it is")
+        if not Path(value).is_file():
+            raise LabError(f"{name}: no such file: {value}")
+        files.append(Path(value))
+    return files[0], files[1]
+
+
+def copy_program(folder: Path, program: Path, name: str) -> None:
+    """The program, and in lib/ the libraries that it needs."""
+    shutil.copy(program, folder / name)
+    done = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
+    if done.returncode or "not found" in done.stdout:
+        missing = [line.strip() for line in done.stdout.split("\n") if "not found" in line]
+        raise LabError(f"{program} does not run here: {words(missing) if missing else 'no ELF'}")
+    (folder / "lib").mkdir(exist_ok=True)
+    for library in set(re.findall(r"/\S*\.so\S*", done.stdout)):
+        shutil.copy(library, folder / "lib")
+
+
+def prepare(folder: Path, *, limit: int, keep_disk: bool = False, after: str = "") -> None:
+    """Make the folder a job: all but the disk. The limit is in seconds; after it there is
+    time for what the shell does after OpenVMM. What the guest writes stays on the disk, or
+    is lost."""
+    openvmm, firmware = programs()
+    folder.mkdir(parents=True, exist_ok=True)
+    copy_program(folder, openvmm, "openvmm")
+    copy_program(folder, Path("/usr/bin/script"), "script")
+    shutil.copy(firmware, folder / "MSVM.fd")
+    disk = "file:disk" if keep_disk else "memdiff:file:disk"
+    (folder / "job").write_text(JOB.format(limit=limit, disk=disk, after=after), encoding="utf-8")
+    (folder / "job").chmod(0o755)
+    (folder / "deadline").write_text(f"{limit + 60}\n", encoding="ascii")
+
+
+def halts(folder: Path) -> list[str]:
+    """Why the guest halted, each time, by OpenVMM's log."""
+    try:
+        log = (folder / "out" / "openvmm").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return re.findall(r"guest halted reason=(\w+)", log)
