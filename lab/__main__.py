@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import (compare, debian, demo, guest, hosts, hvhost, job, judged, kernels, matrix,
-                 msdebian, recordings, results, runner, scenario, schema, unknown)
+from lab import (compare, debian, demo, given, guest, hosts, hvhost, job, judged, kernels,
+                 matrix, msdebian, recordings, results, runner, scenario, schema, unknown)
 from lab.common import BUILD, LabError, one_of, say
 from lab.locks import scratch
 from lab.matrix import Cell
@@ -181,6 +181,12 @@ def debian_(args: argparse.Namespace) -> int:
     return run_on(args.deb, args.judge)
 
 
+def given_(args: argparse.Namespace) -> int:
+    """what hvhost gives a Generation 2 guest, against Hyper-V's UEFI on OpenVMM (OPENVMM,
+    MSVM); or compare the jobs of such a run in FOLDER"""
+    return given.given(args.folder)
+
+
 def demo_(args: argparse.Namespace) -> int:
     """before and after, side by side"""
     return demo.demo()
@@ -224,6 +230,7 @@ VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[str, ...]
     "recorded": (recorded, "", ()),
     "compare": (compare_, "", ("scenario?", "path?", "--folders", "--known")),
     "debian": (debian_, "root", ("deb", "--judge")),
+    "given": (given_, "given", ("folder*",)),
     "judge": (judge, "", ("folder+", "--json")),
     "jobs": (jobs, "nest", ("folder",)),
     "files": (files, "scenario", ("folder", "kernel+")),
