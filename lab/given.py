@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import dsdt, esp, findings, guest, job, kernels, matrix, msvm
+from lab import dsdt, esp, findings, guest, hvhost, kernels, matrix, msvm
 from lab.common import BUILD, TOP, BadFile, LabError
 from lab.findings import Report
 from lab.locks import lock
@@ -232,7 +232,7 @@ def prepare(folder: Path) -> None:
          TOP / "guest" / "cpuid.c")
     call(TOP / "guest" / "mkinitrd", ours / "initrd", *parts,
          f"bin/given={TOP}/guest/given", f"bin/cpuid={folder}/cpuid")
-    shutil.copy(job.build_hvhost(), ours / "hvhost")
+    shutil.copy(hvhost.build(), ours / "hvhost")
     (ours / "job").write_text(JOB, encoding="utf-8")
     (ours / "job").chmod(0o755)
     (ours / "deadline").write_text("300\n", encoding="ascii")

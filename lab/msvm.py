@@ -9,13 +9,12 @@ and out/findings, and OpenVMM's log in out/openvmm.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
-from lab.common import LabError, words
+from lab import openvmm
+from lab.common import LabError
 
 # 4 is for a triple fault, as hvhost has it. OpenVMM wants a terminal.
 JOB = """#!/bin/sh
@@ -38,38 +37,19 @@ cat out/serial
 
 def programs() -> tuple[Path, Path]:
     """OPENVMM and MSVM."""
-    files = []
-    for name in ("OPENVMM", "MSVM"):
-        value = os.environ.get(name)
-        if not value:
-            raise LabError(f"{name} is not set; nest/firmware/README.md says what it is")
-        if not Path(value).is_file():
-            raise LabError(f"{name}: no such file: {value}")
-        files.append(Path(value))
-    return files[0], files[1]
-
-
-def copy_program(folder: Path, program: Path, name: str) -> None:
-    """The program, and in lib/ the libraries that it needs."""
-    shutil.copy(program, folder / name)
-    done = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
-    if done.returncode or "not found" in done.stdout:
-        missing = [line.strip() for line in done.stdout.split("\n") if "not found" in line]
-        raise LabError(f"{program} does not run here: {words(missing) if missing else 'no ELF'}")
-    (folder / "lib").mkdir(exist_ok=True)
-    for library in set(re.findall(r"/\S*\.so\S*", done.stdout)):
-        shutil.copy(library, folder / "lib")
+    binary, image = openvmm.program(), openvmm.firmware()
+    if not image:
+        raise LabError("MSVM is not set; nest/firmware/README.md says what it is")
+    return binary, image
 
 
 def prepare(folder: Path, *, limit: int, keep_disk: bool = False, after: str = "") -> None:
     """Make the folder a job: all but the disk. The limit is in seconds; after it there is
     time for what the shell does after OpenVMM. What the guest writes stays on the disk, or
     is lost."""
-    openvmm, firmware = programs()
-    folder.mkdir(parents=True, exist_ok=True)
-    copy_program(folder, openvmm, "openvmm")
-    copy_program(folder, Path("/usr/bin/script"), "script")
-    shutil.copy(firmware, folder / "MSVM.fd")
+    binary, image = programs()
+    openvmm.copy(binary, folder)
+    shutil.copy(image, folder / "MSVM.fd")
     disk = "file:disk" if keep_disk else "memdiff:file:disk"
     (folder / "job").write_text(JOB.format(limit=limit, disk=disk, after=after), encoding="utf-8")
     (folder / "job").chmod(0o755)

@@ -100,7 +100,7 @@ def copy(binary: Path, to: Path) -> None:
     terminal = shutil.which("script")
     if not terminal:
         raise LabError("HOST=openvmm needs script, of Debian's package bsdutils")
-    (to / "lib").mkdir(parents=True)
+    (to / "lib").mkdir(parents=True, exist_ok=True)
     shutil.copy(binary, to / "openvmm")
     shutil.copy(terminal, to / "script")
     for library in {*libraries(binary), *libraries(Path(terminal))}:

@@ -109,8 +109,8 @@ def test_no_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("settings, text", [
-    ({}, "OPENVMM is not set"),
-    ({"OPENVMM": "/none"}, "OPENVMM: no such file: /none"),
+    ({}, "HOST=openvmm needs OPENVMM="),
+    ({"OPENVMM": "/none"}, "OPENVMM: no such program: /none"),
     ({"OPENVMM": "/bin/sh"}, "MSVM is not set"),
     ({"OPENVMM": "/bin/sh", "MSVM": "/none"}, "MSVM: no such file: /none"),
     ({"OPENVMM": "/bin/sh", "MSVM": "/bin/sh", "KEXEC": "-a"}, "no such KEXEC: '-a'"),
@@ -145,7 +145,7 @@ def test_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_program_that_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENVMM", "/etc/hostname")
     monkeypatch.setenv("MSVM", "/etc/hostname")
-    with pytest.raises(LabError, match="/etc/hostname does not run here"):
+    with pytest.raises(LabError, match="OPENVMM: no such program: /etc/hostname"):
         msvm.prepare(tmp_path, limit=7)
 
 
