@@ -143,9 +143,9 @@ def test_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_program_that_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENVMM", "/etc/hostname")
+    monkeypatch.setenv("OPENVMM", "/etc/passwd")
     monkeypatch.setenv("MSVM", "/etc/hostname")
-    with pytest.raises(LabError, match="OPENVMM: no such program: /etc/hostname"):
+    with pytest.raises(LabError, match="OPENVMM: no such program: /etc/passwd"):
         msvm.prepare(tmp_path, limit=7)
 
 
