@@ -130,7 +130,7 @@ run_ok "$rescued kernels had config windows refused" test "$rescued" -ge 15
 out=$(cat "$(job gen2-fb-elsewhere boot series)/out/findings")
 like "$out" 'status c0370048, config window \[mem 0xfec01000-0xfec02fff\]' \
 	"a refusal names the window"
-like "$out" 'Trying config window \[mem 0xfe0000000-0xfe0001fff\], not \[mem 0xfec01000-0xfec02fff\]' \
+like "$out" 'Retrying with config window \[mem 0xfe0000000-0xfe0001fff\] instead of \[mem 0xfec01000-0xfec02fff\]' \
 	"the second try names both windows"
 for path in ${FULL:+kexec-c} kdump-c; do
 	d=$(job gen2-foreign-fb "$path" series)
