@@ -28,8 +28,8 @@ ROOT = "/dev/nvme0n1p2"
 LOADER = esp.STUB.with_name("systemd-bootx64.efi")
 # systemd would mount the ESP, for which not every kernel has a file system.
 APPEND = f"root={ROOT} ro quiet console=ttyS0 panic=-1 crashkernel=256M systemd.gpt_auto=no"
-# Seconds for three boots and a dump
-LIMIT = 2700
+# Seconds for a boot, a crash and a dump
+LIMIT = 1800
 # e2fsck does not replay the journal of a file system at an offset.
 AFTER = """dd if=disk of=root bs=1M skip={mib} 2>/dev/null
 rm -f disk
@@ -84,7 +84,8 @@ def prepare(package: Path, folder: Path) -> None:
     folder.mkdir(parents=True)
     call("env", f"DEVICE={ROOT}", f"KEXEC={kexec}", TOP / "guest" / "mkroot", package, folder)
     offset = make_disk(folder, append)
-    msvm.prepare(folder, limit=LIMIT, keep_disk=True, after=AFTER.format(mib=offset // esp.MIB))
+    msvm.prepare(folder, limit=LIMIT, starts=2, keep_disk=True,
+                 after=AFTER.format(mib=offset // esp.MIB))
 
 
 def judge_host(v: Verdicts, folder: Path, found: Findings) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -132,14 +133,37 @@ def test_bad_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 def test_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENVMM", "/bin/sh")
     monkeypatch.setenv("MSVM", "/etc/hostname")
-    msvm.prepare(tmp_path, limit=7, keep_disk=True, after="echo after\n")
+    msvm.prepare(tmp_path, limit=7, starts=3, keep_disk=True, after="echo after\n")
     text = (tmp_path / "job").read_text(encoding="utf-8")
     assert "--disk file:disk,on=n0" in text and "KILL 7 " in text
     assert text.endswith("\necho after\nexit $rc\n") and os.access(tmp_path / "job", os.X_OK)
-    assert (tmp_path / "deadline").read_text(encoding="ascii") == "67\n"
+    assert (tmp_path / "deadline").read_text(encoding="ascii") == "81\n"
     assert any(path.name.startswith("libc.so") for path in (tmp_path / "lib").iterdir())
     msvm.prepare(tmp_path, limit=7)
     assert "memdiff:file:disk,on=n0" in (tmp_path / "job").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("statuses, starts, status", [
+    ("0", 1, 0), ("5 0", 2, 0), ("5 5 0", 2, 5), ("4 0", 1, 4), ("5 134 0", 2, 134)])
+def test_a_reset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statuses: str, starts: int,
+                 status: int) -> None:
+    """It starts again after a reset, and after nothing else, twice at most."""
+    for name, value in (("OPENVMM", "/bin/sh"), ("MSVM", "/etc/hostname")):
+        monkeypatch.setenv(name, value)
+    msvm.prepare(tmp_path, limit=20, starts=2, after="echo after\n")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "statuses").write_text("\n".join(statuses.split()) + "\n", encoding="ascii")
+    # What is said to be OpenVMM
+    (tmp_path / "openvmm").write_text(
+        "#!/bin/sh\nread -r rc <statuses\nsed -i 1d statuses\n"
+        "echo serial $rc >serial\necho findings $rc >findings\nexit $rc\n", encoding="ascii")
+    (tmp_path / "openvmm").chmod(0o755)
+    done = subprocess.run(["./job"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    expected = statuses.split()[:starts]
+    assert done.returncode == status
+    assert done.stdout == "".join(f"serial {rc}\n" for rc in expected) + "after\n"
+    assert (tmp_path / "out" / "findings").read_text(encoding="ascii") == \
+        "".join(f"findings {rc}\n" for rc in expected)
 
 
 def test_a_program_that_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
