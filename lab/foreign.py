@@ -157,6 +157,6 @@ SYMPTOMS = r"ignoring device|probe failed|probe with driver \S+ failed"
 
 
 def symptoms(run: Run, which: str) -> Iterator[str]:
-    """The lines, without what differs from run to run."""
+    """The lines, without what differs from run to run: when, which device, the pixels."""
     for line, _ in run.report(which).block("messages").find(SYMPTOMS):
-        yield re.sub(r"^\[[ .0-9]*\] |header type [0-9a-f]+", "", line.text)
+        yield re.sub(r"^\[[ .0-9]*\] |[0-9a-f]{4}:00:00\.0: | [0-9a-f]+(?=,)", "", line.text)
