@@ -93,8 +93,7 @@ def run(args: argparse.Namespace) -> int:
         for done in jobs:
             result = judged.result_of(done)
             print(f"\n{result.name}: what the host saw")
-            host = done.folder / "out" / "host"
-            print(host.read_text(errors="replace") if host.exists() else "nothing")
+            print(done.host.saw(done.folder))
             print("\n".join(described(result)))
             good = good and result.ok
         if not good:
@@ -175,10 +174,10 @@ def compare_(args: argparse.Namespace) -> int:
 def debian_(args: argparse.Namespace) -> int:
     """a Debian with the kernel package DEB crashes; does kdump-tools save the dump?
     With --judge, DEB is the folder of such a run"""
-    host = os.environ.get("HOST") or "hvhost"
-    one_of(host, ("hvhost", "openvmm"), "HOST")
-    run_on = debian.debian if host == "hvhost" else msdebian.msdebian
-    return run_on(args.deb, args.judge)
+    ours = hosts.chosen().name == "hvhost"
+    if args.judge:
+        ours = not (Path(args.deb) / "out" / "openvmm").exists()
+    return (debian.debian if ours else msdebian.msdebian)(args.deb, args.judge)
 
 
 def given_(args: argparse.Namespace) -> int:

@@ -90,7 +90,7 @@ def dump(run: Run, which: str) -> str:
 
 def low_map(run: Run, which: str) -> str:
     """Low MMIO, a character a few MiB."""
-    spans = run.layout.get("windows")
+    spans = run.layout.get("windows") or list(run.scenario.expect["windows"])
     low = Range.parse(spans[0]) if isinstance(spans, list) and spans else None
     if not low:
         return ""

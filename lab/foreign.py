@@ -35,9 +35,11 @@ def witness_of(run: Run) -> Witness:
 
 
 def life(run: Run, which: str) -> Life:
-    """That kernel in OpenVMM's log; an empty one if it never came to be. Firmware, which
-    uses VMBus as well, comes before the kernels."""
-    lives = witness_of(run).lives[-len(run.which):]
+    """That kernel in OpenVMM's log; an empty one if it never came to be. UEFI, which uses
+    VMBus as well, comes before the kernels."""
+    lives = witness_of(run).lives
+    if str(run.scenario.host["firmware"] or "uefi") == "uefi":
+        lives = lives[1:]
     number = run.which.index(which)
     return lives[number] if number < len(lives) else Life(0)
 
@@ -68,7 +70,7 @@ def losses(run: Run, which: str) -> list[tuple[str, str]]:
     found = []
     for number, device in enumerate(run.scenario.device_names, 1):
         window = life(run, which).windows.get(instance(number))
-        if fb and window and window.span.overlaps(fb.span):
+        if life(run, which).lost(instance(number)):
             found.append(("config-covered", device))
         elif fb and any(bar.overlaps(fb.span) for bar in bars(run, which, number)):
             found.append(("bar-covered", device))

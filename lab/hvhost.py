@@ -111,6 +111,10 @@ class Hvhost(Vmm):
         shutil.copy(build(), files / "hvhost")
         shutil.copy(TOP / "nest" / "disk", files / "disk")
 
+    def saw(self, folder: Path) -> str:
+        file = folder / "out" / "host"
+        return file.read_text(errors="replace") if file.exists() else "nothing"
+
     def make(self, folder: Path, files: Path, order: Order) -> None:
         os.link(files / "hvhost", folder / "hvhost")
         # The NVMe disk that it makes is the file disk; see plan.DISK_FILE.

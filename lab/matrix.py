@@ -152,13 +152,13 @@ def matrix(patterns: list[str], folder: Path | None = None) -> int:
     host = hosts.chosen()
     reasons = [host.lacks(cell.scenario, cell.path, cell.kernel) for cell in found]
     able = [cell for cell, why in zip(found, reasons) if not why]
-    if not able:
-        raise LabError(f"{host.name} can run none of these: {reasons[0]}")
+    if not found:
+        raise LabError("nothing is left to run")
     with lock(folder / "lock", "make matrix"):
         jobs = prepare(folder, [(cell, name) for cell in able for name in names_of(cell, times)])
         began = time.monotonic()
         try:
-            accel = play(folder / "jobs")
+            accel = play(folder / "jobs") if able else "nothing"
         except LabError as e:
             # What has come back is judged all the same.
             accel, failure = "unknown", str(e)
@@ -173,6 +173,9 @@ def matrix(patterns: list[str], folder: Path | None = None) -> int:
     status = finish(done, folder, took)
     if failure:
         raise LabError(failure)
+    if not able:
+        # All skipped is no success.
+        raise LabError(f"{host.name} can run none of these: {reasons[0]}")
     return status
 
 

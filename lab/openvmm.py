@@ -29,6 +29,9 @@ from lab.vmm import Order, Vmm
 # Keys of [host] that it can do something about, or that say what it does anyway
 CAN = ("generation", "memory", "cpus", "firmware", "synthvid", "pci", "crs", "video", "overlap")
 # What it always has, with no more memory than fits below 4 GiB
+LOW_RAM = 3968  # MiB
+# Keys of [guest] that need something of the host
+CANNOT = ("paint", "handover", "resume", "no-suspend", "gone")
 ALWAYS = {"generation": 2, "overlap": "cover", "video": "1920x1080",
           "crs": ("f8000000-ffffffff", "100000000-11fffffff")}
 
@@ -43,6 +46,11 @@ def program() -> Path:
     if not path.is_file() or not os.access(path, os.X_OK):
         raise LabError(f"OPENVMM: no such program: {path}")
     return path
+
+
+def mebibytes(text: str) -> int:
+    """Of a size such as 384M or 3G."""
+    return int(text[:-1]) * (1024 if text.endswith("G") else 1)
 
 
 def libraries(path: Path) -> Iterator[Path]:
@@ -79,10 +87,18 @@ def unlike(scenario: Scenario) -> str:
             return f"OpenVMM has {name} = {shown(value)}, and nothing else"
     if has_uefi(scenario) and not firmware():
         return "UEFI needs Hyper-V's firmware: MSVM=/path/to/MSVM.fd, see docs/openvmm.md"
+    if mebibytes(str(scenario.host["memory"] or "0M")) > LOW_RAM:
+        return f"OpenVMM's high MMIO is elsewhere with more than {LOW_RAM} MiB of memory"
+    asked = [name for name in CANNOT if scenario.guest[name]]
+    if asked:
+        return f"lab cannot do {asked[0]} on OpenVMM"
     other = [device for device in scenario.pci if device.partition(",")[0] != "nvme"]
     return f"OpenVMM has no PCI device {other[0]!r}" if other else ""
 
 
+# Lines of its log that people want
+SEEN = (r"negotiated version|Mapped VRAM|FdoD0E|guest halted|ERROR (?!firmware)|panicked at"
+        r"|fatal error")
 PROBE = """#!/bin/sh
 # What OpenVMM makes of a virtual PCI bus, without starting the guest.
 export LD_LIBRARY_PATH="$PWD/lib" HOME="$PWD"
@@ -132,7 +148,9 @@ def has_virtual_pci(binary: Path) -> bool:
                 said = [word for word in words if word.strip()] or ["it said nothing"]
                 raise LabError(f"OPENVMM: {binary} does not start: {said[-1].strip()}")
             found = "yes" if re.search(r"^ *vpci:", text, re.MULTILINE) else "no"
-        known.write_text(f"{found}\n", encoding="ascii")
+        new = known.with_suffix(".new")
+        new.write_text(f"{found}\n", encoding="ascii")
+        new.replace(known)
     return known.read_text(encoding="ascii").strip() == "yes"
 
 
@@ -158,7 +176,8 @@ def options(order: Order) -> list[str]:
              "-p", str(scenario.host["cpus"]),
              "--guest-reset-action", "exit:3", "--guest-crash-action", "exit:4"]
     if scenario.host["synthvid"]:
-        found.append("--gfx")
+        # A port of its own: others may use VNC's.
+        found += ["--gfx", "--vnc-port", "0"]
     found += device_options(scenario)
     if has_uefi(scenario):
         return [*found, "--uefi", "--uefi-firmware", "MSVM.fd", "--uefi-console-mode", "com1",
@@ -209,6 +228,12 @@ class OpenVmm(Vmm):
         if not why and scenario.pci and not has_virtual_pci(program()):
             why = "this OpenVMM has no virtual PCI on KVM (patches/openvmm adds it)"
         return why
+
+    def saw(self, folder: Path) -> str:
+        file = folder / "out" / "log"
+        text = file.read_text(errors="replace") if file.exists() else ""
+        lines = [line for line in text.split("\n") if re.search(SEEN, line)]
+        return "\n".join(line[:160] for line in lines) or "nothing"
 
     def make(self, folder: Path, files: Path, order: Order) -> None:
         shutil.copytree(files / "openvmm", folder, copy_function=os.link, dirs_exist_ok=True)

@@ -41,6 +41,8 @@ def pack(folder: Path) -> bytes:
             if path.exists():
                 member = tarfile.TarInfo(name)
                 member.size = path.stat().st_size
+                if member.size > LARGEST:
+                    raise LabError(f"{path} has {member.size} bytes, too many to keep")
                 with path.open("rb") as f:
                     archive.addfile(member, f)
     return data.getvalue()

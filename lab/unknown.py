@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 
+from lab import foreign
 from lab.common import one_of, words
 from lab.devices import disk, dump
 from lab.judge import BASIC, Run, detection, judge, vmbus, vmcore
@@ -87,14 +88,24 @@ def judge_losses(run: Run, v: Verdicts) -> None:
     """A kernel that nobody has a known failure for loses nothing."""
     v.open("devices")
     if lost(run):
-        v.fail("devices", "lost", lost(run), "out/trace")
+        v.fail("devices", "lost", lost(run), "out/log" if run.witness else "out/trace")
 
 
 def observed(run: Run) -> list[str]:
     """What was seen of each kernel, a line each."""
     lines = []
     for which in run.which:
-        life, report = run.life(which), run.report(which)
+        report = run.report(which)
+        if run.witness:
+            seen = foreign.life(run, which)
+            lines.append(
+                f"{which}: {report.fact('release') or 'no release'}; framebuffer at "
+                f"{seen.vram.span if seen.vram else 'none'}; reserves "
+                f"{report.reserve or 'nothing'}; config windows "
+                f"{words(sorted(str(place.span) for place in seen.windows.values()))}; "
+                f"disk {report.fact('disk') or '-'}")
+            continue
+        life = run.life(which)
         used = sorted({f"{e.device} {e.range('window')}" for e in life.all("d0_entry")
                        if e.get("status") == "0x0"})
         bars = sorted({f"{e.device} {e.range('range')}" for e in life.all("bar")

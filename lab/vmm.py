@@ -39,6 +39,10 @@ class Vmm(ABC):
         return ""
 
     @abstractmethod
+    def saw(self, folder: Path) -> str:
+        """What it says of a run, for people."""
+
+    @abstractmethod
     def make(self, folder: Path, files: Path, order: Order) -> None:
         """The job's script, as FOLDER/job, and what it needs beside the guest's files,
         as hard links of what put() left in FILES."""

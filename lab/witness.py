@@ -49,7 +49,21 @@ class Life:
     line: int
     vram: Place | None = None   # the framebuffer, when it was done
     windows: dict[str, Place] = field(default_factory=dict)  # config windows by instance
-    opened: set[str] = field(default_factory=set)           # instances
+    covered: set[str] = field(default_factory=set)  # that the framebuffer was on at D0 entry
+
+    def enter(self, instance: str, window: Place) -> None:
+        """A bus entered D0."""
+        self.windows[instance] = window
+        self.covered.discard(instance)
+        if self.vram and self.vram.span.overlaps(window.span):
+            self.covered.add(instance)
+
+    def lost(self, instance: str) -> bool:
+        """The framebuffer was on its window when the guest began with the device, or is in
+        the end."""
+        window = self.windows.get(instance)
+        return instance in self.covered or bool(
+            window and self.vram and self.vram.span.overlaps(window.span))
 
 
 @dataclass
@@ -176,11 +190,10 @@ def lines_of(path: Path) -> list[Line]:
 
 
 EVENTS = {
-    "contact": re.compile(r"received vmbus message msg=InitiateContact\("),
+    "contact": re.compile(r"vmbus_server::channels: +guest negotiated version "),
     "size": re.compile(rf"typ=OFFER_CHANNEL .*interface_id: {VIDEO}.* "
-                       r"mmio_megabytes: (\d{1,4}),"),
+                       r"mmio_megabytes: ([0-9a-f]{1,4}),"),
     "vram": re.compile(r"framebuffer: +Mapped VRAM to guest at address 0x([0-9a-f]{1,16})"),
-    "open": re.compile(rf"opened channel .*key={{{GUID}}}-{{({GUID})}}-0 result=0"),
     "entry": re.compile(rf"FdoD0Entry {{ mmio_start: ([0-9a-f]{{1,16}}) }} instance_id=({GUID})$"),
     "exit": re.compile(rf"packet=FdoD0Exit.* instance_id=({GUID})$"),
 }
@@ -201,7 +214,7 @@ def lives_of(log: list[Line]) -> list[Life]:
     for name, line, found in events(log):
         where = f"out/log:{line.number}"
         if name == "size":
-            size = int(found[1]) << 20
+            size = int(found[1], 16) << 20
         elif name == "contact":
             # What is mapped for a dead kernel stays; its channels are closed.
             lives.append(Life(line.number, vram))
@@ -210,11 +223,9 @@ def lives_of(log: list[Line]) -> list[Life]:
             vram = Place(Range(start, start + (size or 1) - 1), where)
             if lives:
                 lives[-1].vram = vram
-        elif lives and name == "open":
-            lives[-1].opened.add(found[1])
         elif lives and name == "entry":
             start = int(found[1], 16)
-            lives[-1].windows[found[2]] = Place(Range(start, start + CONFIG_WINDOW - 1), where)
+            lives[-1].enter(found[2], Place(Range(start, start + CONFIG_WINDOW - 1), where))
         elif lives:
             lives[-1].windows.pop(found[1], None)
     return lives

@@ -24,7 +24,7 @@ none() {
 
 # Patches carry the tags of the files they add; data has no place for one.
 without_spdx() {
-	git ls-files | grep -vE '^(COPYING|patches/.*\.patch|sweep/placement/.*\.patch|patches/.*/(about|never-sent)|tests/data/.*|hvhost/tests/corpus/[a-z]*/.*|lab/tests/(recordings|compared)/.*|.*/LICENSE)$' |
+	git ls-files | grep -vE '^(COPYING|patches/.*\.patch|sweep/placement/.*\.patch|patches/.*/(about|never-sent)|tests/data/.*|hvhost/tests/corpus/[a-z]*/.*|lab/(recordings|tests/recordings|tests/compared)/.*|.*/LICENSE)$' |
 		while read -r f; do
 			head -3 "$f" | grep -q 'SPDX-License-Identifier: GPL-2.0' || echo "$f"
 		done

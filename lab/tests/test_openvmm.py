@@ -4,13 +4,16 @@ the user named."""
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from lab import foreign, hosts, kernels, openvmm, scenario
-from lab.common import LabError
+from lab.common import TOP, LabError
 from lab.vmm import Order
 
 DIRECT = "openvmm-drm-first"
@@ -83,6 +86,54 @@ def test_shutdown_is_not_asked_for() -> None:
     assert "shut" in host.lacks(scenario.load(DIRECT), "shutdown", kernels.pair("series"))
 
 
+@pytest.mark.parametrize("key,value,why", [
+    ("memory", "4G", "with more than 3968 MiB"), ("memory", "3969M", "with more than"),
+    ("memory", "3968M", ""), ("cpus", 2, ""), ("synthvid", False, ""),
+    ("pci", ("nvme", "test,bar32=1M"), "no PCI device 'test,bar32=1M'"),
+    ("crs", ("f8000000-ffffffff",), "OpenVMM has crs")])
+def test_keys_of_the_host(key: str, value: object, why: str) -> None:
+    one = scenario.load(DIRECT)
+    changed = dataclasses.replace(one, host={**one.host, key: value})
+    found = openvmm.unlike(changed)
+    assert why in found if why else not found
+
+
+@pytest.mark.parametrize("key", ["paint", "handover", "resume"])
+def test_keys_of_the_guest(key: str) -> None:
+    one = scenario.load(DIRECT)
+    changed = dataclasses.replace(one, guest={**one.guest, key: "x"})
+    assert f"lab cannot do {key} on OpenVMM" == openvmm.unlike(changed)
+
+
+@pytest.mark.parametrize("units,log,found", [
+    ("{\n    vmbus: _,\n    vpci:99ec: _,\n}", "", "yes"), ("{\n    vmbus: _,\n}", "", "no"),
+    ("", "fatal error: no /dev/kvm", "does not start: fatal error: no /dev/kvm"),
+    (None, None, "does not start: it said nothing")])
+def test_asking_a_program_for_virtual_pci(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+                                          units: str | None, log: str | None, found: str) -> None:
+    def run_jobs(folder: Path) -> None:
+        job = folder / "probe"
+        assert "--nvme-pci id=n0,vpci" in (job / "job").read_text()
+        (job / "out").mkdir()
+        for name, text in (("units", units), ("log", log)):
+            if text is not None:
+                (job / "out" / name).write_text(text)
+
+    monkeypatch.setattr(openvmm, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(openvmm, "call", lambda program: f"{tmp_path}\n")
+    monkeypatch.setattr("lab.runner.run_jobs", run_jobs)
+    (tmp_path / "vmlinuz").touch()
+    binary = make_program(tmp_path / "openvmm", f"#!/bin/sh\n# {found}\n")
+    openvmm.has_virtual_pci.cache_clear()
+    if found in ("yes", "no"):
+        assert openvmm.has_virtual_pci(binary) == (found == "yes")
+        assert [f.read_text() for f in (tmp_path / "build" / "openvmm").glob("?" * 16)] == [
+            f"{found}\n"]
+    else:
+        with pytest.raises(LabError, match=found):
+            openvmm.has_virtual_pci(binary)
+
+
 @pytest.mark.parametrize("known,lacks", [("yes", ""), ("no", "no virtual PCI on KVM")])
 def test_virtual_pci(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, known: str,
                      lacks: str) -> None:
@@ -111,3 +162,45 @@ def test_uefi_boots_from_a_disk() -> None:
     text = openvmm.script(order(name="openvmm-uefi-drm-first"))
     assert "--uefi-firmware MSVM.fd" in text and "--disk memdiff:file:boot" in text
     assert "--kernel" not in text
+
+
+FAKE = r"""#!/bin/sh
+for word; do printf '%s|' "$word"; done >words
+for word; do
+    case $word in file=com1) printf 'from the guest\n' >com1 ;; esac
+done
+echo 'guest halted reason=PowerOff' >&2
+while read -r line; do
+    [ "$line" != q ] || exit 7
+    printf '{\n}\n'
+done
+"""
+
+
+def start(folder: Path, program: str, limit: str, *more: str) -> subprocess.CompletedProcess[str]:
+    """Run nest/openvmm with this program as openvmm."""
+    make_program(folder / "openvmm", program)
+    terminal = shutil.which("script")
+    assert terminal
+    shutil.copy(terminal, folder / "script")
+    return subprocess.run([TOP / "nest" / "openvmm", limit, *more], cwd=folder, text=True,
+                          capture_output=True, check=False, timeout=60)
+
+
+def test_a_run(tmp_path: Path) -> None:
+    words = ["-c", "a 'b' \"c\" $d `e` \\"]
+    done = start(tmp_path, FAKE, "30", *words)
+    assert done.returncode == 7, done
+    assert (tmp_path / "words").read_text().split("|")[2:-1] == words
+    assert "from the guest" in done.stdout
+    assert (tmp_path / "out" / "inspect").read_text() == "{\n}\n" * 3
+    assert "guest halted" in (tmp_path / "out" / "log").read_text()
+
+
+def test_a_run_that_takes_too_long(tmp_path: Path) -> None:
+    done = start(tmp_path, "#!/bin/sh\nsleep 50\n", "2")
+    assert done.returncode == 124 and "job: ended after 2 s" in done.stdout
+
+
+def test_a_program_that_dies(tmp_path: Path) -> None:
+    assert start(tmp_path, "#!/bin/sh\nexit 4\n", "30").returncode == 4

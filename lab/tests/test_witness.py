@@ -11,12 +11,11 @@ from lab import witness
 from lab.common import BadFile, Range
 from lab.findings import Line
 
-VPCI = "44c4f61d-4444-4400-9d52-802e27ede19f"
 NVME = "69637076-0001-4000-8000-687668737400"
-CONTACT = "  1.5s TRACE vmbus_server::channels:  received vmbus message msg=InitiateContact(x)"
+CONTACT = "  1.5s  INFO vmbus_server::channels:  guest negotiated version vtl=0x0 version=x"
+ASKED = "  1.4s TRACE vmbus_server::channels:  received vmbus message msg=InitiateContact2(x)"
 OFFER = ("  1.6s TRACE vmbus_server::channels:  sending message typ=OFFER_CHANNEL msg=OfferChannel "
          f"{{ interface_id: {witness.VIDEO}, instance_id: 1, mmio_megabytes: 8, user: 1 }}")
-OPEN = f"  1.7s  INFO vmbus_server::channels:  opened channel key={{{VPCI}}}-{{{NVME}}}-0 result=0"
 VRAM = "  1.8s DEBUG framebuffer:  Mapped VRAM to guest at address 0xf8000000"
 ENTRY = ("  1.9s TRACE vpci::device:  vpci packet packet=FdoD0Entry { mmio_start: f8800000 } "
          f"instance_id={NVME}")
@@ -63,15 +62,33 @@ def make(folder: Path, log: str, inspect: str = TREES) -> witness.Witness:
 
 
 def test_lives() -> None:
-    lives = witness.lives_of(lines(CONTACT, OFFER, OPEN, VRAM, ENTRY, CONTACT, ENTRY, EXIT))
+    lives = witness.lives_of(lines(ASKED, CONTACT, OFFER, VRAM, ENTRY, CONTACT, ENTRY, EXIT))
     assert len(lives) == 2
     assert lives[0].vram == witness.Place(Range(0xf8000000, 0xf87fffff), "out/log:4")
-    assert lives[0].opened == {NVME}
     assert lives[0].windows == {
         NVME: witness.Place(Range(0xf8800000, 0xf8801fff), "out/log:5")}
     # A dead kernel's framebuffer stays where it is, its windows do not.
     assert lives[1].vram == lives[0].vram
-    assert not lives[1].windows and not lives[1].opened
+    assert not lives[1].windows
+
+
+def test_a_contact_that_is_refused_starts_nothing() -> None:
+    assert len(witness.lives_of(lines(ASKED, ASKED, CONTACT))) == 1
+
+
+def test_the_size_is_hexadecimal() -> None:
+    lives = witness.lives_of(lines(CONTACT, OFFER.replace("megabytes: 8", "megabytes: 10"), VRAM))
+    assert lives[0].vram and lives[0].vram.span.end == 0xf8ffffff
+
+
+def test_covered_when_the_guest_began() -> None:
+    on = ENTRY.replace("f8800000", "f87ff000")
+    away = VRAM.replace("0xf8000000", "0xf9000000")
+    assert witness.lives_of(lines(CONTACT, OFFER, VRAM, on, away))[0].lost(NVME)
+    assert witness.lives_of(lines(CONTACT, OFFER, ENTRY, VRAM.replace("0xf80", "0xf88")))[0].lost(
+        NVME)
+    assert not witness.lives_of(lines(CONTACT, OFFER, VRAM, ENTRY))[0].lost(NVME)
+    assert not witness.lives_of(lines(CONTACT, OFFER, VRAM, on, ENTRY))[0].lost(NVME)
 
 
 def test_firmware_maps_the_framebuffer_before_the_first_contact() -> None:
