@@ -18,7 +18,7 @@ for patch in "${patches[@]}"; do
 	like "$(grep -c '^Signed-off-by:' "$patch" || true)" '^0$' "$name has no Signed-off-by"
 	is "$(sed -n 's|^diff --git a/\(.*Cargo\.[a-z]*\) .*|\1|p' "$patch")" "" \
 		"$name changes no Cargo manifest"
-	is "$(git apply --numstat <"$patch" | awk '{ n += $1 + $2 } END { print n > 0 && n < 300 }')" 1 \
+	is "$(git apply --numstat <"$patch" | awk '{ n += $1 + $2 } END { print (n > 0 && n < 300) }')" 1 \
 		"$name changes less than 300 lines"
 done
 
