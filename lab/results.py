@@ -37,8 +37,10 @@ def read_line(text: str) -> Result:
     verdicts = [Verdict(v["group"], [Check(**check) for check in v["checks"]])
                 for v in data["verdicts"]]
     names = ("scenario", "path", "kernel", "seconds", "known_failure", "folder", "again",
-             "role", "lost", "notes", "host", "skipped")
-    return Result(verdicts=verdicts, **{name: data[name] for name in names})
+             "role", "lost", "notes")
+    # Results of before there were other hosts have none of these.
+    return Result(verdicts=verdicts, host=data.get("host", "hvhost"),
+                  skipped=data.get("skipped", ""), **{name: data[name] for name in names})
 
 
 def read(file: Path) -> list[Result]:
