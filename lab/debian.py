@@ -143,6 +143,13 @@ def judge_dump(v: Verdicts, folder: Path, release: str) -> None:
             "large" if size >= 8 * MIB else f"{size} bytes", "out/crash")
 
 
+def judge_file_system(v: Verdicts, folder: Path) -> None:
+    # 1: the journal was replayed, or more was mended that a kernel that died had begun.
+    code = read_pairs(folder / "out" / "disk").get("e2fsck", "none")
+    v.check("the file system is whole", "e2fsck", "0 or 1",
+            "0 or 1" if code in ("0", "1") else code, "out/fsck")
+
+
 def judge(folder: Path) -> Verdicts:
     """The verdicts over what came back."""
     try:
@@ -152,10 +159,7 @@ def judge(folder: Path) -> Verdicts:
     v = Verdicts()
     judge_guest(v, console_report(folder), release)
     judge_host(v, read_trace(folder / "out" / "trace"))
-    # 1: the journal was replayed, or more was mended that a kernel that died had begun.
-    code = read_pairs(folder / "out" / "disk").get("e2fsck", "none")
-    v.check("the file system is whole", "e2fsck", "0 or 1",
-            "0 or 1" if code in ("0", "1") else code, "out/fsck")
+    judge_file_system(v, folder)
     judge_dump(v, folder, release)
     return v
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lab.common import Range
+from lab.devices import named
 from lab.space import CONFIG_WINDOW
 from lab.verdict import Verdicts
 from lab.witness import Life, Witness
@@ -38,7 +39,7 @@ def life(run: Run, which: str) -> Life:
     """That kernel in OpenVMM's log; an empty one if it never came to be. UEFI, which uses
     VMBus as well, comes before the kernels."""
     lives = witness_of(run).lives
-    if str(run.scenario.host["firmware"] or "uefi") == "uefi":
+    if run.scenario.has_uefi:
         lives = lives[1:]
     number = run.which.index(which)
     return lives[number] if number < len(lives) else Life(0)
@@ -128,8 +129,7 @@ def lost(run: Run, v: Verdicts) -> None:
     """No device lost anything but what it has to lose: a device works if the guest has a
     driver for it and the framebuffer is on none of its windows."""
     for which in run.which:
-        want, got = (", ".join(f"{kind} {device}" for kind, device in found) or "none"
-                     for found in (run.losses(which), losses(run, which)))
+        want, got = map(named, (run.losses(which), losses(run, which)))
         windows = life(run, which).windows.values()
         v.check("lost", which, want, got, next((place.where for place in windows), "out/log"))
 

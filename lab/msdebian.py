@@ -19,7 +19,6 @@ from pathlib import Path
 from lab import debian, esp, matrix, msvm
 from lab.common import BUILD, TOP, LabError, one_of
 from lab.findings import Findings
-from lab.judge import read_pairs
 from lab.locks import lock
 from lab.process import call
 from lab.verdict import Verdicts
@@ -116,9 +115,7 @@ def judge(folder: Path) -> Verdicts:
     debian.judge_guest(v, found, release, ROOT)
     judge_host(v, folder, found)
     judge_next(v, found, release)
-    code = read_pairs(folder / "out" / "disk").get("e2fsck", "none")
-    v.check("the file system is whole", "e2fsck", "0 or 1",
-            "0 or 1" if code in ("0", "1") else code, "out/fsck")
+    debian.judge_file_system(v, folder)
     debian.judge_dump(v, folder, release)
     return v
 

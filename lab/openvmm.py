@@ -70,10 +70,6 @@ def firmware() -> Path | None:
     return Path(text) if text else None
 
 
-def has_uefi(scenario: Scenario) -> bool:
-    return str(scenario.host["firmware"] or "uefi") == "uefi"
-
-
 def unlike(scenario: Scenario) -> str:
     """What of the scenario's host it cannot be, or ""."""
     for key in KEYS:
@@ -85,7 +81,7 @@ def unlike(scenario: Scenario) -> str:
     for name, value in ALWAYS.items():
         if scenario.host[name] != value:
             return f"OpenVMM has {name} = {shown(value)}, and nothing else"
-    if has_uefi(scenario) and not firmware():
+    if scenario.has_uefi and not firmware():
         return "UEFI needs Hyper-V's firmware: MSVM=/path/to/MSVM.fd, see docs/openvmm.md"
     if mebibytes(str(scenario.host["memory"] or "0M")) > LOW_RAM:
         return f"OpenVMM's high MMIO is elsewhere with more than {LOW_RAM} MiB of memory"
@@ -179,7 +175,7 @@ def options(order: Order) -> list[str]:
         # A port of its own: others may use VNC's.
         found += ["--gfx", "--vnc-port", "0"]
     found += device_options(scenario)
-    if has_uefi(scenario):
+    if scenario.has_uefi:
         return [*found, "--uefi", "--uefi-firmware", "MSVM.fd", "--uefi-console-mode", "com1",
                 "--disk", "memdiff:file:boot"]
     return [*found, "--kernel", "bzImage", "--initrd", initrd_of(order.path),
@@ -237,7 +233,7 @@ class OpenVmm(Vmm):
 
     def make(self, folder: Path, files: Path, order: Order) -> None:
         shutil.copytree(files / "openvmm", folder, copy_function=os.link, dirs_exist_ok=True)
-        if has_uefi(order.scenario):
+        if order.scenario.has_uefi:
             # UEFI finds the kernel on a SCSI disk.
             kernel, initrd = folder / "bzImage", folder / initrd_of(order.path)
             esp.make_disk(folder / "boot", kernel, initrd, line_of(order))

@@ -70,6 +70,10 @@ class Scenario:
         return self.disks > 0
 
     @property
+    def has_uefi(self) -> bool:
+        return bool(self.host["generation"] == 2 and self.host["firmware"] != "none")
+
+    @property
     def has_test(self) -> bool:
         return any(device.startswith("test") for device in self.pci)
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from lab.common import BadFile, Range
 from lab.findings import Line
+from lab.space import CONFIG_WINDOW
 
 GUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 VIDEO = "da0a7802-e377-4aac-8e77-0558eb1073f8"
-CONFIG_WINDOW = 0x2000          # bytes
 # nest/openvmm's PARTS
 PARTS = ("layout", "regions", "mmio")
 # What one of them is if there is nothing in it, or no such part
