@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Linux 7.4 adds a registry of vPCI buses, which changes hv_pci_probe() and
-# hv_pci_remove(). The patches of 7.3 must apply before it and after it, with
-# the same result. tests/data/iommu.patch stands in for that change; IOMMU=FILE tests
-# the real one. Works on a temporary index and writes no kernel source.
+# hv_pci_remove(). The patches of 7.3 and that change meet in one place, whichever comes
+# first: in hv_pci_remove(), as 2-fixes' cover letter says. tests/data/iommu.patch stands in
+# for that change; IOMMU=FILE tests the real one. Works on a temporary index and writes no
+# kernel source.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 tmpdir
@@ -22,32 +23,44 @@ mapfile -t patches < <(find "$P" -name '[0-9]*.patch' ! -name '0000-*' | sort)
 run_ok "there are patches to apply" test "${#patches[@]}" -gt 0
 IOMMU=$(realpath "$IOMMU")
 
-# apply FILE: to the index, without fuzz. If that fails, as a three-way merge.
-# shellcheck disable=SC2317 # run_ok calls it
-apply() {
-	k apply --cached "$1" || k apply --cached --3way "$1"
-}
-# all FILE...: apply them to the base in this order; TREE is the result.
-all() {
+# state FILE...: COMMIT is the base with these patches.
+state() {
 	local f
 	k read-tree base
 	for f; do
-		run_ok "${f##*/} applies" apply "$f"
+		run_ok "${f##*/} applies" k apply --cached "$f"
 	done
-	run_ok "nothing is left to resolve" test -z "$(k ls-files --unmerged)"
-	TREE=$(k write-tree 2>/dev/null) || TREE=unmerged
+	COMMIT=$(k -c user.name=a -c user.email=a@localhost commit-tree -p base -m a \
+		"$(k write-tree)")
 }
+# merge FIRST SECOND: SECOND onto FIRST; what git leaves of pci-hyperv.c is in $T/merged.
+merge() {
+	local out rc=0
+	out=$(k merge-tree --write-tree --name-only "$1" "$2") || rc=$?
+	is "$rc" 1 "there is something to resolve"
+	is "$(sed -n '2,/^$/p' <<<"$out" | paste -sd' ')" "$file " "in pci-hyperv.c alone"
+	k show "$(head -n 1 <<<"$out"):$file" >"$T/merged"
+	is "$(grep -c '^<<<<<<<' "$T/merged")" 1 "it is one conflict"
+	is "$(awk '/^[a-z].*\(/ { name = $0 } /^<<<<<<</ { print name }' "$T/merged")" \
+		"static void hv_pci_remove(struct hv_device *hdev)" "in hv_pci_remove()"
+}
+file=drivers/pci/controller/pci-hyperv.c
 
+stage "each alone"
+state "${patches[@]}"
+ours=$COMMIT
+state "$IOMMU"
+theirs=$COMMIT
 stage "patches first"
-all "${patches[@]}" "$IOMMU"
-first=$TREE
+merge "$ours" "$theirs"
+# The call that their side has in the block that ours makes unconditional
+call=$(sed -n '/^=======$/,/^>>>>>>>/p' "$T/merged" | grep -E '(_del|_unregister_pci_bus)\(dom\);') || call=
+like "$call" . "their side drops the registry entry in that block"
+like "$(sed -n '/^=======$/,/^>>>>>>>/p' "$T/merged" | tr -d '\n')" \
+	"pci_unlock_rescan_remove\\(\\);\\s*$(sed 's/[()]/\\&/g; s/^\s*//' <<<"$call")" \
+	"right behind the removal of the root bus"
+like "$(sed -n '/^<<<<<<</,/^=======$/p' "$T/merged")" 'pci_unlock_rescan_remove\(\);'$'\n=======$' \
+	"which is where our side ends"
 stage "patches second"
-all "$IOMMU" "${patches[@]}"
-is "$TREE" "$first" "the order does not matter"
-
-# The registry entry must be removed whenever the root bus is.
-removed=$(k show "$TREE:drivers/pci/controller/pci-hyperv.c" 2>/dev/null |
-	sed -n '/^static void hv_pci_remove/,/^}/p') || removed=
-like "$removed" 'pci_remove_root_bus\(.*(_del|_unregister_pci_bus)\(dom\);.*hv_pci_bus_exit\(' \
-	"hv_pci_remove() drops the registry entry after the root bus"
+merge "$theirs" "$ours"
 done_testing
