@@ -157,6 +157,15 @@ def recorded(args: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
+def agree(args: argparse.Namespace) -> int:
+    """do these job folders of hvhost agree with lab/recordings of the same runs on OpenVMM?"""
+    wrong = 0
+    for name, differences in recordings.agree(map(Path, args.folder)):
+        wrong += bool(differences)
+        print("\n".join(f"fail {line}" for line in differences) or f"pass {name}: as on OpenVMM")
+    return 1 if wrong else 0
+
+
 def compare_(args: argparse.Namespace) -> int:
     """where hvhost and OpenVMM differ in what they say to a guest: SCENARIO and PATH are run
     on both, openvmm-drm-first and kexec-s by default. With --folders they are the folders of
@@ -227,6 +236,7 @@ VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[str, ...]
     "demo": (demo_, "demo", ()),
     "record": (record, "", ("folder+",)),
     "recorded": (recorded, "", ()),
+    "agree": (agree, "", ("folder+",)),
     "compare": (compare_, "", ("scenario?", "path?", "--folders", "--known")),
     "debian": (debian_, "root", ("deb", "--judge")),
     "given": (given_, "given", ("folder*",)),

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The main job, from nothing: the same VM crashes twice, on a kernel without the fix and
 on one with the series, and each time a kdump kernel is to save the dump on the NVMe
-disk. What became of it is shown side by side."""
+disk. What became of it is shown side by side, and below it what another kind of host makes of
+the same."""
 
 from __future__ import annotations
 
@@ -145,11 +146,25 @@ def line(title: str, cells: list[str]) -> str:
     return f"{title:<26}  {before:<43}  {after}".rstrip()
 
 
-def show(names: list[str], table: list[tuple[Row, list[str]]], folder: Path) -> None:
+# What is shown of a host that treats the same case otherwise
+OTHERWISE = ("host on D0 entry", "NVMe disk", "CRASH DUMP")
+
+
+def show(names: list[str], table: list[tuple[Row, list[str]]]) -> None:
     print("\n" + line("", [f"{names[0]} (before)", f"{names[1]} (after)"]))
     for row, cells in table:
         if not cells or row.title != "NVMe BARs":
             print(line(row.title if not cells else f"  {row.title}", cells))
+
+
+def show_other(table: list[tuple[Row, list[str]]]) -> None:
+    print("On a host that does not refuse, but lets the framebuffer cover the window, as OpenVMM:")
+    for row, cells in table:
+        if row.which == "second" and row.title in OTHERWISE:
+            print(line(f"  {row.title}", cells))
+
+
+def legend(folder: Path) -> None:
     what, view = WHAT[hosts.chosen().name]
     print(LEGEND.format(jobs=folder / "jobs", what=what, view=view))
 
@@ -159,24 +174,36 @@ def kernel_names() -> list[str]:
     return ["nofix", os.environ.get("KERNEL") or kernels.set_kernel()]
 
 
+def job_name(cell: matrix.Cell, demo: str) -> str:
+    """Of the demo's own scenario, the kernel's name alone."""
+    name = cell.kernel.file_name
+    return name if cell.scenario.name == demo else f"{name}-{cell.scenario.name}"
+
+
 def must_be_good(result: Result) -> bool:
     """Of a tree of the user's own, what it is like before is not known."""
     return not (result.kernel == "nofix" and os.environ.get("LINUX"))
 
 
+def data(table: list[tuple[Row, list[str]]], of: str = "") -> list[dict[str, str]]:
+    """The table for programs."""
+    return [{"which": of + row.which, "title": row.title, "before": cells[0], "after": cells[1]}
+            for row, cells in table if cells]
+
+
 def demo() -> int:
-    """Run both, show the table. 0 if each is as expected."""
+    """Run both, on each kind of host; show the table. 0 if each is as expected."""
     folder = BUILD / "demo"
     names = kernel_names()
     unknown.asked_role()
     host = hosts.chosen()
-    one = scenario.load(host.demo)
-    cells = [matrix.Cell(one, PATH, kernels.pair(name)) for name in names]
-    why = host.lacks(one, PATH, cells[0].kernel)
+    cells = [matrix.Cell(scenario.load(name), PATH, kernels.pair(kernel))
+             for name in (host.demo, *host.demo_too) for kernel in names]
+    why = host.lacks(cells[0].scenario, PATH, cells[0].kernel)
     if why:
         raise LabError(f"no demo on {host.name}: {why}")
     with lock(folder / "lock", "make demo"):
-        jobs = matrix.prepare(folder, [(cell, cell.kernel.file_name) for cell in cells])
+        jobs = matrix.prepare(folder, [(cell, job_name(cell, host.demo)) for cell in cells])
         matrix.play(folder / "jobs")
         done = [judged.result_of(one) for one in jobs]
         results.write(done, folder / "result.jsonl")
@@ -185,11 +212,15 @@ def demo() -> int:
                     for job in jobs]
         except LabError as e:
             raise LabError(f"a run did not come to its end: {e}; see {folder}/jobs") from None
-        table = rows(runs)
-        data = [{"which": row.which, "title": row.title, "before": cells[0], "after": cells[1]}
-                for row, cells in table if cells]
-        (folder / "table.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    show([cell.kernel.first.build for cell in cells], table, folder)
+        tables = [rows(runs[i:i + 2]) for i in range(0, len(runs), 2)]
+        found = data(tables[0])
+        for name, table in zip(host.demo_too, tables[1:]):
+            found += data(table, f"{name}, ")
+        (folder / "table.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    show([cell.kernel.first.build for cell in cells[:2]], tables[0])
+    for table in tables[1:]:
+        show_other(table)
+    legend(folder)
     wrong = failures([r for r in done if not r.ok and must_be_good(r)])
     if wrong:
         print("\n".join(wrong))

@@ -81,6 +81,10 @@ def script(order: Order) -> str:
     """The job, a POSIX sh script."""
     scenario = order.scenario
     line = command_line(scenario, order.kernel, order.path, order.more)
+    if scenario.host["firmware"] == "none" and scenario.host["synthvid"]:
+        # As OpenVMM has it, so that the same text is on the screen: where the framebuffer
+        # covers a config window, the kernel reads it.
+        line = f"console=tty {line}"
     command = ["./hvhost", "run", "--kernel", "bzImage", "--initrd", initrd_of(order.path),
                *host_options(scenario, order.kernel), "--trace", "out/trace"]
     if order.path == "shell":
@@ -105,6 +109,7 @@ class Hvhost(Vmm):
 
     name = "hvhost"
     demo = "gen2-default"
+    demo_too = ("gen2-cover",)
     settings = ("SANITIZE",)
 
     def put(self, files: Path) -> None:

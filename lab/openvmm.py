@@ -28,12 +28,11 @@ from lab.vmm import Order, Vmm
 
 # Keys of [host] that it can do something about, or that say what it does anyway
 CAN = ("generation", "memory", "cpus", "firmware", "synthvid", "pci", "crs", "video", "overlap")
-# What it always has, with no more memory than fits below 4 GiB
-LOW_RAM = 3968  # MiB
+# MiB of memory below low MMIO; the rest is above 4 GiB, in whole GiB
+LOW_RAM = 3072
 # Keys of [guest] that need something of the host
 CANNOT = ("paint", "handover", "resume", "no-suspend", "gone")
-ALWAYS = {"generation": 2, "overlap": "cover", "video": "1920x1080",
-          "crs": ("f8000000-ffffffff", "100000000-11fffffff")}
+ALWAYS = {"generation": 2, "overlap": "cover", "video": "1920x1080"}
 
 
 def program() -> Path:
@@ -70,21 +69,28 @@ def firmware() -> Path | None:
     return Path(text) if text else None
 
 
+def mmio(size: int) -> tuple[str, str]:
+    """Low and high MMIO of a VM with so many MiB. High MMIO is behind the memory."""
+    high = (max(size - LOW_RAM, 0) << 20) + (4 << 30)
+    return "f8000000-ffffffff", f"{high:x}-{high + (512 << 20) - 1:x}"
+
+
 def unlike(scenario: Scenario) -> str:
     """What of the scenario's host it cannot be, or ""."""
+    size = mebibytes(str(scenario.host["memory"] or "0M"))
     for key in KEYS:
         value = scenario.host[key.name]
         if value == key.default:
             continue
         if key.name not in CAN:
             return f"OpenVMM has no {key.name} = {shown(value)}"
-    for name, value in ALWAYS.items():
+    if size > LOW_RAM and size % 1024:
+        return f"OpenVMM's memory of more than {LOW_RAM} MiB is in whole GiB, not {size} MiB"
+    for name, value in (*ALWAYS.items(), ("crs", mmio(size))):
         if scenario.host[name] != value:
             return f"OpenVMM has {name} = {shown(value)}, and nothing else"
     if scenario.has_uefi and not firmware():
         return "UEFI needs Hyper-V's firmware: MSVM=/path/to/MSVM.fd, see docs/openvmm.md"
-    if mebibytes(str(scenario.host["memory"] or "0M")) > LOW_RAM:
-        return f"OpenVMM's high MMIO is elsewhere with more than {LOW_RAM} MiB of memory"
     asked = [name for name in CANNOT if scenario.guest[name]]
     if asked:
         return f"lab cannot do {asked[0]} on OpenVMM"

@@ -15,7 +15,7 @@ from pathlib import Path
 from lab import job
 from lab.common import TOP, BadFile, LabError
 from lab.foreign import symptoms
-from lab.judge import read_run
+from lab.judge import Run, read_run
 from lab.judged import result_of
 from lab.locks import scratch
 from lab.schema import PATHS
@@ -65,6 +65,12 @@ def unpack(file: Path, to: Path) -> None:
         raise BadFile(f"{file.name}: it cannot be unpacked: {e}") from None
 
 
+def free_name(folder: Path, name: str) -> Path:
+    """NAME.tar.xz, or NAME.2.tar.xz and so on of a run that is there already."""
+    names = (f"{name}{number}.tar.xz" for number in ("", *(f".{n}" for n in range(2, 100))))
+    return next(folder / name for name in names if not (folder / name).exists())
+
+
 def record(folders: Iterable[Path], to: Path = FOLDER) -> None:
     """Keep these job folders, if they are as expected."""
     for folder in folders:
@@ -74,7 +80,7 @@ def record(folders: Iterable[Path], to: Path = FOLDER) -> None:
             why = result.failed[0].text if result.failed else "no verdicts"
             raise LabError(f"{folder} is not as expected: {why}")
         (to / one.host.name).mkdir(parents=True, exist_ok=True)
-        (to / one.host.name / f"{folder.name}.tar.xz").write_bytes(pack(folder))
+        free_name(to / one.host.name, folder.name).write_bytes(pack(folder))
 
 
 @dataclass
@@ -87,21 +93,29 @@ class Recorded:
     symptoms: list[str]         # what the guest logs of devices that it loses
 
 
-def recorded(host: str = "openvmm", folder: Path = FOLDER) -> Iterator[Recorded]:
-    """Each recording of that host, judged again."""
-    files = sorted((folder / host).glob("*.tar.xz"))
+def symptoms_of(run: Run) -> list[str]:
+    """What each kernel of a run logged of devices that it lost."""
+    return [f"{which}: {line}" for which in run.which for line in sorted(symptoms(run, which))]
+
+
+def judged_run(folder: Path) -> Recorded:
+    """A job's folder, judged."""
+    one = job.read(folder)
+    run = read_run(folder, one.scenario, one.path, one.kernel, one.host.name)
+    return Recorded(folder.name, result_of(one), (folder / "again").exists(), symptoms_of(run))
+
+
+def recorded(host: str = "openvmm", folder: Path = FOLDER, name: str = "*") -> Iterator[Recorded]:
+    """Each recording of that host whose name this pattern fits, judged again."""
+    files = sorted((folder / host).glob(f"{name}.tar.xz"))
     if not files:
-        raise LabError(f"{folder / host} has no recordings")
+        raise LabError(f"{folder / host} has no recordings of {name}")
     for file in files:
         with scratch(TOP / "build" / "recordings", "judge") as work:
             to = work / file.name.removesuffix(".tar.xz")
             to.mkdir()
             unpack(file, to)
-            one = job.read(to)
-            run = read_run(to, one.scenario, one.path, one.kernel, one.host.name)
-            said = [f"{which}: {line}" for which in run.which
-                    for line in sorted(symptoms(run, which))]
-            yield Recorded(to.name, result_of(one), (to / "again").exists(), said)
+            yield judged_run(to)
 
 
 def cell(results: list[Result]) -> str:
@@ -145,15 +159,16 @@ def differences(ours: Recorded, theirs: Recorded) -> list[str]:
     left, right = found_by(ours), found_by(theirs)
     found = [f"{ours.name}: {what}: {left[what]} on hvhost, {right[what]} on OpenVMM"
              for what in left if what in right and left[what] != right[what]]
-    if alike(ours.symptoms) != alike(theirs.symptoms):
+    if ours.symptoms != theirs.symptoms:
         found.append(f"{ours.name}: the guest's log: {ours.symptoms} on hvhost, "
                      f"{theirs.symptoms} on OpenVMM")
     return found
 
 
-def alike(symptoms: list[str]) -> int:
-    """How many devices these lines are about. Which line the kernel logs of one depends on
-    the pixels: of blank ones that the probe failed, of others, twice, that it ignores the
-    device. Without firmware OpenVMM's own command line puts text on the screen."""
-    ignored = sum("ignoring device" in line for line in symptoms)
-    return len(symptoms) - ignored + ignored // 2
+def agree(folders: Iterable[Path]) -> Iterator[tuple[str, list[str]]]:
+    """Of each of these jobs of hvhost: its name, and where it differs from the recordings of
+    the same run on OpenVMM. LabError if there is none."""
+    for folder in folders:
+        ours = judged_run(folder)
+        yield folder.name, sorted({line for theirs in recorded(name=f"{folder.name}*")
+                                   for line in differences(ours, theirs)})

@@ -27,6 +27,7 @@ class Vmm(ABC):
 
     name: str
     demo: str                   # the scenario of make demo
+    demo_too: tuple[str, ...] = ()  # those that it shows below the table
     slowness = 1                # guests get so many times as long as on hvhost
     settings: tuple[str, ...] = ()  # environment variables that it reads
 

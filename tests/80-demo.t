@@ -43,7 +43,12 @@ found "second: host on D0 entry" "refused, c0370048" accepted
 found "second: NVMe BARs" none "$range $range"
 found "second: NVMe disk" missing found
 found "second: CRASH DUMP" LOST 'saved, [1-9][0-9]* MiB, of 7\.3\..*'
-is "$(jq -r .ok "$BUILD/demo/result.jsonl" | paste -sd" ")" "true true" "both verdicts are as expected"
+# A host that refuses nothing
+found "gen2-cover, second: host on D0 entry" "accepted, covered" accepted
+found "gen2-cover, second: NVMe disk" missing found
+found "gen2-cover, second: CRASH DUMP" LOST 'saved, [1-9][0-9]* MiB, of 7\.3\..*'
+is "$(jq -r .ok "$BUILD/demo/result.jsonl" | paste -sd" ")" "true true true true" \
+	"the verdicts are as expected"
 like "$(grep 'low MMIO ' "$T/table")" 'low MMIO +XF+\.+ +F+r+\.+C\.*' \
 	"the map of low MMIO shows what is where"
 like "$(grep 'failed D0 Entry' "$BUILD/demo/jobs/nofix/console")" \

@@ -143,6 +143,23 @@ for kernel in mainline series; do
 		"kexec-s without EFI runtime services: the second $kernel has no EFI"
 done
 
+# What ran here and was recorded on OpenVMM came out alike there.
+mapfile -t same < <(cd build/matrix/jobs && ls -d -- *openvmm-* | while read -r name; do
+	[ ! -e "$TOP/lab/recordings/openvmm/$name.tar.xz" ] || echo "build/matrix/jobs/$name"
+done)
+PASSED=0
+verdicts $lab agree "${same[@]}"
+run_ok "runs agree with OpenVMM" test "$PASSED" -ge 4
+if [ -z "${OPENVMM:-}" ]; then
+	skip "mainline loses both disks on OpenVMM, set 1 none" "OPENVMM is not set"
+else
+	run_ok "mainline loses both disks on OpenVMM, set 1 none" \
+		env HOST=openvmm MATRIX="$T/openvmm" $lab matrix \
+		openvmm-drm-first:kdump-c:mainline openvmm-drm-first:kdump-c:reservation
+	is "$(jq -r '"\(.kernel) \(.known_failure)"' "$T/openvmm/result.jsonl" | sort | paste -sd' ')" \
+		"mainline true reservation false" "as the table says"
+fi
+
 # A triple fault: once may be the emulation's fault, twice is the kernel's.
 mkdir "$T/scenarios"
 cat >"$T/scenarios/triple.toml" <<'TRIPLE'

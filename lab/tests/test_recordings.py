@@ -150,6 +150,29 @@ def test_only_good_runs_are_kept(unpacked: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "to").exists()
 
 
+def test_another_run_is_kept_beside_the_first(unpacked: Path, tmp_path: Path) -> None:
+    for _ in range(3):
+        recordings.record([unpacked / KEPT], tmp_path / "to")
+    assert sorted(path.name for path in (tmp_path / "to").rglob("*.xz")) == \
+        [f"{KEPT}{number}.tar.xz" for number in (".2", ".3", "")]
+    assert len(list(recordings.recorded(folder=tmp_path / "to"))) == 3
+
+
+def test_a_run_that_agrees_and_one_that_does_not(tmp_path: Path) -> None:
+    for name, was in ((KEPT, KEPT), (LOST, KEPT)):
+        (tmp_path / name).mkdir()
+        recordings.unpack(recordings.FOLDER / "hvhost" / f"{was}.tar.xz", tmp_path / name)
+    found = dict(recordings.agree([tmp_path / KEPT, tmp_path / LOST]))
+    assert found[KEPT] == []
+    assert any("lost, second: none on hvhost" in line for line in found[LOST])
+
+
+def test_nothing_to_agree_with(tmp_path: Path) -> None:
+    recordings.unpack(recordings.FOLDER / "hvhost" / f"{KEPT}.tar.xz", tmp_path / "x.other")
+    with pytest.raises(LabError, match="no recordings of x.other"):
+        list(recordings.agree([tmp_path / "x.other"]))
+
+
 def test_damaged_recordings(tmp_path: Path) -> None:
     good = (recordings.FOLDER / "openvmm" / f"{KEPT}.tar.xz").read_bytes()
     file = tmp_path / "x.tar.xz"
