@@ -278,6 +278,7 @@ static int add_pci(struct vm *vm)
 		.shared_bit = hyperv_shared_bit(vm),
 		.ignore_bar_conflicts = vm->opt->ignore_bar_conflicts,
 		.keep_dead_windows = vm->opt->keep_dead_windows,
+		.release_dead_devices = vm->opt->release_dead_devices,
 		.refusals = vm->opt->refusals,
 	};
 	int i, err = 0;
@@ -304,6 +305,7 @@ static int add_devices(struct vm *vm)
 		.cpus = vm->opt->cpus,
 		.isolated = vm->opt->isolation_vbs,
 		.shared_bit = hyperv_shared_bit(vm),
+		.offer_as_added = vm->opt->video_first,
 	};
 	int err;
 

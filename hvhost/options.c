@@ -42,6 +42,12 @@ static const char usage[] =
 "  --dead-windows forget|keep\n"
 "                        whether what a kernel that is gone had on a bus is in\n"
 "                        others' way until the next one resets it; forget\n"
+"  --dead-devices hold|release\n"
+"                        whether the first D0 entry fails if the kernel before\n"
+"                        did not release the device; hold\n"
+"  --offers guid|video-first\n"
+"                        in what order channels are offered: that of interface\n"
+"                        GUIDs, so PCI before video, or video first; guid\n"
 "  --refuse-windows START-END[=STATUS]\n"
 "                        hexadecimal, up to 16 times: D0 entry fails with that\n"
 "                        status if the config window overlaps this range,\n"
@@ -90,10 +96,11 @@ static const char usage[] =
 
 enum {
 	OPT_ADD_ON = 256, OPT_APPEND, OPT_ARCH, OPT_BAR_CONFLICTS, OPT_CPUS,
-	OPT_CRS, OPT_DEAD_WINDOWS, OPT_EJECT_ON, OPT_FB, OPT_FINDINGS,
-	OPT_FIRMWARE, OPT_FIRMWARE_FB, OPT_GENERATION, OPT_HIGH_MMIO,
-	OPT_INITRD, OPT_ISOLATION, OPT_KERNEL, OPT_LOW_MMIO, OPT_MEMORY,
-	OPT_NO_SYNTHVID, OPT_NOT_WINDOWS, OPT_OVERLAP, OPT_PCI,
+	OPT_CRS, OPT_DEAD_DEVICES, OPT_DEAD_WINDOWS, OPT_EJECT_ON, OPT_FB,
+	OPT_FINDINGS, OPT_FIRMWARE, OPT_FIRMWARE_FB, OPT_GENERATION,
+	OPT_HIGH_MMIO, OPT_INITRD, OPT_ISOLATION, OPT_KERNEL, OPT_LOW_MMIO,
+	OPT_MEMORY, OPT_NO_SYNTHVID, OPT_NOT_WINDOWS, OPT_OFFERS, OPT_OVERLAP,
+	OPT_PCI,
 	OPT_REFUSE_WINDOWS, OPT_REMOVE_ON, OPT_RESCIND_ON, OPT_SCREEN,
 	OPT_SCREEN_ON, OPT_SHUTDOWN_ON, OPT_TIMEOUT, OPT_TRACE, OPT_VIDEO,
 	OPT_VMBUS_VERSION,
@@ -106,6 +113,7 @@ static const struct option long_options[] = {
 	{ "bar-conflicts", required_argument, NULL, OPT_BAR_CONFLICTS },
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "crs", required_argument, NULL, OPT_CRS },
+	{ "dead-devices", required_argument, NULL, OPT_DEAD_DEVICES },
 	{ "dead-windows", required_argument, NULL, OPT_DEAD_WINDOWS },
 	{ "eject-on", required_argument, NULL, OPT_EJECT_ON },
 	{ "fb", required_argument, NULL, OPT_FB },
@@ -122,6 +130,7 @@ static const struct option long_options[] = {
 	{ "memory", required_argument, NULL, OPT_MEMORY },
 	{ "no-synthvid", no_argument, NULL, OPT_NO_SYNTHVID },
 	{ "not-windows", no_argument, NULL, OPT_NOT_WINDOWS },
+	{ "offers", required_argument, NULL, OPT_OFFERS },
 	{ "overlap", required_argument, NULL, OPT_OVERLAP },
 	{ "pci", required_argument, NULL, OPT_PCI },
 	{ "refuse-windows", required_argument, NULL, OPT_REFUSE_WINDOWS },
@@ -312,6 +321,18 @@ static bool parse_dead(const char *s, struct options *opt)
 	return opt->keep_dead_windows || !strcmp(s, "forget");
 }
 
+static bool parse_dead_devices(const char *s, struct options *opt)
+{
+	opt->release_dead_devices = !strcmp(s, "release");
+	return opt->release_dead_devices || !strcmp(s, "hold");
+}
+
+static bool parse_offers(const char *s, struct options *opt)
+{
+	opt->video_first = !strcmp(s, "video-first");
+	return opt->video_first || !strcmp(s, "guid");
+}
+
 /* START-END[=STATUS] */
 static const char *parse_refused_windows(const char *s, struct options *opt)
 {
@@ -488,6 +509,10 @@ static const char *take(int option, char *arg, struct options *opt)
 		return parse_overlap(arg, opt) ? NULL : "refuse or cover";
 	case OPT_DEAD_WINDOWS:
 		return parse_dead(arg, opt) ? NULL : "forget or keep";
+	case OPT_DEAD_DEVICES:
+		return parse_dead_devices(arg, opt) ? NULL : "hold or release";
+	case OPT_OFFERS:
+		return parse_offers(arg, opt) ? NULL : "guid or video-first";
 	case OPT_REFUSE_WINDOWS:
 		return parse_refused_windows(arg, opt);
 	case OPT_NO_SYNTHVID:

@@ -67,6 +67,8 @@ struct options {
 	bool ignore_bar_conflicts;
 	bool overlap_cover;		/* the framebuffer wins */
 	bool keep_dead_windows;
+	bool release_dead_devices;
+	bool video_first;		/* in the order of offers */
 	struct vpci_refusal refusal[VPCI_MAX_REFUSALS];
 	int refusals;
 	bool verbose;

@@ -181,6 +181,34 @@ static bool same_guid(const struct guid *a, const struct guid *b)
 	return !memcmp(a, b, sizeof(*a));
 }
 
+/*
+ * GUIDs in order: of their three numbers, which are little-endian, and of the
+ * other bytes.
+ */
+static int compare_guids(const struct guid *a, const struct guid *b)
+{
+	static const u8 order[sizeof(a->b)] = {
+		3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15,
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		if (a->b[order[i]] != b->b[order[i]])
+			return a->b[order[i]] - b->b[order[i]];
+	return 0;
+}
+
+/* Is @chan offered before @dev? Interfaces count before instances. */
+static bool offered_before(const struct vmbus_channel *chan,
+			   const struct vmbus_device *dev)
+{
+	int order = compare_guids(&chan->type, &dev->type);
+
+	if (!order)
+		order = compare_guids(&chan->instance, &dev->instance);
+	return order <= 0;
+}
+
 /* The guest has not yet let go of a rescinded offer of the same instance. */
 static bool predecessor_lives(const struct vmbus_channel *chan)
 {
@@ -923,7 +951,9 @@ int vmbus_send(struct vmbus_channel *chan, u16 type, u16 flags, u64 transaction,
  *
  * The offer is made when the guest has asked for offers; if a rescinded one
  * of the same type and instance is still with the guest, when that has been
- * released. An isolated VM is offered nothing but what has in_isolated.
+ * released. An isolated VM is offered nothing but what has in_isolated. Offers
+ * are in the order of interface GUIDs, then of instance GUIDs, as OpenVMM's are,
+ * unless offer_as_added is set.
  *
  * Return: 0, -EEXIST if it or its instance is there already, -ENOMEM.
  */
@@ -931,10 +961,9 @@ int vmbus_add_device(struct vmbus *bus, struct vmbus_device *dev)
 {
 	struct vmbus_channel *chan, **link;
 
-	for (link = &bus->channels; *link; link = &(*link)->next)
-		if ((*link)->dev &&
-		    same_guid(&(*link)->instance, &dev->instance) &&
-		    same_guid(&(*link)->type, &dev->type))
+	for (chan = bus->channels; chan; chan = chan->next)
+		if (chan->dev && same_guid(&chan->instance, &dev->instance) &&
+		    same_guid(&chan->type, &dev->type))
 			return -EEXIST;
 	chan = calloc(1, sizeof(*chan));
 	if (!chan)
@@ -943,6 +972,11 @@ int vmbus_add_device(struct vmbus *bus, struct vmbus_device *dev)
 	chan->dev = dev;
 	chan->type = dev->type;
 	chan->instance = dev->instance;
+	link = &bus->channels;
+	while (*link && (bus->config.offer_as_added ||
+			 offered_before(*link, dev)))
+		link = &(*link)->next;
+	chan->next = *link;
 	*link = chan;
 	offer(chan);
 	return 0;

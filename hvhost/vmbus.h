@@ -29,6 +29,8 @@ struct vmbus_config {
 	u32 cpus;
 	bool isolated;		/* offer only what an isolated VM may use */
 	u64 shared_bit;		/* an isolated VM's mark on shared GPAs, or 0 */
+	/* Offer in the order of vmbus_add_device(), not of GUIDs */
+	bool offer_as_added;
 };
 
 /* A device behind a channel. Every callback runs under the VM's lock. */

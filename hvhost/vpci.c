@@ -2,12 +2,12 @@
 /*
  * Virtual PCI, the host's end. A bus is powered by D0 entry, which says where
  * its config window is to be, and lies idle before and after. Who entered D0
- * gives all back by D0 exit; Linux, unbound, sends nothing else. What a kernel
- * that is gone did not give back stays held, power and resources: the next
- * one's first D0 entry fails, until it has released them and left D0. What
- * the held bus decoded is gone with that kernel, though, and so are its
- * interrupts and its DMA: the next one may use any address for anything. Unless
- * it is configured otherwise: then these addresses are held, too.
+ * gives all back by D0 exit; Linux, unbound, sends nothing else. When the channel
+ * closes, the bus is powered off: what it decoded, its interrupts and its DMA are
+ * gone, and the next kernel may use any address for anything. Two things can be
+ * configured otherwise. A device that a kernel did not release stays held: the
+ * first D0 entry of the next one fails, until it has released the device. And the
+ * addresses that a kernel used can stay in others' way.
  *
  * With a conflict: Hyper-V refuses a config window on the framebuffer with
  * STATUS_ON_FRAMEBUFFER. What it answers to one that is on another device or
@@ -90,9 +90,9 @@ struct vpci_bus {
 	struct queued queue[MAX_QUEUED];
 	u32 queue_head, queue_len;
 
-	/* What the host holds for the guest, be that a kernel that is gone */
-	bool powered, assigned;
-	/* Powered in this channel's time, with a window that works */
+	/* The guest has the device, be that a kernel that is gone */
+	bool assigned;
+	/* In D0, with a window that works */
 	bool live;
 	struct mmio_claim window;
 	u32 slot;			/* of the function that it shows */
@@ -122,6 +122,7 @@ struct answer {
 	union {
 		struct vpci_reply_requirements requirements;
 		struct vpci_reply_interrupt interrupt;
+		struct vpci_reply_version version;
 		u32 status;
 	};
 	size_t len;
@@ -705,7 +706,8 @@ static u32 on_version(struct vpci_bus *bus, const void *msg, struct answer *a)
 	u32 max = bus->vpci->config.max_version;
 	bool known = m->version >= VPCI_VERSION(1, 1) && m->version <= max;
 
-	(void)a;
+	a->len = sizeof(a->version);
+	a->version.version = max;
 	trace_begin("vpci_version");
 	trace_str("device", bus->dev->name);
 	trace_num("major", m->version >> 16);
@@ -819,7 +821,7 @@ static u32 enter_d0(struct vpci_bus *bus, u64 gpa, const char **reason)
 		*reason = "state";
 		return STATUS_INVALID_DEVICE_STATE;
 	}
-	if (bus->powered || bus->assigned) {
+	if (bus->assigned) {
 		*reason = "held";
 		return STATUS_INVALID_DEVICE_STATE;
 	}
@@ -843,7 +845,6 @@ static u32 enter_d0(struct vpci_bus *bus, u64 gpa, const char **reason)
 	mmio_add(vpci->map, &bus->window);
 	bus->slot = 0;
 	bus->live = true;
-	bus->powered = true;
 	return STATUS_OK;
 }
 
@@ -858,6 +859,14 @@ static u32 on_d0_entry(struct vpci_bus *bus, const void *msg, struct answer *a)
 
 	(void)a;
 	status = enter_d0(bus, m->window, &reason);
+	/*
+	 * Before the answer, unasked: OpenVMM's source calls that Hyper-V's
+	 * order.
+	 */
+	if (status == STATUS_OK) {
+		bus->told = true;
+		send_relations(bus, 1);
+	}
 	trace_begin("d0_entry");
 	trace_str("device", bus->dev->name);
 	trace_range("window", &window);
@@ -876,7 +885,6 @@ static u32 on_d0_exit(struct vpci_bus *bus, const void *msg, struct answer *a)
 	if (bus->live)
 		bus->assigned = false;
 	quiesce(bus);
-	bus->powered = false;
 	if (!bus->assigned)
 		forget(bus);
 	trace_begin("d0_exit");
@@ -890,7 +898,7 @@ static u32 on_assigned(struct vpci_bus *bus, const void *msg, struct answer *a)
 	(void)msg;
 	(void)a;
 	if (!bus->live) {
-		bad(bus, "resources assigned outside of D0", bus->powered);
+		bad(bus, "resources assigned outside of D0", bus->number);
 		return STATUS_INVALID_DEVICE_STATE;
 	}
 	bus->assigned = true;
@@ -904,7 +912,7 @@ static u32 on_released(struct vpci_bus *bus, const void *msg, struct answer *a)
 	bus->assigned = false;
 	if (bus->live)
 		reset(bus);
-	if (!bus->powered)
+	if (!bus->live)
 		forget(bus);
 	return STATUS_OK;
 }
@@ -1163,15 +1171,21 @@ static void trace_completion(const struct vpci_bus *bus, u32 type,
 			     const struct answer *a)
 {
 	const struct vpci_reply_requirements *r = &a->requirements;
-	char masks[ARRAY_SIZE(r->probed) * sizeof("ffffffff")];
+	char text[ARRAY_SIZE(r->probed) * sizeof("ffffffff")];
+	u32 version = a->version.version;
 
 	trace_message(bus, "host", type);
 	trace_hex("status", a->status);
 	if (type == VPCI_QUERY_RESOURCE_REQUIREMENTS && !a->status) {
-		snprintf(masks, sizeof(masks), "%x %x %x %x %x %x",
+		snprintf(text, sizeof(text), "%x %x %x %x %x %x",
 			 r->probed[0], r->probed[1], r->probed[2],
 			 r->probed[3], r->probed[4], r->probed[5]);
-		trace_str("masks", masks);
+		trace_str("masks", text);
+	}
+	if (type == VPCI_QUERY_PROTOCOL_VERSION && a->len > sizeof(a->status)) {
+		snprintf(text, sizeof(text), "%u.%u", version >> 16,
+			 version & 0xffff);
+		trace_str("version", text);
 	}
 	trace_end();
 }
@@ -1212,7 +1226,7 @@ static void opened(struct vmbus_device *vmbus_dev, struct vmbus_channel *chan)
 	bus->version = 0;
 }
 
-/* Be it that the guest is done, or crashed: what it held stays held. */
+/* Be it that the guest is done, or crashed: the bus is powered off. */
 static void closed(struct vmbus_device *vmbus_dev)
 {
 	struct vpci_bus *bus = vmbus_dev->opaque;
@@ -1225,6 +1239,8 @@ static void closed(struct vmbus_device *vmbus_dev)
 	if (bus->vpci->config.keep_dead_windows)
 		keep(bus);
 	quiesce(bus);
+	if (bus->vpci->config.release_dead_devices)
+		bus->assigned = false;
 }
 
 static struct vpci_bus *find_bus(const struct vpci *vpci, const char *name)

@@ -51,6 +51,12 @@ struct vpci_config {
 	 * BARs that decoded, is in others' way until the bus leaves D0.
 	 */
 	bool keep_dead_windows;
+	/*
+	 * A device is no longer assigned when its channel closes. Otherwise the
+	 * next kernel's first D0 entry fails if the one before it had not
+	 * released the device, as Linux has seen it on Hyper-V.
+	 */
+	bool release_dead_devices;
 	/* The first one that a window overlaps counts. */
 	struct vpci_refusal refusal[VPCI_MAX_REFUSALS];
 	int refusals;

@@ -146,6 +146,11 @@ struct vpci_msg_ejected {
 } __packed;
 
 /* Completions */
+struct vpci_reply_version {
+	u32 status;
+	u32 version;		/* the highest that the host accepts */
+} __packed;
+
 struct vpci_reply_requirements {
 	u32 status;
 	u32 probed[6];		/* what BARs read after all ones */

@@ -35,7 +35,7 @@ def host_options(scenario: Scenario, kernels: Pair) -> list[str]:
     """hvhost run's, which takes those as well."""
     found = layout_options(scenario, kernels)
     for key in ("cpus", "isolation", "vmbus-version", "bar-conflicts", "overlap",
-                "dead-windows"):
+                "dead-devices", "dead-windows", "offers"):
         if scenario.host[key] is not None:
             found += [f"--{key}", str(scenario.host[key])]
     if not scenario.host["synthvid"]:

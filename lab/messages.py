@@ -183,6 +183,8 @@ class Traced:
             self._open[device] = self.talk.request(device, name, e.where)
         elif e.get("status"):
             more = masks(e.get("masks")) if e.get("masks") else ""
+            if e.get("version"):
+                more += f", version {e.get('version')}"
             self.talk.completion(device, name, e.get("status"), more, e.where)
         elif name.startswith("BUS_RELATIONS"):
             self.talk.relations(device, name, e.get("count"), e.where)

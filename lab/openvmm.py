@@ -27,12 +27,13 @@ from lab.verdict import shown
 from lab.vmm import Order, Vmm
 
 # Keys of [host] that it can do something about, or that say what it does anyway
-CAN = ("generation", "memory", "cpus", "firmware", "synthvid", "pci", "crs", "video", "overlap")
+CAN = ("generation", "memory", "cpus", "firmware", "synthvid", "pci", "crs", "video", "overlap",
+       "dead-devices")
 # MiB of memory below low MMIO; the rest is above 4 GiB, in whole GiB
 LOW_RAM = 3072
 # Keys of [guest] that need something of the host
 CANNOT = ("paint", "handover", "resume", "no-suspend", "gone")
-ALWAYS = {"generation": 2, "overlap": "cover", "video": "1920x1080"}
+ALWAYS = {"generation": 2, "overlap": "cover", "video": "1920x1080", "dead-devices": "release"}
 
 
 def program() -> Path:

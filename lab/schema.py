@@ -202,6 +202,10 @@ HOST = (
     Key("overlap", choice("refuse", "cover"), "what becomes of config windows and BARs on the "
         "framebuffer: refuse (the default), or cover: they are accepted, and the framebuffer's "
         "memory covers them, as on OpenVMM"),
+    Key("dead-devices", choice("hold", "release"), "hold (the default): the first D0 entry fails "
+        "if the kernel before did not release the device"),
+    Key("offers", choice("guid", "video-first"), "the order of offers: of interface GUIDs, so PCI "
+        "before video (the default), or video first"),
     Key("dead-windows", choice("forget", "keep"),
         "keep: windows of a dead kernel stay in use until they are released; forget (the "
         "default): they do not"),

@@ -9,8 +9,8 @@
 #include "../ics.h"
 #include "guest.h"
 
-#define RELID_HEARTBEAT	1
-#define RELID_SHUTDOWN	2
+#define RELID_HEARTBEAT	2
+#define RELID_SHUTDOWN	1
 #define FLAGS_RESPONSE	5	/* to a transaction */
 
 static struct guest g;
@@ -82,10 +82,10 @@ static void connect(void)
 	assert_int_equal(guest_next(&g)->head.type, MSG_VERSION);
 	m = guest_next(&g);
 	assert_int_equal(m->head.type, MSG_OFFER);
-	assert_int_equal(m->offer.type.b[3], 0x57);	/* heartbeat's */
+	assert_int_equal(m->offer.type.b[3], 0x0e);	/* shutdown's */
 	m = guest_next(&g);
 	assert_int_equal(m->head.type, MSG_OFFER);
-	assert_int_equal(m->offer.type.b[3], 0x0e);	/* shutdown's */
+	assert_int_equal(m->offer.type.b[3], 0x57);	/* heartbeat's */
 	assert_int_equal(guest_next(&g)->head.type, MSG_ALL_OFFERS);
 }
 
@@ -246,11 +246,11 @@ static void test_heartbeat_lies(void **state)
 	assert_string_equal(mock_bad_what, "bytes of an answer");
 	heartbeat_tick(&hb);
 	assert_true(get(RELID_HEARTBEAT, &m));
-	guest_write(&up[0], 6, 0, &m, 16);
-	vmbus_hv_signal(g.bus, VMBUS_CONN_CHANNEL + 1, 0);
+	guest_write(&up[RELID_HEARTBEAT - 1], 6, 0, &m, 16);
+	vmbus_hv_signal(g.bus, VMBUS_CONN_CHANNEL + RELID_HEARTBEAT, 0);
 	assert_string_equal(mock_bad_what, "bytes of a message");
-	guest_write(&up[0], 11, 0, &m, m.len);
-	vmbus_hv_signal(g.bus, VMBUS_CONN_CHANNEL + 1, 0);
+	guest_write(&up[RELID_HEARTBEAT - 1], 11, 0, &m, m.len);
+	vmbus_hv_signal(g.bus, VMBUS_CONN_CHANNEL + RELID_HEARTBEAT, 0);
 	assert_string_equal(mock_bad_what, "packet type");
 	/* It only has to say the right thing */
 	m.sequence++;
@@ -374,9 +374,9 @@ static void test_no_room(void **state)
 
 	(void)state;
 	connect();
-	guest_gpadl(&g, RELID_SHUTDOWN, 2, ring_pfn[1], 6);
-	write = guest_field(&down[1], RING_WRITE_INDEX);
-	read = guest_field(&down[1], RING_READ_INDEX);
+	guest_gpadl(&g, RELID_SHUTDOWN, 2, ring_pfn[RELID_SHUTDOWN - 1], 6);
+	write = guest_field(&down[RELID_SHUTDOWN - 1], RING_WRITE_INDEX);
+	read = guest_field(&down[RELID_SHUTDOWN - 1], RING_READ_INDEX);
 	*write = 64;
 	*read = 72;
 	guest_open(&g, RELID_SHUTDOWN, 2, 0, 3);

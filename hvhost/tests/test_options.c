@@ -104,6 +104,8 @@ static void defaults(void **state)
 	assert_false(opt.ignore_bar_conflicts);
 	assert_false(opt.overlap_cover);
 	assert_false(opt.keep_dead_windows);
+	assert_false(opt.release_dead_devices);
+	assert_false(opt.video_first);
 	assert_int_equal(opt.refusals, 0);
 	assert_int_equal(opt.cpus, 1);
 	assert_int_equal(opt.timeout, 0);
@@ -198,6 +200,14 @@ static void pci(void **state)
 	accepted("run --kernel /dev/null --dead-windows keep --dead-windows forget",
 		 OPTIONS_RUN);
 	assert_false(opt.keep_dead_windows);
+	accepted("run --kernel /dev/null --dead-devices release --offers video-first",
+		 OPTIONS_RUN);
+	assert_true(opt.release_dead_devices);
+	assert_true(opt.video_first);
+	accepted("run --kernel /dev/null --dead-devices release --dead-devices hold --offers video-first --offers guid",
+		 OPTIONS_RUN);
+	assert_false(opt.release_dead_devices);
+	assert_false(opt.video_first);
 	accepted("run --kernel /dev/null --pci test,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,refuse-d0=2-3",
 		 OPTIONS_RUN);
 	assert_int_equal(opt.pci[0].refuse_first, 2);
@@ -261,6 +271,8 @@ static void bad_pci(void **state)
 	}
 	refused("run --bar-conflicts warn", "--bar-conflicts 'warn' is not refuse or ignore");
 	refused("run --dead-windows drop", "--dead-windows 'drop' is not forget or keep");
+	refused("run --dead-devices drop", "--dead-devices 'drop' is not hold or release");
+	refused("run --offers pci-first", "--offers 'pci-first' is not guid or video-first");
 }
 
 /* Each range counts, whether it has a status of its own or not. */

@@ -483,6 +483,60 @@ static void test_offers(void **state)
 	assert_int_equal(vmbus_add_device(g.bus, &toys[0].dev), -EEXIST);
 }
 
+/* By GUIDs, whose first three numbers are little-endian, or as they came */
+static void test_order(void **state)
+{
+	static const struct {
+		struct guid type, instance;
+	} late[] = {
+		{ { { 0x09, 0, 0, 1 } }, { { 0 } } },
+		{ { { 0x10, 0, 0, 0, 0, 1 } }, { { 0 } } },
+		{ { { 0x10, 0, 0, 0, 1 } }, { { 0 } } },
+		{ { { 0x10 } }, { { 0x20, 0, 0, 0, 0, 0, 0, 0, 1 } } },
+		{ { { 0x10 } }, { { 0x1f } } },
+	};
+	/* The toys' types are 10 and 110, their instances 20 and 120. */
+	static const u8 by_guid[] = { 4, 0xf0, 3, 2, 1, 0xf1, 0 };
+	static const u8 as_added[] = { 0xf0, 0xf1, 0, 1, 2, 3, 4 };
+	static struct vmbus_device devs[ARRAY_SIZE(late)];
+	struct vmbus_config config = {
+		.max_version = V(6, 0), .cpus = GUEST_CPUS,
+	};
+	int i, j;
+
+	(void)state;
+	for (j = 0; j < 2; j++) {
+		const u8 *order = j ? as_added : by_guid;
+
+		vmbus_free(g.bus);
+		config.offer_as_added = j;
+		g.bus = vmbus_new(&config, &mock_mem, &guest_ops, &g);
+		assert_non_null(g.bus);
+		toy_add(0);
+		toy_add(1);
+		for (i = 0; i < (int)ARRAY_SIZE(late); i++) {
+			devs[i] = (struct vmbus_device) {
+				.name = "late", .type = late[i].type,
+				.instance = late[i].instance,
+				.mmio_megabytes = (u16)(100 + i),
+			};
+			assert_int_equal(vmbus_add_device(g.bus, &devs[i]), 0);
+			assert_int_equal(vmbus_add_device(g.bus, &devs[i]),
+					 -EEXIST);
+		}
+		connect();
+		guest_simple(&g, MSG_REQUEST_OFFERS);
+		for (i = 0; i < (int)ARRAY_SIZE(by_guid); i++) {
+			int mib = order[i] >= 0xf0 ? 8 + order[i] - 0xf0 :
+						     100 + order[i];
+
+			assert_int_equal(expect(MSG_OFFER, 196)->offer.mmio_megabytes,
+					 mib);
+		}
+		expect(MSG_ALL_OFFERS, 8);
+	}
+}
+
 static void test_isolated(void **state)
 {
 	struct guest_message *m;
@@ -1126,7 +1180,7 @@ static void test_rescind_more(void **state)
 	expect_bad("release of open relid", 1);
 	assert_int_equal(kick(1), HV_STATUS_INVALID_CONNECTION_ID);
 	expect_none();			/* and does not get it again */
-	assert_int_equal(toys[1].closed, 1);
+	assert_int_equal(toys[0].closed, 1);
 }
 
 /* A device that takes itself away while it is handed a packet */
@@ -1205,6 +1259,7 @@ int main(void)
 		T(test_shared_bit),
 		T(test_post_checks),
 		T(test_offers),
+		T(test_order),
 		T(test_isolated),
 		T(test_packets),
 		T(test_flood),

@@ -227,6 +227,9 @@ static void new_nvme(void)
 	};
 }
 
+/* The highest version of virtual PCI that the host accepts */
+static u32 highest;
+
 static void start(const struct vpci_config *config)
 {
 	static const struct vmbus_config vmbus_config = {
@@ -239,6 +242,7 @@ static void start(const struct vpci_config *config)
 	mock_reset();
 	memset(&g, 0, sizeof(g));
 	memset(mappings, 0, sizeof(mappings));
+	highest = config->max_version ? config->max_version : VV(1, 4);
 	map_error = 0;
 	interrupt_error = 0;
 	begun = 0;
@@ -402,18 +406,41 @@ static void say(int i, const void *msg, u32 len)
 	assert_int_equal(guest_read(&r, &d, NULL, 0), -1);
 }
 
+/* BUS_RELATIONS with one function, if that is what comes next */
+static bool have_relations(int i)
+{
+	struct guest_ring r = down(i), before = r;
+	struct vpci_msg_relations2 rel;
+	u32 read = *guest_field(&before, RING_READ_INDEX);
+	struct ring_desc d;
+
+	memset(&rel, 0, sizeof(rel));
+	if (guest_read(&r, &d, &rel, sizeof(rel)) < 0 ||
+	    d.type != RING_PKT_INBAND) {
+		*guest_field(&before, RING_READ_INDEX) = read;
+		return false;
+	}
+	assert_true(rel.type == VPCI_BUS_RELATIONS ||
+		    rel.type == VPCI_BUS_RELATIONS2);
+	assert_int_equal(rel.count, 1);
+	assert_int_equal(rel.func.serial, i + 1);
+	return true;
+}
+
 /* Ask, and have a status, and more in @reply if there is one */
 static u32 ask_more(int i, const void *msg, u32 len, void *reply, int reply_len)
 {
 	static u64 transaction = 0x1000;
 	struct guest_ring r = down(i);
 	struct ring_desc d;
+	bool relations;
 	u8 buf[64];
 	u32 status;
 
 	write_packet(i, RING_PKT_INBAND, RING_COMPLETION_REQUESTED,
 		     ++transaction, msg, len);
 	kick(i);
+	relations = have_relations(i);
 	assert_int_equal(guest_read(&r, &d, buf, sizeof(buf)),
 			 (reply_len + 7) / 8 * 8);
 	assert_int_equal(d.type, RING_PKT_COMPLETION);
@@ -422,6 +449,10 @@ static u32 ask_more(int i, const void *msg, u32 len, void *reply, int reply_len)
 	memcpy(&status, buf, 4);
 	if (reply)
 		memcpy(reply, buf, reply_len);
+	/* Sent before a D0 entry that succeeds is answered, and never else */
+	assert_int_equal(relations, len == sizeof(struct vpci_msg_d0_entry) &&
+				    *(const u32 *)msg == VPCI_D0_ENTRY &&
+				    status == OK);
 	assert_int_equal(guest_read(&r, &d, buf, sizeof(buf)), -1);
 	return status;
 }
@@ -434,8 +465,12 @@ static u32 ask(int i, const void *msg, u32 len)
 static u32 ask_version(int i, u32 version)
 {
 	struct vpci_msg_version msg = { VPCI_QUERY_PROTOCOL_VERSION, version };
+	struct vpci_reply_version reply;
+	u32 status = ask_more(i, &msg, sizeof(msg), &reply, sizeof(reply));
 
-	return ask(i, &msg, sizeof(msg));
+	/* Whatever was asked for, the answer has the highest. */
+	assert_int_equal(reply.version, highest);
+	return status;
 }
 
 static u32 ask_slot(int i, u32 type, u32 slot)
@@ -779,15 +814,15 @@ static void test_held(void **state)
 					       "nvme0 window=f9000000"), 1);
 		expect_trace(" status=c0000184 reason=held;");
 		assert_int_equal(mapped(), 0);
-		/* No half of an exit is enough. */
+		/* To leave D0 is not enough, to release is. */
+		assert_int_equal(ask_type(0, VPCI_D0_EXIT), OK);
+		assert_int_equal(d0_entry(0, window), WRONG_STATE);
+		expect_trace("reason=held;");
 		if (i == 1)
-			assert_int_equal(ask_type(0, VPCI_D0_EXIT), OK);
+			bus_exit(0);
 		else
 			assert_int_equal(ask_slot(0, VPCI_RESOURCES_RELEASED,
 						  0), OK);
-		assert_int_equal(d0_entry(0, window), WRONG_STATE);
-		expect_trace("reason=held;");
-		bus_exit(0);
 		assert_int_equal(d0_entry(0, window), OK);
 		expect_trace("reason=ok;");
 		assert_int_equal(assigned(0), OK);
@@ -897,6 +932,7 @@ static void test_refused_windows(void **state)
 				 windows[i].status == WRONG_STATE);
 	}
 	/* A bus that a dead kernel holds says so first. */
+	assert_int_equal(assigned(0), OK);
 	connect();
 	open_bus(0);
 	get_relations(0, VV(1, 4));
@@ -906,6 +942,32 @@ static void test_refused_windows(void **state)
 	bus_exit(0);
 	assert_int_equal(d0_entry(0, WINDOW), ON_FRAMEBUFFER);
 	assert_int_equal(d0_entry(0, WINDOW + 0x4000), OK);
+	expect_good();
+}
+
+/* A host that takes back what a dead kernel had */
+static void test_released(void **state)
+{
+	static const struct vpci_config release = {
+		.cpus = GUEST_CPUS, .release_dead_devices = true,
+	};
+	int i;
+
+	(void)state;
+	restart(&release);
+	connect();
+	probe(0, WINDOW);
+	for (i = 0; i < 3; i++) {
+		if (i == 0)
+			guest_simple(&g, MSG_UNLOAD);
+		if (i < 2)
+			connect();
+		else
+			close_bus(0);
+		assert_int_equal(mapped(), 0);
+		probe(0, i == 1 ? BAR0 : WINDOW);
+		assert_int_equal(mapped(), 1);
+	}
 	expect_good();
 }
 
@@ -1748,7 +1810,7 @@ static void test_messages(void **state)
 	open_bus(0);
 	mock_reset();
 	get_relations(0, VV(1, 4));
-	expect_messages(" vpci device=nvme0 from=guest message=QUERY_PROTOCOL_VERSION; vpci device=nvme0 from=host message=QUERY_PROTOCOL_VERSION status=0; vpci device=nvme0 from=guest message=QUERY_BUS_RELATIONS; vpci device=nvme0 from=host message=BUS_RELATIONS2 count=1;");
+	expect_messages(" vpci device=nvme0 from=guest message=QUERY_PROTOCOL_VERSION; vpci device=nvme0 from=host message=QUERY_PROTOCOL_VERSION status=0 version=1.4; vpci device=nvme0 from=guest message=QUERY_BUS_RELATIONS; vpci device=nvme0 from=host message=BUS_RELATIONS2 count=1;");
 	ask_more(0, &need, sizeof(need), &req, sizeof(req));
 	expect_messages(" vpci device=nvme0 from=guest message=QUERY_RESOURCE_REQUIREMENTS; vpci device=nvme0 from=host message=QUERY_RESOURCE_REQUIREMENTS status=0 masks=ffffc004 ffffffff fffff008 0 ffff800c ffffffff;");
 	need.slot = 1;
@@ -1757,7 +1819,7 @@ static void test_messages(void **state)
 	/* On the framebuffer, then elsewhere */
 	d0_entry(0, FB);
 	d0_entry(0, WINDOW);
-	expect_messages(" vpci device=nvme0 from=guest message=D0_ENTRY; vpci device=nvme0 from=host message=D0_ENTRY status=c0370048; vpci device=nvme0 from=guest message=D0_ENTRY; vpci device=nvme0 from=host message=D0_ENTRY status=0;");
+	expect_messages(" vpci device=nvme0 from=guest message=D0_ENTRY; vpci device=nvme0 from=host message=D0_ENTRY status=c0370048; vpci device=nvme0 from=guest message=D0_ENTRY; vpci device=nvme0 from=host message=BUS_RELATIONS2 count=1; vpci device=nvme0 from=host message=D0_ENTRY status=0;");
 	create(0, 0x40, 0, &message);
 	delete(0, &message);
 	expect_messages(" vpci device=nvme0 from=guest message=CREATE_INTERRUPT3; vpci device=nvme0 from=host message=CREATE_INTERRUPT3 status=0; vpci device=nvme0 from=guest message=DELETE_INTERRUPT; vpci device=nvme0 from=host message=DELETE_INTERRUPT status=0;");
@@ -1846,6 +1908,7 @@ static void test_eject_early(void **state)
 	write_packet(0, RING_PKT_INBAND, 0, 0, &entry, sizeof(entry));
 	kick(0);
 	expect_trace(" eject device=nvme0 how=asked;");
+	assert_true(have_relations(0));
 	assert_int_equal(next_message(0, &msg), VPCI_EJECT);
 	/* Once, whatever the guest does then */
 	write_packet(0, RING_PKT_INBAND, 0, 0, &all, sizeof(all));
@@ -2065,7 +2128,7 @@ static void test_malformed(void **state)
 	assert_int_equal(mapped(), 3);
 	bus_exit(0);
 	assert_int_equal(assigned(0), WRONG_STATE);
-	expect_bad("resources assigned outside of D0", 0);
+	expect_bad("resources assigned outside of D0", 1);
 	assert_int_equal(d0_entry(0, WINDOW), OK);
 }
 
@@ -2204,6 +2267,7 @@ static void test_many(void **state)
 				bus_exit(i);
 			}
 			assert_int_equal(d0_entry(i, window), OK);
+			assert_int_equal(assigned(i), OK);
 			place(window, BAR0 + i * 0x20000ull,
 			      BAR4 + i * 0x20000ull);
 			assert_int_equal(mapped(), 3 * (i + 1));
@@ -2274,8 +2338,8 @@ static void test_add(void **state)
 	guest_simple(&g, MSG_REQUEST_OFFERS);
 	guest_next(&g);
 	assert_int_equal(guest_next(&g)->offer.instance.b[4], 1);
-	assert_int_equal(guest_next(&g)->offer.instance.b[4], 3);
 	assert_int_equal(guest_next(&g)->offer.instance.b[4], 2);
+	assert_int_equal(guest_next(&g)->offer.instance.b[4], 3);
 	vpci_free(NULL);
 }
 
@@ -2315,6 +2379,7 @@ int main(void)
 		T(test_unbound),
 		T(test_refused),
 		T(test_refused_windows),
+		T(test_released),
 		T(test_held_on_framebuffer),
 		T(test_dead_windows),
 		T(test_window),
