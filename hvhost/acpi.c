@@ -391,6 +391,8 @@ static u64 make_fadt(struct tables *t, int generation)
 		   FADT_TIMER_32BIT | FADT_RESET;
 	f->reset_reg = port(ACPI_RESET, 1);
 	f->reset_value = ACPI_RESET_VALUE;
+	/* As Hyper-V's firmware has it; arm64 kernels detect Hyper-V by it. */
+	memcpy(&f->hypervisor, "MsHyperV", sizeof(f->hypervisor));
 	f->h.checksum = -sum(f, sizeof(*f));
 	return gpa;
 }

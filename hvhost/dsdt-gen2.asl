@@ -16,7 +16,8 @@ DefinitionBlock ("", "DSDT", 2, "HVHOST", "GEN2", 0x00000001)
 
 			Device (VMBS)
 			{
-				Name (_HID, "VMBus")
+				Name (_HID, "MSFT1000")
+				Name (_CID, "VMBus")
 				Name (_UID, Zero)
 				Name (_DDN, "VMBUS")
 				Name (_STA, 0x0F)

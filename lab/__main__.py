@@ -191,7 +191,11 @@ def debian_(args: argparse.Namespace) -> int:
 
 def given_(args: argparse.Namespace) -> int:
     """what hvhost gives a Generation 2 guest, against Hyper-V's UEFI on OpenVMM (OPENVMM,
-    MSVM); or compare the jobs of such a run in FOLDER"""
+    MSVM); or compare the jobs of such a run in FOLDER. With --known only print the section on
+    that of hvhost/README.md"""
+    if args.known:
+        print("\n".join(given.markdown()))
+        return 0
     return given.given(args.folder)
 
 
@@ -239,7 +243,7 @@ VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[str, ...]
     "agree": (agree, "", ("folder+",)),
     "compare": (compare_, "", ("scenario?", "path?", "--folders", "--known")),
     "debian": (debian_, "root", ("deb", "--judge")),
-    "given": (given_, "given", ("folder*",)),
+    "given": (given_, "given", ("folder*", "--known")),
     "judge": (judge, "", ("folder+", "--json")),
     "jobs": (jobs, "nest", ("folder",)),
     "files": (files, "scenario", ("folder", "kernel+")),

@@ -196,6 +196,11 @@ def read_known(path: Path = KNOWN) -> dict[re.Pattern[str], str]:
     return known
 
 
+def markdown() -> list[str]:
+    """The list of hvhost/README.md."""
+    return [f"- `{pattern.pattern}`: {reason}" for pattern, reason in read_known().items()]
+
+
 def compare(ours: Facts, theirs: Facts, known: dict[re.Pattern[str], str]) -> list[Difference]:
     """What differs, in the order of the keys."""
     found = []

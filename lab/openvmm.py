@@ -175,8 +175,9 @@ def line_of(order: Order) -> str:
 def options(order: Order) -> list[str]:
     """OpenVMM's, but for its serial ports."""
     scenario = order.scenario
-    found = ["--hypervisor", "kvm", "--hv", "-m", memory(scenario, order.kernel),
-             "-p", str(scenario.host["cpus"]),
+    # With 64 disks it cannot hand all files to another process.
+    found = ["--single-process", "--hypervisor", "kvm", "--hv",
+             "-m", memory(scenario, order.kernel), "-p", str(scenario.host["cpus"]),
              "--guest-reset-action", "exit:3", "--guest-crash-action", "exit:4"]
     if scenario.host["synthvid"]:
         # A port of its own: others may use VNC's.

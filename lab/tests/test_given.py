@@ -192,3 +192,9 @@ def test_bad_tables() -> None:
     with pytest.raises(LabError) as e:
         dict(dsdt.facts({"DSDT": b"no table"}))
     assert "iasl cannot read DSDT" in str(e.value)
+
+
+def test_documented() -> None:
+    """hvhost/README.md has each reason."""
+    text = (TOP / "hvhost" / "README.md").read_text(encoding="utf-8")
+    assert "\n".join(given.markdown()) in text
