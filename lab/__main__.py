@@ -185,7 +185,7 @@ def debian_(args: argparse.Namespace) -> int:
     With --judge, DEB is the folder of such a run"""
     ours = hosts.chosen().name == "hvhost"
     if args.judge:
-        ours = not (Path(args.deb) / "out" / "openvmm").exists()
+        ours = not (Path(args.deb) / "out" / "log").exists()
     return (debian.debian if ours else msdebian.msdebian)(args.deb, args.judge)
 
 

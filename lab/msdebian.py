@@ -91,7 +91,7 @@ def judge_host(v: Verdicts, folder: Path, found: Findings) -> None:
     """What OpenVMM's log and the order of the guest's reports say."""
     halts = msvm.halts(folder)
     v.check("OpenVMM ends because the guest powers off", "how it ended", "PowerOff",
-            halts[-1] if halts else "not at all", "out/openvmm")
+            halts[-1] if halts else "not at all", "out/log")
     v.check("the guest crashes once", "crashes", 1, len(found.first.lines("crashes")), "console")
 
 

@@ -4,7 +4,7 @@ behind virtual PCI, FOLDER/disk. OPENVMM is OpenVMM's program, MSVM the firmware
 nest/firmware/README.md says how it is built.
 
 OpenVMM writes no trace as hvhost does: the job prints what the guest writes to its first
-serial port, and leaves the second one in out/findings, and OpenVMM's log in out/openvmm.
+serial port, and leaves the second one in out/findings, and OpenVMM's log in out/log.
 """
 
 from __future__ import annotations
@@ -14,27 +14,19 @@ import shutil
 from pathlib import Path
 
 from lab import openvmm
-from lab.common import LabError
+from lab.common import TOP, LabError
 
 # 4 is for a triple fault, as hvhost has it, 5 for a reset. OpenVMM starts anew for that: as it
-# resets a VM with virtual PCI, 1488a37b7 panics now and then. It wants a terminal.
+# resets a VM with virtual PCI, 1488a37b7 panics now and then.
 JOB = """#!/bin/sh
-export HOME=/tmp TERM=dumb OPENVMM_LOG=warn,openvmm_entry=info LD_LIBRARY_PATH=$PWD/lib
-mkdir -p /tmp /dev/pts
-[ -c /dev/pts/ptmx ] || mount -t devpts devpts /dev/pts
-cat >run <<'END'
-exec timeout -s KILL {limit} ./openvmm --single-process --hypervisor kvm --hv -m 1G -p 1 \\
-    --uefi --uefi-firmware MSVM.fd --uefi-console-mode com1 --default-boot-always-attempt \\
-    --com1 file=serial --com2 file=findings --gfx \\
-    --nvme-pci id=n0,vpci --disk {disk},on=n0 --guest-shutdown-action exit:0 \\
-    --guest-crash-action exit:4 --guest-reset-action exit:5 2>>out/openvmm
-END
 n=0 rc=5
 while [ $rc = 5 ] && [ $n -lt {starts} ]; do
     n=$((n + 1))
-    ./script -q -e -c "sh ./run" /dev/null </dev/null >>out/stdout 2>&1
+    ./runner {limit} --single-process --hypervisor kvm --hv -m 1G -p 1 \\
+        --uefi --uefi-firmware MSVM.fd --uefi-console-mode com1 --default-boot-always-attempt \\
+        --com2 file=findings --gfx --vnc-port 0 --nvme-pci id=n0,vpci --disk {disk},on=n0 \\
+        --guest-shutdown-action exit:0 --guest-crash-action exit:4 --guest-reset-action exit:5
     rc=$?
-    cat serial
     cat findings >>out/findings
 done
 {after}exit $rc
@@ -57,6 +49,7 @@ def prepare(folder: Path, *, limit: int, starts: int = 1, keep_disk: bool = Fals
     binary, image = programs()
     openvmm.copy(binary, folder)
     shutil.copy(image, folder / "MSVM.fd")
+    shutil.copy(TOP / "nest" / "openvmm", folder / "runner")
     disk = "file:disk" if keep_disk else "memdiff:file:disk"
     (folder / "job").write_text(JOB.format(limit=limit, starts=starts, disk=disk, after=after),
                                 encoding="utf-8")
@@ -67,7 +60,7 @@ def prepare(folder: Path, *, limit: int, starts: int = 1, keep_disk: bool = Fals
 def halts(folder: Path) -> list[str]:
     """Why the guest halted, each time, by OpenVMM's log."""
     try:
-        log = (folder / "out" / "openvmm").read_text(encoding="utf-8", errors="replace")
+        log = (folder / "out" / "log").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
     return re.findall(r"guest halted reason=(\w+)", log)

@@ -47,7 +47,7 @@ class Run:
         (folder / "out").mkdir()
         self.write("release", f"{RELEASE}\n")
         self.write("console", CONSOLE)
-        self.write("out/openvmm", LOG)
+        self.write("out/log", LOG)
         self.write("out/disk", "e2fsck 0\n")
 
     def write(self, name: str, text: str) -> None:
@@ -77,8 +77,8 @@ def test_a_good_run(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name, old, new, text", [
-    ("out/openvmm", "PowerOff", "TripleFault", "how it ended is TripleFault, not PowerOff"),
-    ("out/openvmm", "guest halted", "", "how it ended is not at all, not PowerOff"),
+    ("out/log", "PowerOff", "TripleFault", "how it ended is TripleFault, not PowerOff"),
+    ("out/log", "guest halted", "", "how it ended is not at all, not PowerOff"),
     ("console", "guest: crashes\n", "guest: crashes\nguest: crashes\n", "crashes is 2, not 1"),
     ("console", "guest: crashes\n", "", "crashes is 0, not 1"),
     ("console", f"guest: kernel second\nguest: release {RELEASE}",
@@ -135,7 +135,7 @@ def test_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MSVM", "/etc/hostname")
     msvm.prepare(tmp_path, limit=7, starts=3, keep_disk=True, after="echo after\n")
     text = (tmp_path / "job").read_text(encoding="utf-8")
-    assert "--disk file:disk,on=n0" in text and "KILL 7 " in text
+    assert "--disk file:disk,on=n0" in text and "./runner 7 " in text
     assert text.endswith("\necho after\nexit $rc\n") and os.access(tmp_path / "job", os.X_OK)
     assert (tmp_path / "deadline").read_text(encoding="ascii") == "81\n"
     assert any(path.name.startswith("libc.so") for path in (tmp_path / "lib").iterdir())
@@ -156,7 +156,7 @@ def test_a_reset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statuses: str,
     # What is said to be OpenVMM
     (tmp_path / "openvmm").write_text(
         "#!/bin/sh\nread -r rc <statuses\nsed -i 1d statuses\n"
-        "echo serial $rc >serial\necho findings $rc >findings\nexit $rc\n", encoding="ascii")
+        "echo serial $rc >com1\necho findings $rc >findings\nexit $rc\n", encoding="ascii")
     (tmp_path / "openvmm").chmod(0o755)
     done = subprocess.run(["./job"], cwd=tmp_path, capture_output=True, text=True, check=False)
     expected = statuses.split()[:starts]
