@@ -43,6 +43,10 @@ is "$(grep -c -e ^CONFIG_PCI_HYPERV=y -e ^CONFIG_HYPERV_VMBUS=y -e ^CONFIG_BLK_D
 	-e ^CONFIG_DRM_HYPERV=m "$whole")" 4 "and the drivers"
 run_fails "TRIMMED is 1 or nothing, not 'yes'" "TRIMMED=yes" env TRIMMED=yes kernel/deb
 run_fails "configure is not for TRIMMED=1" "half a trimmed one" kernel/deb --configure
+run_fails "KERNEL is series, mainline or nofix, not '6.1'" "packages of an unknown kernel" \
+	env KERNEL=6.1 kernel/deb
+run_fails "KERNEL=nofix needs TRIMMED=1" "a whole package without the fix" \
+	env TRIMMED= KERNEL=nofix kernel/deb
 run_fails "usage: kernel/deb" "an option that there is not" kernel/deb --fast
 
 run_fails "no such package: x.deb" "no package to install" guest/mkroot x.deb "$T/x"
