@@ -87,8 +87,9 @@ def test_shutdown_is_not_asked_for() -> None:
 
 
 @pytest.mark.parametrize("key,value,why", [
-    ("memory", "4G", "OpenVMM has crs = f8000000"),
-    ("memory", "3073M", "in whole GiB, not 3073 MiB"), ("memory", "3G", ""), ("cpus", 2, ""), ("synthvid", False, ""),
+    ("memory", "4G", "OpenVMM has crs = f8000000"), ("memory", "3G", ""),
+    ("memory", "3073M", "in whole GiB, not 3073 MiB"),
+    ("cpus", 2, ""), ("synthvid", False, ""),
     ("pci", ("nvme", "test,bar32=1M"), "no PCI device 'test,bar32=1M'"),
     ("crs", ("f8000000-ffffffff",), "OpenVMM has crs")])
 def test_keys_of_the_host(key: str, value: object, why: str) -> None:
