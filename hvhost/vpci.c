@@ -1236,11 +1236,12 @@ static void closed(struct vmbus_device *vmbus_dev)
 	bus->ejecting = false;
 	bus->asked = false;
 	bus->queue_len = 0;
-	if (bus->vpci->config.keep_dead_windows)
-		keep(bus);
-	quiesce(bus);
 	if (bus->vpci->config.release_dead_devices)
 		bus->assigned = false;
+	/* What is not held, nobody would release. */
+	if (bus->vpci->config.keep_dead_windows && bus->assigned)
+		keep(bus);
+	quiesce(bus);
 }
 
 static struct vpci_bus *find_bus(const struct vpci *vpci, const char *name)

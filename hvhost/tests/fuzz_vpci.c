@@ -467,6 +467,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 		.cpus = GUEST_CPUS, .shared_bit = first & 1 ? 1ull << 46 : 0,
 		.ignore_bar_conflicts = first & 2,
 		.keep_dead_windows = first & 4,
+		.release_dead_devices = first & 16,
 	};
 	static struct world w;
 	char why[128];
