@@ -31,6 +31,8 @@ CAN = ("generation", "memory", "cpus", "firmware", "synthvid", "pci", "crs", "vi
        "dead-devices")
 # MiB of memory below low MMIO; the rest is above 4 GiB, in whole GiB
 LOW_RAM = 3072
+# Disks whose files it can hand to its other process
+MANY = 16
 # Keys of [guest] that need something of the host
 CANNOT = ("paint", "handover", "resume", "no-suspend", "gone")
 ALWAYS = {"generation": 2, "overlap": "cover", "video": "1920x1080", "dead-devices": "release"}
@@ -175,10 +177,11 @@ def line_of(order: Order) -> str:
 def options(order: Order) -> list[str]:
     """OpenVMM's, but for its serial ports."""
     scenario = order.scenario
-    # With 64 disks it cannot hand all files to another process.
-    found = ["--single-process", "--hypervisor", "kvm", "--hv",
-             "-m", memory(scenario, order.kernel), "-p", str(scenario.host["cpus"]),
+    found = ["--hypervisor", "kvm", "--hv", "-m", memory(scenario, order.kernel),
+             "-p", str(scenario.host["cpus"]),
              "--guest-reset-action", "exit:3", "--guest-crash-action", "exit:4"]
+    if scenario.disks > MANY:
+        found.append("--single-process")
     if scenario.host["synthvid"]:
         # A port of its own: others may use VNC's.
         found += ["--gfx", "--vnc-port", "0"]

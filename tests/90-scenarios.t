@@ -144,8 +144,8 @@ for kernel in mainline series; do
 done
 
 # What ran here and was recorded on OpenVMM came out alike there.
-mapfile -t same < <(cd build/matrix/jobs && ls -d -- *openvmm-* | while read -r name; do
-	[ ! -e "$TOP/lab/recordings/openvmm/$name.tar.xz" ] || echo "build/matrix/jobs/$name"
+mapfile -t same < <(for d in build/matrix/jobs/*openvmm-*; do
+	[ ! -e "lab/recordings/openvmm/${d##*/}.tar.xz" ] || echo "$d"
 done)
 PASSED=0
 verdicts $lab agree "${same[@]}"
