@@ -297,40 +297,12 @@ static bool parse_version(const char *s, struct options *opt)
 	return opt->vmbus_version >= VMBUS_VERSION_MIN;
 }
 
-static bool parse_conflicts(const char *s, struct options *opt)
+/* One of two words; the first one sets @flag, the second one clears it. */
+static bool parse_word(const char *s, const char *set, const char *clear,
+		       bool *flag)
 {
-	opt->ignore_bar_conflicts = !strcmp(s, "ignore");
-	return opt->ignore_bar_conflicts || !strcmp(s, "refuse");
-}
-
-static bool parse_overlap(const char *s, struct options *opt)
-{
-	opt->overlap_cover = !strcmp(s, "cover");
-	return opt->overlap_cover || !strcmp(s, "refuse");
-}
-
-static bool parse_firmware(const char *s, struct layout_request *layout)
-{
-	layout->no_firmware = !strcmp(s, "none");
-	return layout->no_firmware || !strcmp(s, "uefi");
-}
-
-static bool parse_dead(const char *s, struct options *opt)
-{
-	opt->keep_dead_windows = !strcmp(s, "keep");
-	return opt->keep_dead_windows || !strcmp(s, "forget");
-}
-
-static bool parse_dead_devices(const char *s, struct options *opt)
-{
-	opt->release_dead_devices = !strcmp(s, "release");
-	return opt->release_dead_devices || !strcmp(s, "hold");
-}
-
-static bool parse_offers(const char *s, struct options *opt)
-{
-	opt->video_first = !strcmp(s, "video-first");
-	return opt->video_first || !strcmp(s, "guid");
+	*flag = !strcmp(s, set);
+	return *flag || !strcmp(s, clear);
 }
 
 /* START-END[=STATUS] */
@@ -504,15 +476,25 @@ static const char *take(int option, char *arg, struct options *opt)
 	case OPT_PCI:
 		return parse_pci(arg, opt);
 	case OPT_BAR_CONFLICTS:
-		return parse_conflicts(arg, opt) ? NULL : "refuse or ignore";
+		return parse_word(arg, "ignore", "refuse",
+				  &opt->ignore_bar_conflicts) ?
+		       NULL : "refuse or ignore";
 	case OPT_OVERLAP:
-		return parse_overlap(arg, opt) ? NULL : "refuse or cover";
+		return parse_word(arg, "cover", "refuse",
+				  &opt->overlap_cover) ?
+		       NULL : "refuse or cover";
 	case OPT_DEAD_WINDOWS:
-		return parse_dead(arg, opt) ? NULL : "forget or keep";
+		return parse_word(arg, "keep", "forget",
+				  &opt->keep_dead_windows) ?
+		       NULL : "forget or keep";
 	case OPT_DEAD_DEVICES:
-		return parse_dead_devices(arg, opt) ? NULL : "hold or release";
+		return parse_word(arg, "release", "hold",
+				  &opt->release_dead_devices) ?
+		       NULL : "hold or release";
 	case OPT_OFFERS:
-		return parse_offers(arg, opt) ? NULL : "guid or video-first";
+		return parse_word(arg, "video-first", "guid",
+				  &opt->video_first) ?
+		       NULL : "guid or video-first";
 	case OPT_REFUSE_WINDOWS:
 		return parse_refused_windows(arg, opt);
 	case OPT_NO_SYNTHVID:
@@ -561,7 +543,9 @@ static const char *take(int option, char *arg, struct options *opt)
 		return parse_fb(arg, &layout->fb, &layout->fb_given) ? NULL :
 			"START-END in hexadecimal, or none";
 	case OPT_FIRMWARE:
-		return parse_firmware(arg, layout) ? NULL : "uefi or none";
+		return parse_word(arg, "none", "uefi",
+				  &layout->no_firmware) ?
+		       NULL : "uefi or none";
 	case OPT_FIRMWARE_FB:
 		return parse_fb(arg, &layout->firmware,
 				&layout->firmware_given) ? NULL :
