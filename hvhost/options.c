@@ -100,8 +100,7 @@ enum {
 	OPT_FINDINGS, OPT_FIRMWARE, OPT_FIRMWARE_FB, OPT_GENERATION,
 	OPT_HIGH_MMIO, OPT_INITRD, OPT_ISOLATION, OPT_KERNEL, OPT_LOW_MMIO,
 	OPT_MEMORY, OPT_NO_SYNTHVID, OPT_NOT_WINDOWS, OPT_OFFERS, OPT_OVERLAP,
-	OPT_PCI,
-	OPT_REFUSE_WINDOWS, OPT_REMOVE_ON, OPT_RESCIND_ON, OPT_SCREEN,
+	OPT_PCI, OPT_REFUSE_WINDOWS, OPT_REMOVE_ON, OPT_RESCIND_ON, OPT_SCREEN,
 	OPT_SCREEN_ON, OPT_SHUTDOWN_ON, OPT_TIMEOUT, OPT_TRACE, OPT_VIDEO,
 	OPT_VMBUS_VERSION,
 };
@@ -281,12 +280,6 @@ static bool parse_arch(const char *s, struct layout_request *layout)
 	return layout->arch == LAYOUT_ARM64 || !strcmp(s, "x86");
 }
 
-static bool parse_isolation(const char *s, struct options *opt)
-{
-	opt->isolation_vbs = !strcmp(s, "vbs");
-	return opt->isolation_vbs || !strcmp(s, "none");
-}
-
 static bool parse_version(const char *s, struct options *opt)
 {
 	u32 major, minor;
@@ -297,12 +290,18 @@ static bool parse_version(const char *s, struct options *opt)
 	return opt->vmbus_version >= VMBUS_VERSION_MIN;
 }
 
-/* One of two words; the first one sets @flag, the second one clears it. */
-static bool parse_word(const char *s, const char *set, const char *clear,
-		       bool *flag)
+/*
+ * One of two words, @choice as "WORD or OTHER": the second one sets @flag, the
+ * first one clears it. Return: @choice if @s is neither, for what was expected.
+ */
+static const char *parse_choice(const char *s, const char *choice, bool *flag)
 {
-	*flag = !strcmp(s, set);
-	return *flag || !strcmp(s, clear);
+	size_t first = strcspn(choice, " ");
+
+	*flag = !strcmp(s, choice + first + strlen(" or "));
+	if (*flag || (strlen(s) == first && !strncmp(s, choice, first)))
+		return NULL;
+	return choice;
 }
 
 /* START-END[=STATUS] */
@@ -476,25 +475,20 @@ static const char *take(int option, char *arg, struct options *opt)
 	case OPT_PCI:
 		return parse_pci(arg, opt);
 	case OPT_BAR_CONFLICTS:
-		return parse_word(arg, "ignore", "refuse",
-				  &opt->ignore_bar_conflicts) ?
-		       NULL : "refuse or ignore";
+		return parse_choice(arg, "refuse or ignore",
+				    &opt->ignore_bar_conflicts);
 	case OPT_OVERLAP:
-		return parse_word(arg, "cover", "refuse",
-				  &opt->overlap_cover) ?
-		       NULL : "refuse or cover";
+		return parse_choice(arg, "refuse or cover",
+				    &opt->overlap_cover);
 	case OPT_DEAD_WINDOWS:
-		return parse_word(arg, "keep", "forget",
-				  &opt->keep_dead_windows) ?
-		       NULL : "forget or keep";
+		return parse_choice(arg, "forget or keep",
+				    &opt->keep_dead_windows);
 	case OPT_DEAD_DEVICES:
-		return parse_word(arg, "release", "hold",
-				  &opt->release_dead_devices) ?
-		       NULL : "hold or release";
+		return parse_choice(arg, "hold or release",
+				    &opt->release_dead_devices);
 	case OPT_OFFERS:
-		return parse_word(arg, "video-first", "guid",
-				  &opt->video_first) ?
-		       NULL : "guid or video-first";
+		return parse_choice(arg, "guid or video-first",
+				    &opt->video_first);
 	case OPT_REFUSE_WINDOWS:
 		return parse_refused_windows(arg, opt);
 	case OPT_NO_SYNTHVID:
@@ -543,9 +537,8 @@ static const char *take(int option, char *arg, struct options *opt)
 		return parse_fb(arg, &layout->fb, &layout->fb_given) ? NULL :
 			"START-END in hexadecimal, or none";
 	case OPT_FIRMWARE:
-		return parse_word(arg, "none", "uefi",
-				  &layout->no_firmware) ?
-		       NULL : "uefi or none";
+		return parse_choice(arg, "uefi or none",
+				    &layout->no_firmware);
 	case OPT_FIRMWARE_FB:
 		return parse_fb(arg, &layout->firmware,
 				&layout->firmware_given) ? NULL :
@@ -553,7 +546,7 @@ static const char *take(int option, char *arg, struct options *opt)
 	case OPT_ARCH:
 		return parse_arch(arg, layout) ? NULL : "x86 or arm64";
 	case OPT_ISOLATION:
-		return parse_isolation(arg, opt) ? NULL : "none or vbs";
+		return parse_choice(arg, "none or vbs", &opt->isolation_vbs);
 	case OPT_VMBUS_VERSION:
 		return parse_version(arg, opt) ? NULL : "2.4 or later";
 	}

@@ -912,7 +912,7 @@ static u32 on_released(struct vpci_bus *bus, const void *msg, struct answer *a)
 	bus->assigned = false;
 	if (bus->live)
 		reset(bus);
-	if (!bus->live)
+	else
 		forget(bus);
 	return STATUS_OK;
 }

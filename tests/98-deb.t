@@ -6,7 +6,7 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 tmpdir
-unset LINUX BASE
+unset LINUX BASE KERNEL
 cd "$TOP"
 
 if [ "$(id -u)" != 0 ]; then
