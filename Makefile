@@ -7,7 +7,7 @@
 # that it needs before it begins; NO_INSTALL=1 only lists what is missing.
 
 export V JOBS ACCEL BASE LINUX SIGNOFF PREV REALLY KERNEL TIMES KERNELS FULL SHORT PAIRS TRIMMED
-export NO_INSTALL STRICT WORK SET ROLE MODULES JUNIT TAP HOST OPENVMM MSVM
+export NO_INSTALL STRICT WORK SET ROLE MODULES JUNIT TAP HOST OPENVMM MSVM SETTINGS
 
 # What a verb that runs guests needs for the host that HOST names
 FOR_HOST := $(filter openvmm,$(HOST))

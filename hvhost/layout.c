@@ -65,6 +65,20 @@
 /* Below it there is no IOAPIC, HPET, APIC or BIOS, whatever the windows. */
 #define RAM_LOW_MAX	(4 * GIB - LOW_MIN_OTHER)
 
+/*
+ * Devices at fixed addresses that ACPI does not describe, so guests take their
+ * addresses for free (mu_msvm 9feb53ed, MsvmPkg.dec and MsvmPkgX64.dsc): processor
+ * aggregator, PMEM and battery, a page each; on arm64 also the BIOS. The UARTs and
+ * the GIC of arm64, which are next to them, are in ACPI's tables.
+ */
+static const struct range fixed_x86[] = {
+	{ 0xfed3c000, 0xfed3dfff }, { 0xfed3f000, 0xfed3ffff },
+};
+
+static const struct range fixed_arm64[] = {
+	{ 0xeffe8000, 0xeffeafff }, { 0xeffed000, 0xeffedfff },
+};
+
 /* Nobody can use what lies between the vTPM's base and 4 GiB. */
 #define HOLE_START	0xfed40000ull
 
@@ -214,8 +228,8 @@ static int check_request(const struct layout_request *req, char *why,
 	if (req->no_high_mmio && req->high_mmio)
 		return refuse(why, why_len, "high MMIO is both absent and " MIB_FMT,
 			      mib(req->high_mmio));
-	if (req->high_mmio % MIB)
-		return refuse(why, why_len, "high MMIO of %llu bytes is not whole MiB",
+	if (req->high_mmio % HV_PAGE_SIZE)
+		return refuse(why, why_len, "high MMIO of %llu bytes is not whole pages",
 			      req->high_mmio);
 	if (req->high_mmio > PHYS_LIMIT - HIGH_BASE)
 		return refuse(why, why_len, "high MMIO of " MIB_FMT
@@ -227,6 +241,15 @@ static int check_request(const struct layout_request *req, char *why,
 		return refuse(why, why_len,
 			      "video of %ux%u is not within 1x1 to %ux%u",
 			      req->width, req->height, FB_MAX_W, FB_MAX_H);
+
+	if (req->fb_mapped % HV_PAGE_SIZE || req->fb_mapped > FB_MAX)
+		return refuse(why, why_len,
+			      "a mapped framebuffer of %llu bytes is not whole pages up to %llu MiB",
+			      req->fb_mapped, FB_MAX / MIB);
+	if (req->fb_given && (req->fb_mapped || req->fb_mapped_whole))
+		return refuse(why, why_len,
+			      "framebuffer [%#llx-%#llx] is given, and how much of it is mapped as well",
+			      req->fb.start, req->fb.end);
 
 	if (req->crs_given && (req->crs_count < 0 ||
 			       req->crs_count > LAYOUT_MAX_RANGES))
@@ -287,8 +310,25 @@ static void place_windows(const struct layout_request *req, struct layout *out)
 	if (req->generation == 1) {
 		out->vga_bar = range_of(VGA_BASE, VGA_SIZE);
 		/* What is larger has to be moved before it is used as a whole */
-		out->fb = range_of(VGA_BASE, min64(out->max_fb, VGA_SIZE));
+		out->fb = range_of(VGA_BASE, req->fb_mapped_whole ? out->max_fb :
+				   min64(out->max_fb, VGA_SIZE));
 	}
+	if (req->fb_mapped && fb_known(&out->fb))
+		out->fb = range_of(out->fb.start,
+				   min64(range_size(&out->fb), req->fb_mapped));
+}
+
+static void place_fixed(const struct layout_request *req, struct layout *out)
+{
+	const struct range *fixed = fixed_x86;
+
+	/* Known of Gen2 only */
+	if (req->generation == 1)
+		return;
+	if (req->arch == LAYOUT_ARM64)
+		fixed = fixed_arm64;
+	out->fixed_count = ARRAY_SIZE(fixed_x86);
+	memcpy(out->fixed, fixed, sizeof(fixed_x86));
 }
 
 /*
@@ -440,6 +480,7 @@ int layout_make(const struct layout_request *req, struct layout *out,
 	out->generation = req->generation;
 	out->efi = req->generation == 2 && !req->no_firmware;
 	place_windows(req, out);
+	place_fixed(req, out);
 	find_usable(out);
 
 	if (req->no_firmware) {
@@ -450,7 +491,8 @@ int layout_make(const struct layout_request *req, struct layout *out,
 	} else if (req->crs_given && req->generation == 2 &&
 		   out->usable_count && out->usable[0].start < 4 * GIB) {
 		/* No host's rule: the bottom of low MMIO, as far as it goes */
-		out->fb = range_of(out->usable[0].start, out->max_fb);
+		out->fb = range_of(out->usable[0].start,
+				   req->fb_mapped ?: out->max_fb);
 		out->fb.end = min64(out->fb.end, out->usable[0].end);
 	}
 	/* Gen1 boots in text mode, Gen2 from wherever the framebuffer is */

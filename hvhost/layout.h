@@ -9,6 +9,7 @@
 #include "types.h"
 
 #define LAYOUT_MAX_RANGES	16
+#define LAYOUT_MAX_FIXED	2
 
 enum layout_arch { LAYOUT_X86, LAYOUT_ARM64 };
 
@@ -24,6 +25,12 @@ struct layout_request {
 	/* Gen2: no EFI, and nobody has set up a framebuffer */
 	bool no_firmware;
 	u32 width, height;		/* Set-VMVideo, 0: default */
+	/*
+	 * How much of the framebuffer is mapped before a driver moves it: bytes,
+	 * 0: all that is offered, but on Gen1 no more than the VGA BAR
+	 */
+	u64 fb_mapped;
+	bool fb_mapped_whole;		/* all that is offered, on Gen1 too */
 	/* The escape: these in place of what the rule says; may be nonsense. */
 	bool crs_given, fb_given, firmware_given;
 	struct range crs[LAYOUT_MAX_RANGES];
@@ -46,12 +53,12 @@ struct layout {
 	u32 width, height;		/* the largest resolution */
 	u64 max_fb;			/* bytes that the framebuffer may need */
 	u32 mmio_megabytes;		/* max_fb as the synthvid offer says it */
-	/* where it is at first: max_fb of it, on Gen1 what the VGA BAR holds;
-	 * {0, 0}: nowhere
-	 */
-	struct range fb;
+	struct range fb;		/* where it is at first; {0, 0}: nowhere */
 	struct range fb_firmware;	/* as screen_info says; {0, 0}: none */
 	struct range vga_bar;		/* Gen1 */
+	/* In low MMIO, devices of the host's that ACPI does not describe */
+	struct range fixed[LAYOUT_MAX_FIXED];
+	int fixed_count;
 	/* What a guest should make of it: */
 	/* sorted, disjoint, without the hole, which can cut one in two */
 	struct range usable[LAYOUT_MAX_RANGES + 1];

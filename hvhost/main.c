@@ -159,6 +159,7 @@ static void trace_layout(const struct layout *l)
 	if (l->has_reserve)
 		trace_range("reserve", &l->reserve);
 	trace_range("fb", &l->fb);
+	trace_ranges("fixed", l->fixed, l->fixed_count);
 	trace_hex("max_fb", l->max_fb);
 	trace_end();
 }
@@ -277,7 +278,7 @@ static int add_pci(struct vm *vm)
 		.cpus = vm->opt->cpus,
 		.shared_bit = hyperv_shared_bit(vm),
 		.ignore_bar_conflicts = vm->opt->ignore_bar_conflicts,
-		.keep_dead_windows = vm->opt->keep_dead_windows,
+		.stale_config = vm->opt->stale_config,
 		.release_dead_devices = vm->opt->release_dead_devices,
 		.refusals = vm->opt->refusals,
 	};

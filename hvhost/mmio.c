@@ -28,9 +28,8 @@ static const char *kind_name(enum mmio_kind kind)
 	return names[kind];
 }
 
-/* @other: whose range is in the way, NULL: it is no MMIO space at all */
-static void trace_conflict(const struct mmio_claim *claim,
-			   const struct mmio_claim *other, const char *action)
+/* Begin the event of a conflict; the caller adds what @claim conflicts with. */
+static void begin_conflict(const struct mmio_claim *claim)
 {
 	trace_begin("conflict");
 	trace_str("what", kind_name(claim->kind));
@@ -38,20 +37,27 @@ static void trace_conflict(const struct mmio_claim *claim,
 	if (claim->kind == MMIO_BAR)
 		trace_num("bar", claim->bar);
 	trace_range("range", &claim->range);
-	if (!other) {
-		trace_str("with", "outside");
-	} else {
-		trace_str("with", other->kind == MMIO_FRAMEBUFFER ?
-			  "framebuffer" : other->owner);
-		trace_range("with_range", &other->range);
-		/* Of a device, it can be a window or a BAR. */
-		if (claim->kind == MMIO_FRAMEBUFFER)
-			trace_str("with_what", kind_name(other->kind));
-		if (claim->kind == MMIO_FRAMEBUFFER && other->kind == MMIO_BAR)
-			trace_num("with_bar", other->bar);
-	}
+}
+
+static void end_conflict(const char *action)
+{
 	trace_str("action", action);
 	trace_end();
+}
+
+static void trace_conflict(const struct mmio_claim *claim,
+			   const struct mmio_claim *other, const char *action)
+{
+	begin_conflict(claim);
+	trace_str("with", other->kind == MMIO_FRAMEBUFFER ? "framebuffer" :
+							    other->owner);
+	trace_range("with_range", &other->range);
+	/* Of a device, it can be a window or a BAR. */
+	if (claim->kind == MMIO_FRAMEBUFFER)
+		trace_str("with_what", kind_name(other->kind));
+	if (claim->kind == MMIO_FRAMEBUFFER && other->kind == MMIO_BAR)
+		trace_num("with_bar", other->bar);
+	end_conflict(action);
 }
 
 static bool overlap(const struct range *a, const struct range *b)
@@ -89,6 +95,11 @@ static enum mmio_verdict find_verdict(const struct mmio_map *map,
 	enum mmio_verdict worst = inside(map->layout, &claim->range) ?
 				  MMIO_FREE : MMIO_OUTSIDE;
 	const struct mmio_claim *c;
+	int i;
+
+	for (i = 0; i < map->layout->fixed_count; i++)
+		if (overlap(&map->layout->fixed[i], &claim->range))
+			worst = MMIO_ON_FIXED;
 
 	for (c = map->claims; c; c = c->next) {
 		enum mmio_verdict verdict;
@@ -120,6 +131,7 @@ enum mmio_verdict mmio_judge(const struct mmio_map *map,
 	bool accepted = !refuse || worst == MMIO_COVERED;
 	const char *action = accepted ? "ignored" : "refused";
 	const struct mmio_claim *c;
+	int i;
 
 	if (worst == MMIO_FREE)
 		return worst;
@@ -132,8 +144,21 @@ enum mmio_verdict mmio_judge(const struct mmio_map *map,
 		else
 			trace_conflict(claim, c, action);
 	}
-	if (!inside(map->layout, &claim->range))
-		trace_conflict(claim, NULL, action);
+	for (i = 0; i < map->layout->fixed_count; i++) {
+		const struct range *fixed = &map->layout->fixed[i];
+
+		if (!overlap(fixed, &claim->range))
+			continue;
+		begin_conflict(claim);
+		trace_str("with", "fixed");
+		trace_range("with_range", fixed);
+		end_conflict(action);
+	}
+	if (!inside(map->layout, &claim->range)) {
+		begin_conflict(claim);
+		trace_str("with", "outside");
+		end_conflict(action);
+	}
 	return worst;
 }
 
@@ -191,7 +216,7 @@ void mmio_remove(struct mmio_map *map, struct mmio_claim *claim)
  * mmio_verdict_name() - A verdict in a word, as traces say it.
  * @verdict:	It
  *
- * Return: "ok", "framebuffer", "overlap", "outside" or "covered".
+ * Return: "ok", "framebuffer", "overlap", "fixed", "outside" or "covered".
  */
 const char *mmio_verdict_name(enum mmio_verdict verdict)
 {
@@ -199,6 +224,7 @@ const char *mmio_verdict_name(enum mmio_verdict verdict)
 		[MMIO_FREE] = "ok",
 		[MMIO_ON_FRAMEBUFFER] = "framebuffer",
 		[MMIO_ON_DEVICE] = "overlap",
+		[MMIO_ON_FIXED] = "fixed",
 		[MMIO_OUTSIDE] = "outside",
 		[MMIO_COVERED] = "covered",
 	};

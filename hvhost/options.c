@@ -39,9 +39,9 @@ static const char usage[] =
 "                        of a config window or BAR on the framebuffer: it is\n"
 "                        refused, or accepted and the framebuffer covers it, as\n"
 "                        on OpenVMM; refuse\n"
-"  --dead-windows forget|keep\n"
-"                        whether what a kernel that is gone had on a bus is in\n"
-"                        others' way until the next one resets it; forget\n"
+"  --config-reads exact|stale\n"
+"                        stale: while a device decodes, its command register says\n"
+"                        that it does not, and its BARs read as 0; exact\n"
 "  --dead-devices hold|release\n"
 "                        whether the first D0 entry fails if the kernel before\n"
 "                        did not release the device; hold\n"
@@ -66,6 +66,9 @@ static const char usage[] =
 "  --crs START-END       hexadecimal, up to 16 times: these windows and no\n"
 "                        other, in this order, also empty or inverted ones\n"
 "  --fb START-END|none   the framebuffer, wherever that is\n"
+"  --fb-mapped SIZE|offered\n"
+"                        how much of it is mapped before a driver moves it; all\n"
+"                        that is offered, on generation 1 what the VGA BAR holds\n"
 "  --firmware-fb START-END|none\n"
 "                        what screen_info says of it, whatever is true; on\n"
 "                        generation 1 none, for text mode\n"
@@ -95,10 +98,10 @@ static const char usage[] =
 "4: triple fault, 124: timeout.\n";
 
 enum {
-	OPT_ADD_ON = 256, OPT_APPEND, OPT_ARCH, OPT_BAR_CONFLICTS, OPT_CPUS,
-	OPT_CRS, OPT_DEAD_DEVICES, OPT_DEAD_WINDOWS, OPT_EJECT_ON, OPT_FB,
-	OPT_FINDINGS, OPT_FIRMWARE, OPT_FIRMWARE_FB, OPT_GENERATION,
-	OPT_HIGH_MMIO, OPT_INITRD, OPT_ISOLATION, OPT_KERNEL, OPT_LOW_MMIO,
+	OPT_ADD_ON = 256, OPT_APPEND, OPT_ARCH, OPT_BAR_CONFLICTS,
+	OPT_CONFIG_READS, OPT_CPUS, OPT_CRS, OPT_DEAD_DEVICES, OPT_EJECT_ON, OPT_FB,
+	OPT_FB_MAPPED, OPT_FINDINGS, OPT_FIRMWARE, OPT_FIRMWARE_FB,
+	OPT_GENERATION, OPT_HIGH_MMIO, OPT_INITRD, OPT_ISOLATION, OPT_KERNEL, OPT_LOW_MMIO,
 	OPT_MEMORY, OPT_NO_SYNTHVID, OPT_NOT_WINDOWS, OPT_OFFERS, OPT_OVERLAP,
 	OPT_PCI, OPT_REFUSE_WINDOWS, OPT_REMOVE_ON, OPT_RESCIND_ON, OPT_SCREEN,
 	OPT_SCREEN_ON, OPT_SHUTDOWN_ON, OPT_TIMEOUT, OPT_TRACE, OPT_VIDEO,
@@ -110,12 +113,13 @@ static const struct option long_options[] = {
 	{ "append", required_argument, NULL, OPT_APPEND },
 	{ "arch", required_argument, NULL, OPT_ARCH },
 	{ "bar-conflicts", required_argument, NULL, OPT_BAR_CONFLICTS },
+	{ "config-reads", required_argument, NULL, OPT_CONFIG_READS },
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "crs", required_argument, NULL, OPT_CRS },
 	{ "dead-devices", required_argument, NULL, OPT_DEAD_DEVICES },
-	{ "dead-windows", required_argument, NULL, OPT_DEAD_WINDOWS },
 	{ "eject-on", required_argument, NULL, OPT_EJECT_ON },
 	{ "fb", required_argument, NULL, OPT_FB },
+	{ "fb-mapped", required_argument, NULL, OPT_FB_MAPPED },
 	{ "findings", required_argument, NULL, OPT_FINDINGS },
 	{ "firmware", required_argument, NULL, OPT_FIRMWARE },
 	{ "firmware-fb", required_argument, NULL, OPT_FIRMWARE_FB },
@@ -480,9 +484,9 @@ static const char *take(int option, char *arg, struct options *opt)
 	case OPT_OVERLAP:
 		return parse_choice(arg, "refuse or cover",
 				    &opt->overlap_cover);
-	case OPT_DEAD_WINDOWS:
-		return parse_choice(arg, "forget or keep",
-				    &opt->keep_dead_windows);
+	case OPT_CONFIG_READS:
+		return parse_choice(arg, "exact or stale",
+				    &opt->stale_config);
 	case OPT_DEAD_DEVICES:
 		return parse_choice(arg, "hold or release",
 				    &opt->release_dead_devices);
@@ -536,6 +540,13 @@ static const char *take(int option, char *arg, struct options *opt)
 	case OPT_FB:
 		return parse_fb(arg, &layout->fb, &layout->fb_given) ? NULL :
 			"START-END in hexadecimal, or none";
+	case OPT_FB_MAPPED:
+		layout->fb_mapped_whole = !strcmp(arg, "offered");
+		layout->fb_mapped = 0;
+		return layout->fb_mapped_whole ||
+		       (parse_size(arg, &layout->fb_mapped) &&
+			layout->fb_mapped) ? NULL :
+			"a size, such as 8M, or offered";
 	case OPT_FIRMWARE:
 		return parse_choice(arg, "uefi or none",
 				    &layout->no_firmware);
@@ -749,6 +760,7 @@ int options_layout(const struct options *opt)
 	print_range("fb", &l.fb, l.fb.end);
 	print_range("fb_firmware", &l.fb_firmware, l.fb_firmware.end);
 	print_range("vga_bar", &l.vga_bar, l.vga_bar.end);
+	print_ranges("fixed", l.fixed, l.fixed_count);
 	printf("  \"max_fb\": \"0x%llx\",\n", l.max_fb);
 	printf("  \"mmio_megabytes\": %u\n}\n", l.mmio_megabytes);
 	if (fflush(stdout) || ferror(stdout)) {

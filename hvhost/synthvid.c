@@ -128,34 +128,33 @@ static bool move_away(struct synthvid *v)
 	return true;
 }
 
+/*
+ * As on OpenVMM 1488a37b7 (uidevices/src/video/mod.rs): the framebuffer is mapped
+ * nowhere if the location is not specified, and the answer echoes the context,
+ * whatever became of the request.
+ */
 static void on_vram(struct synthvid *v, const u8 *data, size_t len)
 {
-	struct range to = v->layout->fb;
-	bool aligned = true, accepted;
+	struct range to = { 0, 0 };
 	struct video_vram msg;
+	bool accepted;
 
 	(void)len;
 	memcpy(&msg, data, sizeof(msg));
 	if (msg.specified) {
 		to.start = msg.gpa;
 		to.end = msg.gpa + v->layout->max_fb - 1;
-		aligned = !(msg.gpa % HV_PAGE_SIZE);
-	}
-	/* Without a place of firmware's there is none to go back to. */
-	if (!msg.specified && !has_fb(&to))
+		accepted = !(msg.gpa % HV_PAGE_SIZE) && move_to(v, &to);
+	} else {
 		accepted = move_away(v);
-	else
-		accepted = aligned && move_to(v, &to);
+	}
 	trace_begin("vram_location");
 	trace_hex("gpa", to.start);
 	trace_range("fb", &v->fb.range);
 	trace_bool("accepted", accepted);
 	trace_end();
-	if (!accepted) {
+	if (!accepted)
 		trace_bad("video", "VRAM location", to.start);
-		/* Which guests take for a failure */
-		msg.context = ~msg.context;
-	}
 	send(v, VIDEO_VRAM_LOCATION_ACK, &msg.context, sizeof(msg.context));
 }
 

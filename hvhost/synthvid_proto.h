@@ -43,7 +43,7 @@ struct video_version {
 
 struct video_vram {
 	u64 context;		/* the acknowledgment has just this */
-	u8 specified;		/* 0: where firmware had it */
+	u8 specified;		/* 0: it is mapped nowhere */
 	u64 gpa;
 } __packed;
 

@@ -31,6 +31,10 @@
 #define MSI_ADDRESS	0xfee00000u
 #define MSI_VP_SHIFT	12
 
+/* The I/O APIC, local APICs and the pages above: KVM's, not the framebuffer's */
+#define APIC_START	0xfec00000u
+#define APIC_END	0xffffffffu
+
 /* No processor addresses more */
 #define GPA_LIMIT	(1ull << 52)
 
@@ -353,6 +357,7 @@ static int add_fb(struct vm *vm)
 		v->size = vm->layout.max_fb;
 	v->mem = &vm->mem;
 	v->mmio = vm->opt->overlap_cover ? NULL : &vm->mmio;
+	v->hole = (struct range) { APIC_START, APIC_END };
 	v->limit = hyperv_shared_bit(vm) ?: GPA_LIMIT;
 	v->map = map_fb;
 	v->opaque = vm;

@@ -66,7 +66,7 @@ struct options {
 	bool no_synthvid;
 	bool ignore_bar_conflicts;
 	bool overlap_cover;		/* the framebuffer wins */
-	bool keep_dead_windows;
+	bool stale_config;		/* config space does not read back */
 	bool release_dead_devices;
 	bool video_first;		/* in the order of offers */
 	struct vpci_refusal refusal[VPCI_MAX_REFUSALS];

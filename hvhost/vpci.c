@@ -4,10 +4,9 @@
  * its config window is to be, and lies idle before and after. Who entered D0
  * gives all back by D0 exit; Linux, unbound, sends nothing else. When the channel
  * closes, the bus is powered off: what it decoded, its interrupts and its DMA are
- * gone, and the next kernel may use any address for anything. Two things can be
- * configured otherwise. A device that a kernel did not release stays held: the
- * first D0 entry of the next one fails, until it has released the device. And the
- * addresses that a kernel used can stay in others' way.
+ * gone, and the next kernel may use any address for anything. Only the device may
+ * stay held, if the kernel did not release it: then the first D0 entry of the next
+ * one fails, until it has released the device.
  *
  * With a conflict: Hyper-V refuses a config window on the framebuffer with
  * STATUS_ON_FRAMEBUFFER. What it answers to one that is on another device or
@@ -39,6 +38,9 @@
 #define MESSAGE_ADDRESS	0xfee00000u
 #define FIRST_VECTOR	16u
 
+/* What one CREATE_INTERRUPT may ask for: MSI has 32 messages at most */
+#define MAX_BLOCK	32u
+
 /* APIC delivery modes */
 #define MODE_FIXED	0
 #define MODE_LOWEST	1
@@ -51,6 +53,8 @@
 #define STATUS_NO_RESOURCES		0xc000009au
 #define STATUS_NOT_SUPPORTED		0xc00000bbu
 #define STATUS_INVALID_DEVICE_STATE	0xc0000184u
+/* A message that cannot be, as OpenVMM answers it */
+#define STATUS_BAD_DATA			0xc000090bu
 /* Seen on real hosts (linux-hyperv list, 2026-01-21); has no public name */
 #define STATUS_ON_FRAMEBUFFER		0xc0370048u
 
@@ -60,9 +64,13 @@ struct bar {
 	bool decodes;
 };
 
-/* What CREATE_INTERRUPT made, under a message of ours */
+/*
+ * One interrupt that CREATE_INTERRUPT asked for. A request for several vectors gets
+ * consecutive ones; deleting the first deletes them all.
+ */
 struct interrupt {
 	bool used;
+	u8 block;			/* of the first: how many; else 0 */
 	u8 vector;
 	u32 vp;
 };
@@ -100,11 +108,10 @@ struct vpci_bus {
 
 	u8 config[CONFIG_SIZE], writable[CONFIG_SIZE];
 	struct bar bar[VPCI_BARS];
-	/* A dead kernel's window and BARs, if they are to be in others' way */
-	struct mmio_claim dead[1 + VPCI_BARS];
 	u8 *table;			/* MSI-X, as the guest reads it */
 	u8 *pending;			/* the PBA */
-	struct interrupt *interrupts;	/* as many as there are vectors */
+	struct interrupt *interrupts;
+	u32 interrupt_count;		/* of these that there are */
 };
 
 struct vpci {
@@ -155,6 +162,7 @@ static const char *message_name(u32 type)
 	} names[] = {
 		{ VPCI_BUS_RELATIONS, "BUS_RELATIONS" },
 		{ VPCI_QUERY_BUS_RELATIONS, "QUERY_BUS_RELATIONS" },
+		{ VPCI_POWER_STATE_CHANGE, "POWER_STATE_CHANGE" },
 		{ VPCI_QUERY_RESOURCE_REQUIREMENTS,
 		  "QUERY_RESOURCE_REQUIREMENTS" },
 		{ VPCI_D0_ENTRY, "D0_ENTRY" },
@@ -173,6 +181,7 @@ static const char *message_name(u32 type)
 		{ VPCI_BUS_RELATIONS2, "BUS_RELATIONS2" },
 		{ VPCI_RESOURCES_ASSIGNED3, "RESOURCES_ASSIGNED3" },
 		{ VPCI_CREATE_INTERRUPT3, "CREATE_INTERRUPT3" },
+		{ VPCI_RESET_DEVICE, "RESET_DEVICE" },
 	};
 	size_t i;
 
@@ -301,7 +310,7 @@ static struct interrupt *find_interrupt(const struct vpci_bus *bus,
 {
 	u32 index = (data & 0xffff) - 1;
 
-	if (address != MESSAGE_ADDRESS || index >= bus->dev->vectors ||
+	if (address != MESSAGE_ADDRESS || index >= bus->interrupt_count ||
 	    data != message_data(bus, index) || !bus->interrupts[index].used)
 		return NULL;
 	return &bus->interrupts[index];
@@ -527,6 +536,21 @@ static void undecode(struct bar *bar)
 	trace_bar(bar);
 }
 
+/* BARs decode as the command register says now; it was @old. */
+static void command_changed(struct vpci_bus *bus, u32 old)
+{
+	int i;
+
+	if (!((old ^ command(bus)) & PCI_COMMAND_MEMORY))
+		return;
+	for (i = 0; i < VPCI_BARS; i++) {
+		if (old & PCI_COMMAND_MEMORY)
+			undecode(&bus->bar[i]);
+		else
+			decode(&bus->bar[i]);
+	}
+}
+
 /*
  * A refused BAR is judged again when the guest turns memory decoding on the
  * next time, not before.
@@ -539,7 +563,7 @@ static void undecode(struct bar *bar)
 static void config_write(struct vpci_bus *bus, u64 offset, u64 value,
 			 unsigned int size)
 {
-	u32 old = command(bus), changed;
+	u32 old = command(bus);
 	unsigned int i;
 	u64 at;
 
@@ -553,28 +577,27 @@ static void config_write(struct vpci_bus *bus, u64 offset, u64 value,
 		bus->config[at] &= (u8)~bus->writable[at];
 		bus->config[at] |= (u8)(value >> 8 * i) & bus->writable[at];
 	}
-	changed = old ^ command(bus);
-	if (changed & PCI_COMMAND_MEMORY) {
-		for (i = 0; i < VPCI_BARS; i++) {
-			if (old & PCI_COMMAND_MEMORY)
-				undecode(&bus->bar[i]);
-			else
-				decode(&bus->bar[i]);
-		}
-	}
+	command_changed(bus, old);
 	unpend_all(bus);
 }
 
 static u64 config_read(const struct vpci_bus *bus, u64 offset,
 		       unsigned int size)
 {
-	u64 value = ~0ull;
+	u8 config[CONFIG_SIZE];
+	u64 value = 0;
 
-	/* Extended config space is of PCI Express, and this is not */
-	if (offset < CONFIG_SIZE)
-		memcpy(&value, bus->config + offset,
-		       size < CONFIG_SIZE - offset ? size :
-						     CONFIG_SIZE - offset);
+	/* Extended config space answers, and has no capability */
+	if (offset >= CONFIG_SIZE)
+		return 0;
+	memcpy(config, bus->config, sizeof(config));
+	if (bus->vpci->config.stale_config &&
+	    command(bus) & PCI_COMMAND_MEMORY) {
+		config[PCI_COMMAND] &= (u8)~PCI_COMMAND_MEMORY;
+		memset(bar_register(config, 0), 0, 4 * VPCI_BARS);
+	}
+	memcpy(&value, config + offset,
+	       size < CONFIG_SIZE - offset ? size : CONFIG_SIZE - offset);
 	return value;
 }
 
@@ -650,8 +673,9 @@ static void reset(struct vpci_bus *bus)
 
 		memset(entry, 0, PCI_MSIX_ENTRY_SIZE);
 		entry[PCI_MSIX_ENTRY_VECTOR_CTRL] = PCI_MSIX_ENTRY_CTRL_MASKBIT;
-		bus->interrupts[i].used = false;
 	}
+	for (i = 0; i < bus->interrupt_count; i++)
+		bus->interrupts[i].used = false;
 	if (dev->vectors)
 		memset(bus->pending, 0, pba_size(dev));
 	if (dev->reset)
@@ -669,35 +693,6 @@ static void quiesce(struct vpci_bus *bus)
 	vpci->ops->unmap(vpci->opaque, bus->window.range.start);
 	mmio_remove(vpci->map, &bus->window);
 	bus->live = false;
-}
-
-/* The kernel is gone, but what it had on the bus is not. */
-static void keep(struct vpci_bus *bus)
-{
-	struct mmio_claim *dead = bus->dead;
-	int i;
-
-	if (!bus->live)
-		return;
-	for (i = -1; i < VPCI_BARS; i++, dead++) {
-		const struct mmio_claim *c = i < 0 ? &bus->window :
-						     &bus->bar[i].claim;
-
-		if (!c->in_map)
-			continue;
-		*dead = *c;
-		dead->in_map = false;
-		mmio_add(bus->vpci->map, dead);
-	}
-}
-
-/* Nothing is held any more, nor is what was kept. */
-static void forget(struct vpci_bus *bus)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(bus->dead); i++)
-		mmio_remove(bus->vpci->map, &bus->dead[i]);
 }
 
 static u32 on_version(struct vpci_bus *bus, const void *msg, struct answer *a)
@@ -799,6 +794,7 @@ static u32 enter_d0(struct vpci_bus *bus, u64 gpa, const char **reason)
 		[MMIO_FREE] = STATUS_OK,
 		[MMIO_ON_FRAMEBUFFER] = STATUS_ON_FRAMEBUFFER,
 		[MMIO_ON_DEVICE] = STATUS_CONFLICTING_ADDRESSES,
+		[MMIO_ON_FIXED] = STATUS_CONFLICTING_ADDRESSES,
 		[MMIO_OUTSIDE] = STATUS_CONFLICTING_ADDRESSES,
 		/* It is none of the guest's business that it reads pixels. */
 		[MMIO_COVERED] = STATUS_OK,
@@ -885,8 +881,6 @@ static u32 on_d0_exit(struct vpci_bus *bus, const void *msg, struct answer *a)
 	if (bus->live)
 		bus->assigned = false;
 	quiesce(bus);
-	if (!bus->assigned)
-		forget(bus);
 	trace_begin("d0_exit");
 	trace_str("device", bus->dev->name);
 	trace_end();
@@ -912,8 +906,89 @@ static u32 on_released(struct vpci_bus *bus, const void *msg, struct answer *a)
 	bus->assigned = false;
 	if (bus->live)
 		reset(bus);
-	else
-		forget(bus);
+	return STATUS_OK;
+}
+
+/* Hyper-V's UEFI powers a device on before it uses it. */
+static u32 on_power(struct vpci_bus *bus, const void *msg, struct answer *a)
+{
+	const struct vpci_msg_power *m = msg;
+	u32 old = command(bus), new = old;
+
+	(void)a;
+	if (!bus->live) {
+		bad(bus, "power state outside of D0", m->state);
+		return STATUS_INVALID_DEVICE_STATE;
+	}
+	switch (m->state) {
+	case VPCI_POWER_D0:
+		new |= PCI_COMMAND_MEMORY;
+		break;
+	case VPCI_POWER_D3:
+		new &= ~(u32)PCI_COMMAND_MEMORY;
+		break;
+	default:
+		bad(bus, "power state", m->state);
+		return STATUS_BAD_DATA;
+	}
+	put(bus->config + PCI_COMMAND, new, 2);
+	command_changed(bus, old);
+	return STATUS_OK;
+}
+
+/* OpenVMM does not support it either. */
+static u32 on_reset(struct vpci_bus *bus, const void *msg, struct answer *a)
+{
+	(void)bus;
+	(void)msg;
+	(void)a;
+	return STATUS_NOT_SUPPORTED;
+}
+
+/*
+ * Find @count consecutive free interrupts. MSI puts the vector's number into the
+ * low bits of the data, so these are 0 in the first one's message.
+ * Return: the first one's index, or interrupt_count if there are none.
+ */
+static u32 find_block(const struct vpci_bus *bus, u32 count)
+{
+	u32 align = 1, index, i;
+
+	while (align < count)
+		align *= 2;
+	for (index = align - 1; index + count <= bus->interrupt_count;
+	     index += align) {
+		for (i = 0; i < count && !bus->interrupts[index + i].used; i++)
+			;
+		if (i == count)
+			return index;
+	}
+	return bus->interrupt_count;
+}
+
+static u32 check_create(const struct vpci_bus *bus, u32 vector, u8 mode,
+			u32 count, u64 vp)
+{
+	if (!bus->live) {
+		bad(bus, "interrupt outside of D0", vector);
+		return STATUS_INVALID_DEVICE_STATE;
+	}
+	if (!count || count > MAX_BLOCK) {
+		bad(bus, "vectors of an interrupt", count);
+		return STATUS_BAD_DATA;
+	}
+	if (vector < FIRST_VECTOR || vector > 0xff - (count - 1)) {
+		bad(bus, "interrupt vector", vector);
+		return STATUS_INVALID;
+	}
+	if (mode != MODE_FIXED && mode != MODE_LOWEST) {
+		bad(bus, "delivery mode", mode);
+		return STATUS_BAD_DATA;
+	}
+	if (vp >= bus->vpci->config.cpus) {
+		bad(bus, "vp of an interrupt", vp);
+		return STATUS_INVALID;
+	}
 	return STATUS_OK;
 }
 
@@ -921,49 +996,32 @@ static u32 create(struct vpci_bus *bus, struct answer *a, u32 vector, u8 mode,
 		  u32 count, u64 vp)
 {
 	struct vpci_message *message = &a->interrupt.message;
-	struct interrupt *i;
-	u32 index = 0;
+	u32 status = check_create(bus, vector, mode, count, vp);
+	u32 index, i;
 
 	a->len = sizeof(a->interrupt);
-	if (!bus->live) {
-		bad(bus, "interrupt outside of D0", vector);
-		return STATUS_INVALID_DEVICE_STATE;
-	}
-	if (vector < FIRST_VECTOR || vector > 0xff) {
-		bad(bus, "interrupt vector", vector);
-		return STATUS_INVALID;
-	}
-	if (mode != MODE_FIXED && mode != MODE_LOWEST) {
-		bad(bus, "delivery mode", mode);
-		return STATUS_INVALID;
-	}
-	/* More are for MSI, which we do not have */
-	if (count != 1) {
-		bad(bus, "vectors of an interrupt", count);
-		return STATUS_INVALID;
-	}
-	if (vp >= bus->vpci->config.cpus) {
-		bad(bus, "vp of an interrupt", vp);
-		return STATUS_INVALID;
-	}
-	while (index < bus->dev->vectors && bus->interrupts[index].used)
-		index++;
-	if (index == bus->dev->vectors) {
-		bad(bus, "interrupts", index + 1);
+	if (status)
+		return status;
+	index = find_block(bus, count);
+	if (index == bus->interrupt_count) {
+		bad(bus, "no free interrupts, asked for", count);
 		return STATUS_NO_RESOURCES;
 	}
-	i = &bus->interrupts[index];
-	*i = (struct interrupt) {
-		.used = true, .vector = (u8)vector, .vp = (u32)vp,
-	};
-	message->count = 1;
+	for (i = 0; i < count; i++)
+		bus->interrupts[index + i] = (struct interrupt) {
+			.used = true, .vector = (u8)(vector + i), .vp = (u32)vp,
+		};
+	bus->interrupts[index].block = (u8)count;
+	message->count = (u16)count;
 	message->data = message_data(bus, index);
 	message->address = MESSAGE_ADDRESS;
 	trace_begin("interrupt_created");
 	trace_str("device", bus->dev->name);
 	trace_hex("message", message->data);
-	trace_num("vp", i->vp);
-	trace_num("vector", i->vector);
+	trace_num("vp", (u32)vp);
+	trace_num("vector", vector);
+	if (count > 1)
+		trace_num("count", count);
 	trace_end();
 	return STATUS_OK;
 }
@@ -974,14 +1032,12 @@ static u64 lowest(u64 mask)
 	return mask ? (u64)__builtin_ctzll(mask) : ~0ull;
 }
 
-/* The lowest in a list */
+/* The lowest in a list of no more than VPCI_MAX_TARGETS */
 static u64 lowest_of(const u8 *vps, u32 count)
 {
 	u64 vp, least = ~0ull;
 	u32 i;
 
-	if (count > ARRAY_SIZE(((struct vpci_msg_create2 *)NULL)->vp))
-		return ~0ull;
 	for (i = 0; i < count; i++) {
 		vp = get(vps + 2 * i, 2);
 		if (vp < least)
@@ -997,20 +1053,31 @@ static u32 on_create(struct vpci_bus *bus, const void *msg, struct answer *a)
 	return create(bus, a, m->vector, m->mode, m->count, lowest(m->mask));
 }
 
+static u32 create_for_list(struct vpci_bus *bus, struct answer *a, u32 vector,
+			   u8 mode, u32 count, u32 vps, const u8 *vp)
+{
+	if (vps > VPCI_MAX_TARGETS) {
+		bad(bus, "vps of an interrupt", vps);
+		a->len = sizeof(a->interrupt);
+		return STATUS_BAD_DATA;
+	}
+	return create(bus, a, vector, mode, count, lowest_of(vp, vps));
+}
+
 static u32 on_create2(struct vpci_bus *bus, const void *msg, struct answer *a)
 {
 	const struct vpci_msg_create2 *m = msg;
 
-	return create(bus, a, m->vector, m->mode, m->count,
-		      lowest_of((const u8 *)m->vp, m->vps));
+	return create_for_list(bus, a, m->vector, m->mode, m->count, m->vps,
+			       (const u8 *)m->vp);
 }
 
 static u32 on_create3(struct vpci_bus *bus, const void *msg, struct answer *a)
 {
 	const struct vpci_msg_create3 *m = msg;
 
-	return create(bus, a, m->vector, m->mode, m->count,
-		      lowest_of((const u8 *)m->vp, m->vps));
+	return create_for_list(bus, a, m->vector, m->mode, m->count, m->vps,
+			       (const u8 *)m->vp);
 }
 
 static u32 on_delete(struct vpci_bus *bus, const void *msg, struct answer *a)
@@ -1018,13 +1085,15 @@ static u32 on_delete(struct vpci_bus *bus, const void *msg, struct answer *a)
 	const struct vpci_msg_delete *m = msg;
 	struct interrupt *i = find_interrupt(bus, m->message.address,
 					     m->message.data);
+	u32 n;
 
 	(void)a;
-	if (!i) {
+	if (!i || !i->block) {
 		bad(bus, "deletion of interrupt", m->message.data);
 		return STATUS_INVALID;
 	}
-	i->used = false;
+	for (n = i->block; n; n--)
+		i[n - 1].used = false;
 	trace_begin("interrupt_deleted");
 	trace_str("device", bus->dev->name);
 	trace_hex("message", m->message.data);
@@ -1055,40 +1124,42 @@ static u32 on_ejected(struct vpci_bus *bus, const void *msg, struct answer *a)
 
 static const struct handler {
 	u32 type;
-	u32 version;			/* from this one on; 0: before any */
 	size_t len;			/* at least */
 	bool slot;			/* speaks of a function */
 	u32 (*fn)(struct vpci_bus *bus, const void *msg, struct answer *a);
 } handlers[] = {
-	{ VPCI_QUERY_PROTOCOL_VERSION, 0,
+	{ VPCI_QUERY_PROTOCOL_VERSION,
 	  sizeof(struct vpci_msg_version), false, on_version },
-	{ VPCI_QUERY_BUS_RELATIONS, VPCI_VERSION(1, 1),
+	{ VPCI_QUERY_BUS_RELATIONS,
 	  sizeof(struct vpci_msg), false, on_query_relations },
-	{ VPCI_QUERY_RESOURCE_REQUIREMENTS, VPCI_VERSION(1, 1),
+	{ VPCI_POWER_STATE_CHANGE,
+	  sizeof(struct vpci_msg_power), true, on_power },
+	{ VPCI_QUERY_RESOURCE_REQUIREMENTS,
 	  sizeof(struct vpci_msg_slot), true, on_requirements },
-	{ VPCI_D0_ENTRY, VPCI_VERSION(1, 1),
+	{ VPCI_D0_ENTRY,
 	  sizeof(struct vpci_msg_d0_entry), false, on_d0_entry },
-	{ VPCI_D0_EXIT, VPCI_VERSION(1, 1),
-	  sizeof(struct vpci_msg), false, on_d0_exit },
-	{ VPCI_RESOURCES_ASSIGNED, VPCI_VERSION(1, 1),
+	{ VPCI_D0_EXIT, sizeof(struct vpci_msg), false, on_d0_exit },
+	{ VPCI_RESOURCES_ASSIGNED,
 	  sizeof(struct vpci_msg_assigned), true, on_assigned },
-	{ VPCI_RESOURCES_ASSIGNED2, VPCI_VERSION(1, 2),
-	  sizeof(struct vpci_msg_assigned2), true, on_assigned },
-	/* Linux never sends it: the length is not known */
-	{ VPCI_RESOURCES_ASSIGNED3, VPCI_VERSION(1, 4),
-	  sizeof(struct vpci_msg_slot), true, on_assigned },
-	{ VPCI_RESOURCES_RELEASED, VPCI_VERSION(1, 1),
+	{ VPCI_RESOURCES_ASSIGNED2,
+	  sizeof(struct vpci_msg_assigned), true, on_assigned },
+	{ VPCI_RESOURCES_ASSIGNED3,
+	  sizeof(struct vpci_msg_assigned), true, on_assigned },
+	{ VPCI_RESOURCES_RELEASED,
 	  sizeof(struct vpci_msg_slot), true, on_released },
-	{ VPCI_CREATE_INTERRUPT, VPCI_VERSION(1, 1),
+	{ VPCI_CREATE_INTERRUPT,
 	  sizeof(struct vpci_msg_create), true, on_create },
-	{ VPCI_CREATE_INTERRUPT2, VPCI_VERSION(1, 2),
+	{ VPCI_CREATE_INTERRUPT2,
 	  sizeof(struct vpci_msg_create2), true, on_create2 },
-	{ VPCI_CREATE_INTERRUPT3, VPCI_VERSION(1, 4),
+	{ VPCI_CREATE_INTERRUPT3,
 	  sizeof(struct vpci_msg_create3), true, on_create3 },
-	{ VPCI_DELETE_INTERRUPT, VPCI_VERSION(1, 1),
+	{ VPCI_DELETE_INTERRUPT,
 	  sizeof(struct vpci_msg_delete), true, on_delete },
-	{ VPCI_EJECTION_COMPLETE, VPCI_VERSION(1, 1),
+	{ VPCI_DELETE_INTERRUPT2,
+	  sizeof(struct vpci_msg_delete), true, on_delete },
+	{ VPCI_EJECTION_COMPLETE,
 	  sizeof(struct vpci_msg_slot), true, on_ejected },
+	{ VPCI_RESET_DEVICE, sizeof(struct vpci_msg_slot), true, on_reset },
 };
 
 static const struct handler *find_handler(u32 type)
@@ -1110,7 +1181,7 @@ static u32 handle(struct vpci_bus *bus, const u8 *msg, size_t len,
 
 	if (len < sizeof(struct vpci_msg)) {
 		bad(bus, "bytes of a message", len);
-		return STATUS_INVALID;
+		return STATUS_BAD_DATA;
 	}
 	type = (u32)get(msg, 4);
 	trace_message(bus, "guest", type);
@@ -1118,22 +1189,22 @@ static u32 handle(struct vpci_bus *bus, const u8 *msg, size_t len,
 	h = find_handler(type);
 	if (!h) {
 		bad(bus, "unsupported message", type);
-		return STATUS_NOT_SUPPORTED;
+		return STATUS_BAD_DATA;
 	}
 	if (len < h->len) {
 		bad(bus, "short message of type", type);
-		return STATUS_INVALID;
+		return STATUS_BAD_DATA;
 	}
-	/* Version 0 is none yet, which only on_version() minds not */
-	if (bus->version < h->version) {
-		bad(bus, "message too new for the version", type);
+	/* With any version, messages of all versions are accepted, as by OpenVMM. */
+	if (!bus->version && type != VPCI_QUERY_PROTOCOL_VERSION) {
+		bad(bus, "message before a version was agreed on", type);
 		return STATUS_INVALID_DEVICE_STATE;
 	}
 	if (h->slot) {
 		slot = (u32)get(msg + offsetof(struct vpci_msg_slot, slot), 4);
 		if (slot) {
 			bad(bus, "message for slot", slot);
-			return STATUS_NO_SUCH_DEVICE;
+			return STATUS_BAD_DATA;
 		}
 	}
 	return h->fn(bus, msg, a);
@@ -1145,7 +1216,6 @@ static void take_away(struct vpci_bus *bus)
 	struct vpci_bus **link = &bus->vpci->buses;
 
 	vmbus_rescind(bus->vpci->vmbus, &bus->vmbus_dev);
-	forget(bus);
 	while (*link != bus)
 		link = &(*link)->next;
 	*link = bus->next;
@@ -1238,9 +1308,6 @@ static void closed(struct vmbus_device *vmbus_dev)
 	bus->queue_len = 0;
 	if (bus->vpci->config.release_dead_devices)
 		bus->assigned = false;
-	/* What is not held, nobody would release. */
-	if (bus->vpci->config.keep_dead_windows && bus->assigned)
-		keep(bus);
 	quiesce(bus);
 }
 
@@ -1501,7 +1568,9 @@ static struct vpci_bus *new_bus(struct vpci *vpci, struct vpci_device *dev,
 		return bus;
 	bus->table = calloc(dev->vectors, PCI_MSIX_ENTRY_SIZE);
 	bus->pending = calloc(1, pba_size(dev));
-	bus->interrupts = calloc(dev->vectors, sizeof(*bus->interrupts));
+	/* Some more than vectors, since find_block() may leave gaps */
+	bus->interrupt_count = 2 * MAX_BLOCK + dev->vectors;
+	bus->interrupts = calloc(bus->interrupt_count, sizeof(*bus->interrupts));
 	if (bus->table && bus->pending && bus->interrupts)
 		return bus;
 	free(bus->table);
@@ -1567,7 +1636,7 @@ struct vpci *vpci_new(const struct vpci_config *config, struct vmbus *vmbus,
 		return NULL;
 	vpci->config = *config;
 	if (!vpci->config.max_version)
-		vpci->config.max_version = VPCI_VERSION(1, 4);
+		vpci->config.max_version = VPCI_MAX_VERSION;
 	vpci->vmbus = vmbus;
 	vpci->mem = mem;
 	vpci->map = map;

@@ -47,11 +47,6 @@ struct vpci_config {
 	 */
 	bool ignore_bar_conflicts;
 	/*
-	 * What a kernel that is gone had on a bus, its config window and the
-	 * BARs that decoded, is in others' way until the bus leaves D0.
-	 */
-	bool keep_dead_windows;
-	/*
 	 * A device is no longer assigned when its channel closes. Otherwise the
 	 * next kernel's first D0 entry fails if the one before it had not
 	 * released the device, as Linux has seen it on Hyper-V.
@@ -60,7 +55,12 @@ struct vpci_config {
 	/* The first one that a window overlaps counts. */
 	struct vpci_refusal refusal[VPCI_MAX_REFUSALS];
 	int refusals;
-	u32 max_version;		/* (major << 16) | minor; 0: 1.4 */
+	u32 max_version;		/* (major << 16) | minor; 0: the highest */
+	/*
+	 * While a device decodes, config space does not tell: the command
+	 * register says that it does not, and BARs are 0.
+	 */
+	bool stale_config;
 };
 
 /* One function, as its own file fills it in; must outlive the bus. */

@@ -6,10 +6,13 @@
 #include "types.h"
 
 #define VPCI_VERSION(major, minor)	(((u32)(major) << 16) | (minor))
+/* The highest that OpenVMM accepts; Linux knows up to 1.4 */
+#define VPCI_MAX_VERSION		VPCI_VERSION(1, 6)
 
 enum vpci_msg_type {
 	VPCI_BUS_RELATIONS = 0x42490000,
 	VPCI_QUERY_BUS_RELATIONS,
+	VPCI_POWER_STATE_CHANGE = 0x42490004,
 	VPCI_QUERY_RESOURCE_REQUIREMENTS = 0x42490005,
 	VPCI_D0_ENTRY = 0x42490007,
 	VPCI_D0_EXIT,
@@ -24,9 +27,11 @@ enum vpci_msg_type {
 	VPCI_DELETE_INTERRUPT,
 	VPCI_RESOURCES_ASSIGNED2,
 	VPCI_CREATE_INTERRUPT2,
-	VPCI_BUS_RELATIONS2 = 0x42490019,
+	VPCI_DELETE_INTERRUPT2,
+	VPCI_BUS_RELATIONS2,
 	VPCI_RESOURCES_ASSIGNED3,
 	VPCI_CREATE_INTERRUPT3,
+	VPCI_RESET_DEVICE,
 };
 
 /* Page by page: which function, and then its config space */
@@ -77,22 +82,30 @@ struct vpci_msg_relations2 {
 	u16 reserved;
 } __packed;
 
-/* RESOURCES_ASSIGNED, then 2; nothing of it matters but the slot */
+/*
+ * RESOURCES_ASSIGNED, 2 and 3: what all of them begin with. Nothing of it matters
+ * but the slot. Linux sends 148 bytes of the first and 202 of the second.
+ */
 struct vpci_msg_assigned {
 	u32 type;
 	u32 slot;
 	u8 memory[120];
 	u32 messages;
-	u32 reserved[4];
+	u32 reserved;
 } __packed;
 
-struct vpci_msg_assigned2 {
+/* The states that OpenVMM knows */
+#define VPCI_POWER_D0	1u
+#define VPCI_POWER_D3	4u
+
+struct vpci_msg_power {
 	u32 type;
 	u32 slot;
-	u8 memory[120];
-	u32 messages;
-	u8 reserved[70];
+	u32 state;
 } __packed;
+
+/* vCPUs that an interrupt may be for */
+#define VPCI_MAX_TARGETS	32
 
 struct vpci_msg_create {
 	u32 type;
@@ -111,7 +124,7 @@ struct vpci_msg_create2 {
 	u8 mode;
 	u16 count;
 	u16 vps;
-	u16 vp[32];
+	u16 vp[VPCI_MAX_TARGETS];
 } __packed;
 
 struct vpci_msg_create3 {
@@ -122,7 +135,7 @@ struct vpci_msg_create3 {
 	u8 reserved;
 	u16 count;
 	u16 vps;
-	u16 vp[32];
+	u16 vp[VPCI_MAX_TARGETS];
 } __packed;
 
 /* What a device is to write where, to interrupt */

@@ -18,6 +18,21 @@ static bool nowhere(const struct range *r)
 	return r->end < r->start;
 }
 
+/* The lowest range from @from on that is not mapped. Return: false if none is. */
+static bool next_cut(const struct vram *v, u64 from, struct range *cut)
+{
+	bool found = v->mmio && io_next(v->mmio, from, cut);
+
+	if (v->hole.end >= from && v->hole.end &&
+	    (!found || v->hole.start < cut->start)) {
+		*cut = v->hole;
+		if (cut->start < from)
+			cut->start = from;
+		return true;
+	}
+	return found;
+}
+
 /* What is left of ->at beside MMIO, in whole pages. Return: how many pieces. */
 static u32 find_pieces(const struct vram *v, struct range *piece)
 {
@@ -28,8 +43,7 @@ static u32 find_pieces(const struct vram *v, struct range *piece)
 	if (nowhere(&v->at))
 		return 0;
 	while (from <= v->at.end) {
-		bool cut = v->mmio && io_next(v->mmio, from, &io) &&
-			   io.start <= v->at.end;
+		bool cut = next_cut(v, from, &io) && io.start <= v->at.end;
 		u64 end = v->at.end;
 
 		if (cut)

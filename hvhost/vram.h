@@ -18,6 +18,7 @@ struct vram {
 	u32 pieces;
 	const struct mem *mem;		/* RAM, which it must not overlap */
 	const struct io_table *mmio;	/* comes first where it does; or NULL */
+	struct range hole;		/* never mapped there; end 0: none */
 	u64 limit;			/* GPAs end below it; 0: nowhere */
 	/* Have a piece mapped: @host at @range; NULL: no longer. 0 or -errno */
 	int (*map)(void *opaque, u32 index, const struct range *range,

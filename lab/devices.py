@@ -29,9 +29,11 @@ FILE_SUM = "f6351f5ead9a700e34275480b3856ea738122a7c57bdeb744a631251c069587a"
 # the second one is the other way round.
 PICTURE = ["aa0000", "00aa00", "aa5500", "0000aa", "aa00aa", "00aaaa", "aaaaaa", "000000"]
 # Losses after which a controller's disk is not there
-NO_DISK = (*NO_D0, "bar-on-framebuffer", "bar-on-device", "config-covered", "bar-covered")
+NO_DISK = (*NO_D0, "bar-on-framebuffer", "bar-on-device", "bar-on-fixed", "config-covered",
+           "bar-covered")
 # Losses by which the host refuses config windows
-BY_WINDOW = ("config-refused", "config-on-framebuffer", "config-on-device", "outside")
+BY_WINDOW = ("config-refused", "config-on-framebuffer", "config-on-device", "config-on-fixed",
+             "outside")
 # Losses by which a PCI bus gets no MMIO space
 NO_SPACE = ("no-config-window", "no-low-window", "no-high-window")
 
@@ -93,7 +95,8 @@ def buses(run: Run, which: str) -> Buses:
             continue
         found.probed.append(device)
         codes = {"config-on-framebuffer": {"c0370048"}, "config-on-device": {"c0000018"},
-                 "outside": {"c0000018"}, "config-refused": set(refused_codes(run, which))}
+                 "config-on-fixed": {"c0000018"}, "outside": {"c0000018"},
+                 "config-refused": set(refused_codes(run, which))}
         found.codes |= next((codes[kind] for kind in codes if kind in kinds), {"ok"})
         if kinds & set(NO_D0):
             continue

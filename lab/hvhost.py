@@ -21,7 +21,8 @@ from lab.vmm import Order, Vmm
 def layout_options(scenario: Scenario, kernels: Pair) -> list[str]:
     """hvhost layout's options."""
     found = ["--memory", memory(scenario, kernels)]
-    for key in ("generation", "firmware", "low-mmio", "high-mmio", "video", "fb", "firmware-fb"):
+    for key in ("generation", "firmware", "low-mmio", "high-mmio", "video", "fb",
+                "fb-mapped", "firmware-fb"):
         if scenario.host[key] is not None:
             found += [f"--{key}", str(scenario.host[key])]
     if scenario.host["not-windows"]:
@@ -35,7 +36,7 @@ def host_options(scenario: Scenario, kernels: Pair) -> list[str]:
     """hvhost run's, which takes those as well."""
     found = layout_options(scenario, kernels)
     for key in ("cpus", "isolation", "vmbus-version", "bar-conflicts", "overlap",
-                "dead-devices", "dead-windows", "offers"):
+                "config-reads", "dead-devices", "offers"):
         if scenario.host[key] is not None:
             found += [f"--{key}", str(scenario.host[key])]
     if not scenario.host["synthvid"]:

@@ -12,17 +12,19 @@ from lab.trace import Event, Life, is_pci
 # The reason of a D0 entry that is refused or does no good, and what kind of loss that is
 REASONS = {"window": "config-refused", "told": "config-refused",
            "framebuffer": "config-on-framebuffer", "overlap": "config-on-device",
-           "outside": "outside", "covered": "config-covered"}
+           "fixed": "config-on-fixed", "outside": "outside", "covered": "config-covered"}
 # What people are told of some kinds
 SAID = {"config-covered": "covered by the framebuffer",
         "bar-covered": "covered by the framebuffer"}
 
 
 def worst(conflicts: list[str]) -> str:
-    """framebuffer, device or outside: the conflict that decides the host's status."""
+    """framebuffer, device, fixed or outside: the conflict that decides the host's status."""
     if "framebuffer" in conflicts:
         return "framebuffer"
-    return "device" if any(c != "outside" for c in conflicts) else "outside"
+    if any(c not in ("fixed", "outside") for c in conflicts):
+        return "device"
+    return "fixed" if "fixed" in conflicts else "outside"
 
 
 def kind(what: str, other: str) -> str:

@@ -106,6 +106,8 @@ def about(folder: Path, accel: str, took: float) -> str:
                   "binutils", "acpica-tools").rstrip("\n"),
              f"took\t{took:.0f} s, JOBS={number('JOBS', os.cpu_count() or 1)}",
              f"guests run under\t{accel}"]
+    if os.environ.get("SETTINGS"):
+        lines.append(f"hosts' settings\t{os.environ['SETTINGS']}")
     if accel == "tcg":
         qemu = call(TOP / "nest" / "qemu").strip()
         host = Path(call(TOP / "nest" / "host").strip())

@@ -21,8 +21,8 @@ from lab.schema import Key, Wrong
 SCENARIOS = Path(os.environ.get("SCENARIOS") or TOP / "scenarios").resolve()
 PROFILES = TOP / "scenarios" / "profiles.toml"
 LISTS = ("also", "except")
-NO_D0 = ("config-refused", "config-on-framebuffer", "config-on-device", "outside",
-         "no-config-window", "no-low-window", "no-high-window")
+NO_D0 = ("config-refused", "config-on-framebuffer", "config-on-device", "config-on-fixed",
+         "outside", "no-config-window", "no-low-window", "no-high-window")
 
 
 @dataclass(frozen=True)
@@ -252,6 +252,21 @@ def check_shapes(values: dict[str, Any], reader: Reader) -> None:
             raise reader.fail(f"write [[{key}]], not [{key}] or {key} =", key)
 
 
+def settings() -> dict[str, Any]:
+    """SETTINGS="KEY=VALUE ...": of [host], for scenarios that do not say it themselves."""
+    known = {key.name: key for key in schema.HOST}
+    found: dict[str, Any] = {}
+    for word in os.environ.get("SETTINGS", "").split():
+        name, equals, value = word.partition("=")
+        if name not in known or not equals:
+            raise LabError(f"SETTINGS: '{word}' is not KEY=VALUE with a KEY of [host]")
+        try:
+            found[name] = known[name].kind(value)
+        except Wrong as e:
+            raise LabError(f"SETTINGS: {name} cannot be '{value}': expected {e}") from None
+    return found
+
+
 def with_defaults(values: dict[str, Any], keys: tuple[Key, ...]) -> dict[str, Any]:
     return {key.name: values.get(key.name, key.default) for key in keys}
 
@@ -263,6 +278,7 @@ def read(file: Path) -> Scenario:
     check_shapes(raw, reader)
     raw = merged(raw, reader)
     tables = {k: raw.pop(k) for k in ("host", "guest", "expect", *LISTS) if k in raw}
+    tables["host"] = {**settings(), **tables.get("host", {})}
     top = with_defaults(reader.check("", raw, schema.TOP_KEYS), schema.TOP_KEYS)
     host, guest, expect = (
         with_defaults(reader.check(name, tables.get(name, {}), keys), keys)

@@ -18,7 +18,8 @@ from lab.common import Range
 PATHS = ("boot", "kexec-s", "kexec-c", "kdump-s", "kdump-c", "shutdown")
 # How a device can be lost; the sweep has the same words.
 LOSSES = ("config-refused", "config-on-framebuffer", "bar-on-framebuffer",
-          "config-on-device", "bar-on-device", "framebuffer-on-device", "outside",
+          "config-on-device", "bar-on-device", "framebuffer-on-device", "config-on-fixed",
+          "bar-on-fixed", "framebuffer-on-fixed", "outside",
           "no-config-window", "no-low-window", "no-high-window", "no-vram",
           "config-covered", "bar-covered")
 TEST = r"test(?:0|[1-9]\d{0,2})"
@@ -186,6 +187,9 @@ HOST = (
     Key("crs", several(any_span, distinct=False),
         "exactly these MMIO windows, START-END in hexadecimal, in this order"),
     Key("fb", or_none(span), "where the framebuffer is, or none"),
+    Key("fb-mapped", matching(r"[1-9]\d{0,3}[KM]|offered", "a size such as 8M, or offered"),
+        "how much of the framebuffer is mapped before a driver moves it; by default all that is "
+        "offered, on Generation 1 no more than the VGA device's BAR"),
     Key("firmware-fb", or_none(span), "what screen_info reports, even if it is wrong, or none"),
     Key("isolation", choice("none", "vbs"), "none or vbs"),
     Key("vmbus-version", matching(r"\d{1,2}\.\d{1,2}", "a version such as 5.3"),
@@ -206,9 +210,8 @@ HOST = (
         "if the kernel before did not release the device"),
     Key("offers", choice("guid", "video-first"), "the order of offers: of interface GUIDs, so PCI "
         "before video (the default), or video first"),
-    Key("dead-windows", choice("forget", "keep"),
-        "keep: windows of a dead kernel stay in use until they are released; forget (the "
-        "default): they do not"),
+    Key("config-reads", choice("exact", "stale"), "stale: while a device decodes, its command "
+        "register and BARs read as if it did not; exact (the default): as they were written"),
     Key("hotplug", several(EVENT), "`WHAT DEVICE=OTHER` in order: the host adds, ejects, removes "
         "(by surprise) or rescinds DEVICE when a kernel first probes OTHER, or DEVICE itself", ()),
 )

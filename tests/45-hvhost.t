@@ -137,7 +137,7 @@ refuses "firmware's framebuffer .* ends before it starts" \
 	layout --firmware-fb f8000000-f7ffffff
 refuses "firmware's framebuffer of 4096 bytes is not whole 64 KiB" \
 	layout --generation 1 --firmware-fb f8000000-f8000fff
-refuses "--dead-windows '1' is not forget or keep" run --dead-windows 1
+refuses "--config-reads '1' is not exact or stale" run --config-reads 1
 refuses "--refuse-windows 'fec01000' is not START-END or START-END=STATUS in hexadecimal" \
 	run --refuse-windows fec01000
 refuses "--refuse-windows .* is not a range that ends at or after its start" \

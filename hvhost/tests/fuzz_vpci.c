@@ -215,7 +215,7 @@ static void close_bus(struct world *w, struct input *in)
 static void version(struct world *w, u32 relid, u32 how)
 {
 	struct vpci_msg_version msg = {
-		VPCI_QUERY_PROTOCOL_VERSION, VPCI_VERSION(1, how % 6),
+		VPCI_QUERY_PROTOCOL_VERSION, VPCI_VERSION(1, how % 8),
 	};
 
 	say(w, relid, how, &msg, sizeof(msg));
@@ -241,12 +241,16 @@ static void message(struct world *w, struct input *in, u32 relid, u32 how)
 		{ VPCI_D0_EXIT, 4 },
 		{ VPCI_RESOURCES_ASSIGNED, 148 },
 		{ VPCI_RESOURCES_ASSIGNED2, 202 },
+		{ VPCI_RESOURCES_ASSIGNED3, 136 },
 		{ VPCI_RESOURCES_RELEASED, 8 },
 		{ VPCI_CREATE_INTERRUPT, 24 },
 		{ VPCI_CREATE_INTERRUPT2, 78 },
 		{ VPCI_CREATE_INTERRUPT3, 82 },
 		{ VPCI_DELETE_INTERRUPT, 24 },
+		{ VPCI_DELETE_INTERRUPT2, 24 },
 		{ VPCI_EJECTION_COMPLETE, 12 },
+		{ VPCI_POWER_STATE_CHANGE, 12 },
+		{ VPCI_RESET_DEVICE, 8 },
 	};
 	u32 which = (u32)take(in, 1) % ARRAY_SIZE(known), i;
 	u8 msg[256] = { 0 };
@@ -466,7 +470,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 	const struct vpci_config vpci_config = {
 		.cpus = GUEST_CPUS, .shared_bit = first & 1 ? 1ull << 46 : 0,
 		.ignore_bar_conflicts = first & 2,
-		.keep_dead_windows = first & 4,
+		.stale_config = first & 4,
 		.release_dead_devices = first & 16,
 	};
 	static struct world w;

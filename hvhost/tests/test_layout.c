@@ -423,6 +423,9 @@ static void bad_requests(void **state)
 	refused("high MMIO is both absent and 512 MiB", GEN2,
 		.high_mmio = 512 * MIB, .no_high_mmio = true);
 	refused("high MMIO of 1 bytes", GEN2, .high_mmio = 1);
+	/* OpenHCL's is 512 KiB shorter. */
+	assert_range(make(GEN2, .high_mmio = 512 * MIB - 512 * KIB).crs[1],
+		     0xfe0000000, 0xffff7ffff);
 	refused("goes beyond 0x10000000000", GEN2, .high_mmio = 961 * GIB);
 	refused("video of 1024x0", GEN2, .width = 1024);
 	refused("video of 0x768", GEN2, .height = 768);
@@ -718,6 +721,65 @@ static void bad_firmware(void **state)
 		.firmware_given = true, .firmware = { 64 * KIB, ~0ull });
 }
 
+/* How much of the framebuffer is mapped at first */
+static void fb_mapped(void **state)
+{
+	struct layout l;
+
+	(void)state;
+	l = make(GEN2, .width = 7680, .height = 4320, .fb_mapped = 8 * MIB);
+	assert_range(l.fb, 0xf0000000, 0xf07fffff);
+	assert_int_equal(l.mmio_megabytes, 128);
+	assert_int_equal(size(l.reserve), 128 * MIB);
+	assert_range(l.fb_firmware, 0xf0000000, 0xf02fffff);
+	l = make(GEN2, .fb_mapped = MIB);
+	assert_range(l.fb_firmware, 0xf8000000, 0xf80fffff);
+	/* No more than is offered */
+	l = make(GEN2, .fb_mapped = 64 * MIB);
+	assert_range(l.fb, 0xf8000000, 0xf87fffff);
+	l = make(GEN2, .width = 7680, .height = 4320, .fb_mapped_whole = true);
+	assert_range(l.fb, 0xf0000000, 0xf7ffffff);
+	/* On Gen1 a large one does not fit into the VGA BAR. */
+	l = make(GEN1, .width = 7680, .height = 4320);
+	assert_range(l.fb, 0xf8000000, 0xfbffffff);
+	l = make(GEN1, .width = 7680, .height = 4320, .fb_mapped_whole = true);
+	assert_range(l.fb, 0xf8000000, 0xffffffff);
+	assert_range(l.reserve, 0xf8000000, 0xfbffffff);
+	l = make(GEN1, .width = 7680, .height = 4320, .fb_mapped = 8 * MIB);
+	assert_range(l.fb, 0xf8000000, 0xf87fffff);
+	/* By hand */
+	l = make(GEN2, WINDOWS({ 0xe0000000, TOP }), .fb_mapped = 3 * MIB);
+	assert_range(l.fb, 0xe0000000, 0xe02fffff);
+	refused("mapped framebuffer of 1 bytes", GEN2, .fb_mapped = 1);
+	refused("mapped framebuffer of 135266304 bytes", GEN2,
+		.fb_mapped = 129 * MIB);
+	refused("framebuffer [0xf8000000-0xf87fffff] is given", GEN2,
+		.fb_given = true, .fb = { 0xf8000000, 0xf87fffff },
+		.fb_mapped = MIB);
+	refused("framebuffer [0xf8000000-0xf87fffff] is given", GEN2,
+		.fb_given = true, .fb = { 0xf8000000, 0xf87fffff },
+		.fb_mapped_whole = true);
+}
+
+/* Devices that ACPI does not describe: within what guests take for usable */
+static void fixed_devices(void **state)
+{
+	struct layout l;
+
+	(void)state;
+	l = make(GEN2);
+	assert_int_equal(l.fixed_count, 2);
+	assert_range(l.fixed[0], 0xfed3c000, 0xfed3dfff);
+	assert_range(l.fixed[1], 0xfed3f000, 0xfed3ffff);
+	assert_range(l.usable[0], 0xf8000000, HOLE - 1);
+	l = make(ARM64);
+	assert_int_equal(l.fixed_count, 2);
+	assert_range(l.fixed[0], 0xeffe8000, 0xeffeafff);
+	assert_range(l.fixed[1], 0xeffed000, 0xeffedfff);
+	l = make(GEN1);
+	assert_int_equal(l.fixed_count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -755,6 +817,8 @@ int main(void)
 		cmocka_unit_test(fb_elsewhere),
 		cmocka_unit_test(firmware),
 		cmocka_unit_test(bad_firmware),
+		cmocka_unit_test(fb_mapped),
+		cmocka_unit_test(fixed_devices),
 	};
 
 	return cmocka_run_group_tests_name("layout", tests, NULL, NULL);

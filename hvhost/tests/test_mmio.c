@@ -16,6 +16,8 @@ static const struct layout layout = {
 		{ 0xfe0000000, 0xfffffffff },
 	},
 	.usable_count = 3,
+	.fixed = { { 0xfed3c000, 0xfed3dfff } },
+	.fixed_count = 1,
 };
 
 static struct mmio_map map;
@@ -98,8 +100,8 @@ static void test_outside(void **state)
 			 MMIO_OUTSIDE);
 	assert_string_equal(mock_trace,
 			    " conflict what=bar device=test0 bar=2 range=fe0000000 with=outside action=refused;");
-	assert_int_equal(judge(MMIO_BAR, 0xfed30000, 0xfed40000), MMIO_OUTSIDE);
-	assert_int_equal(judge(MMIO_BAR, 0xfed30000, 0xfed3ffff), MMIO_FREE);
+	assert_int_equal(judge(MMIO_BAR, 0xfed3e000, 0xfed40000), MMIO_OUTSIDE);
+	assert_int_equal(judge(MMIO_BAR, 0xfed3e000, 0xfed3ffff), MMIO_FREE);
 	/* In no one window, though in two side by side */
 	assert_int_equal(judge(MMIO_BAR, 0xfbfff000, 0xfc000fff), MMIO_OUTSIDE);
 	assert_int_equal(judge(MMIO_BAR, 0, 0xfff), MMIO_OUTSIDE);
@@ -107,6 +109,24 @@ static void test_outside(void **state)
 	/* Nonsense is nowhere */
 	assert_int_equal(judge(MMIO_BAR, 0xfe0001000, 0xfe0000fff),
 			 MMIO_OUTSIDE);
+}
+
+/* A device of the host's at a fixed address */
+static void test_fixed(void **state)
+{
+	(void)state;
+	assert_int_equal(judge(MMIO_CONFIG, 0xfed3a000, 0xfed3bfff), MMIO_FREE);
+	assert_int_equal(judge(MMIO_CONFIG, 0xfed3b000, 0xfed3cfff),
+			 MMIO_ON_FIXED);
+	assert_string_equal(mock_trace,
+			    " conflict what=config device=test0 range=fed3b000 with=fixed with_range=fed3c000 action=refused;");
+	/* Outside of MMIO space as well: both are traced. */
+	assert_int_equal(judge(MMIO_BAR, 0xfed3d000, 0xfed40000),
+			 MMIO_ON_FIXED);
+	told("with=fixed");
+	told("with=outside");
+	assert_int_equal(judge(MMIO_FRAMEBUFFER, 0xfed00000, 0xfed3ffff),
+			 MMIO_ON_FIXED);
 }
 
 /* All that is in the way is told, the worst is the verdict. */
@@ -220,6 +240,7 @@ static void test_names(void **state)
 	assert_string_equal(mmio_verdict_name(MMIO_ON_FRAMEBUFFER),
 			    "framebuffer");
 	assert_string_equal(mmio_verdict_name(MMIO_ON_DEVICE), "overlap");
+	assert_string_equal(mmio_verdict_name(MMIO_ON_FIXED), "fixed");
 	assert_string_equal(mmio_verdict_name(MMIO_OUTSIDE), "outside");
 	assert_string_equal(mmio_verdict_name(MMIO_COVERED), "covered");
 }
@@ -229,6 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_edges, setup),
 		cmocka_unit_test_setup(test_outside, setup),
+		cmocka_unit_test_setup(test_fixed, setup),
 		cmocka_unit_test_setup(test_all, setup),
 		cmocka_unit_test_setup(test_cover, setup),
 		cmocka_unit_test_setup(test_on_device, setup),

@@ -103,7 +103,7 @@ static void defaults(void **state)
 	assert_false(opt.no_synthvid);
 	assert_false(opt.ignore_bar_conflicts);
 	assert_false(opt.overlap_cover);
-	assert_false(opt.keep_dead_windows);
+	assert_false(opt.stale_config);
 	assert_false(opt.release_dead_devices);
 	assert_false(opt.video_first);
 	assert_int_equal(opt.refusals, 0);
@@ -195,11 +195,17 @@ static void pci(void **state)
 	accepted("run --kernel /dev/null --bar-conflicts ignore --bar-conflicts refuse",
 		 OPTIONS_RUN);
 	assert_false(opt.ignore_bar_conflicts);
-	accepted("run --kernel /dev/null --dead-windows keep", OPTIONS_RUN);
-	assert_true(opt.keep_dead_windows);
-	accepted("run --kernel /dev/null --dead-windows keep --dead-windows forget",
+	accepted("layout --fb-mapped 8M", OPTIONS_LAYOUT);
+	assert_int_equal(opt.layout.fb_mapped, 8 * MIB);
+	assert_false(opt.layout.fb_mapped_whole);
+	accepted("layout --fb-mapped 8M --fb-mapped offered", OPTIONS_LAYOUT);
+	assert_int_equal(opt.layout.fb_mapped, 0);
+	assert_true(opt.layout.fb_mapped_whole);
+	accepted("run --kernel /dev/null --config-reads stale", OPTIONS_RUN);
+	assert_true(opt.stale_config);
+	accepted("run --kernel /dev/null --config-reads stale --config-reads exact",
 		 OPTIONS_RUN);
-	assert_false(opt.keep_dead_windows);
+	assert_false(opt.stale_config);
 	accepted("run --kernel /dev/null --dead-devices release --offers video-first",
 		 OPTIONS_RUN);
 	assert_true(opt.release_dead_devices);
@@ -270,7 +276,9 @@ static void bad_pci(void **state)
 		assert_non_null(strstr(out, "' is not test with refuse-d0=FIRST-LAST"));
 	}
 	refused("run --bar-conflicts warn", "--bar-conflicts 'warn' is not refuse or ignore");
-	refused("run --dead-windows drop", "--dead-windows 'drop' is not forget or keep");
+	refused("run --fb-mapped 0", "--fb-mapped '0' is not a size, such as 8M, or offered");
+	refused("run --fb-mapped all", "--fb-mapped 'all' is not a size, such as 8M, or offered");
+	refused("run --config-reads never", "--config-reads 'never' is not exact or stale");
 	refused("run --dead-devices drop", "--dead-devices 'drop' is not hold or release");
 	refused("run --offers pci-first", "--offers 'pci-first' is not guid or video-first");
 }
@@ -580,6 +588,7 @@ static void layout(void **state)
 			    "  \"fb\": \"0x40000000-0x407fffff\",\n"
 			    "  \"fb_firmware\": \"0x40000000-0x402fffff\",\n"
 			    "  \"vga_bar\": null,\n"
+			    "  \"fixed\": [\"0xfed3c000-0xfed3dfff\", \"0xfed3f000-0xfed3ffff\"],\n"
 			    "  \"max_fb\": \"0x800000\",\n"
 			    "  \"mmio_megabytes\": 8\n"
 			    "}\n");

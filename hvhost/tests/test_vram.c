@@ -225,6 +225,34 @@ static void covers(void **state)
 	assert_false(vram_access(&v, FB + 0x8000, false, &(u8) { 0 }, 1));
 }
 
+/* Pages that are never mapped, also if the framebuffer covers MMIO */
+static void hole(void **state)
+{
+	(void)state;
+	v.hole = (struct range) { FB + 0x3000, FB + 0x7fff };
+	assert_int_equal(move_to(FB, SIZE), 0);
+	assert_int_equal(slots, 2);
+	is_slot(0, FB, FB + 0x2fff, 0);
+	is_slot(1, FB + 0x8000, FB + SIZE - 1, 0x8000);
+	/* MMIO before it, in it and behind it */
+	assert_int_equal(answer(FB + 0x1000, 0x1000), 0);
+	assert_int_equal(answer(FB + 0x5000, 0x1000), 0);
+	assert_int_equal(answer(FB + 0x9000, 0x1000), 0);
+	assert_int_equal(slots, 4);
+	is_slot(1, FB + 0x2000, FB + 0x2fff, 0x2000);
+	is_slot(2, FB + 0x8000, FB + 0x8fff, 0x8000);
+	v.mmio = NULL;
+	assert_int_equal(vram_cut(&v), 0);
+	assert_int_equal(slots, 2);
+	/* Up to the end, and beyond it */
+	v.hole = (struct range) { FB + 0x3000, 0xffffffff };
+	assert_int_equal(vram_cut(&v), 0);
+	assert_int_equal(slots, 1);
+	is_slot(0, FB, FB + 0x2fff, 0);
+	assert_int_equal(move_to(FB + 0x4000, SIZE), 0);
+	assert_int_equal(slots, 0);
+}
+
 /* Moved by as much as to have the same pieces, of other bytes */
 static void same_pieces(void **state)
 {
@@ -282,6 +310,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(failure, setup, teardown),
 		cmocka_unit_test_setup_teardown(pieces, setup, teardown),
 		cmocka_unit_test_setup_teardown(covers, setup, teardown),
+		cmocka_unit_test_setup_teardown(hole, setup, teardown),
 		cmocka_unit_test_setup_teardown(same_pieces, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(accesses, setup, teardown),

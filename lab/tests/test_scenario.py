@@ -151,7 +151,7 @@ WRONG = [
     ("[host]\n", "[host]\nhotplug = [\"drop test0=test1\"]\n", "hotplug cannot be"),
     ("[host]\n", "[host]\nhotplug = [\"add test0=test7\"]\n", "test7, which is not in pci"),
     ("[host]\n", "[host]\nbar-conflicts = \"maybe\"\n", "bar-conflicts cannot be 'maybe'"),
-    ("[host]\n", "[host]\ndead-windows = \"maybe\"\n", "dead-windows cannot be 'maybe'"),
+    ("[host]\n", "[host]\nconfig-reads = \"maybe\"\n", "config-reads cannot be 'maybe'"),
     ("[guest]\n", "[guest]\none-by-one = 2\n", "one-by-one cannot be 2: expected true or false"),
     ("[guest]\n", "[guest]\ndrivers = [\"pci-hyperv; rm\"]\n", "drivers cannot be"),
     ("[guest]\n", "[guest]\nresume = \"yes\"\n", "resume cannot be 'yes'"),
@@ -236,3 +236,21 @@ def test_documented() -> None:
     found = re.search(r"<!-- schema -->\n(.*)<!-- end -->", text, re.S)
     assert found and found[1].strip() == schema.markdown().strip(), \
         "lab/lab schema prints what belongs there"
+
+
+def test_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """SETTINGS counts where a scenario does not say otherwise."""
+    monkeypatch.setenv("SETTINGS", "dead-devices=release offers=video-first")
+    one = scenario.read(scenario.SCENARIOS / "gen2-default.toml")
+    assert one.host["dead-devices"] == "release"
+    assert one.host["offers"] == "video-first"
+    assert one.host["config-reads"] is None
+    text = (scenario.SCENARIOS / "gen2-default.toml").read_text(encoding="utf-8")
+    own = tmp_path / "own.toml"
+    own.write_text(f"{text}\n[host]\ndead-devices = \"hold\"\n", encoding="utf-8")
+    assert scenario.read(own).host["dead-devices"] == "hold"
+    for wrong, why in (("dead-devices", "not KEY=VALUE"), ("none=1", "not KEY=VALUE"),
+                       ("offers=none", "offers cannot be 'none': expected guid or video-first")):
+        monkeypatch.setenv("SETTINGS", wrong)
+        with pytest.raises(LabError, match=why):
+            scenario.read(own)
