@@ -10,14 +10,14 @@
 #include "dims.h"
 
 const char *const group_names[GROUPS] = {
-	"gen1", "gen1-no-high", "gen2-x86", "gen2-arm64"
+	"gen1", "gen1-no-high", "gen1-whole-fb", "gen2-x86", "gen2-arm64"
 };
 const char *const high_names[HIGHS] = { "512M", "64G", "none" };
 const char *const set_names[SETS] = {
 	"nvme", "bar32", "mixed", "high", "high-up", "fill", "fill"
 };
 const char *const told_names[TOLDS] = { "passed-on", "zero", "never", "stale" };
-const char *const path_names[PATHS] = { "boot", "kexec", "kdump" };
+const char *const path_names[PATHS] = { "boot", "second" };
 
 #define VM_MEMORY	(384 * MIB)
 #define STEP_MIB	2
@@ -44,6 +44,12 @@ static const u32 other_mib[] = { 32, 64 };
 #define FIRMWARE_FB	(3 * MIB)
 #define LIE_BYTES	(8 * MIB)
 
+/* What OpenVMM maps of the framebuffer, and the VGA device's BAR of Gen1 */
+#define MAPPED_GEN2_MIB	8
+#define VGA_BAR_MIB	64
+/* Otherwise mapped framebuffers, with low MMIO in steps of this */
+#define OTHER_FB_STEP_MIB	64
+
 /* The widest that a host offers: with it each size can be had */
 #define VIDEO_WIDTH	7680
 #define VIDEO_HEIGHT	4320
@@ -53,6 +59,14 @@ static const u32 other_mib[] = { 32, 64 };
  */
 #define IOAPIC_START	0xfec00000ull
 #define IOAPIC_END	0xfec003ffull
+
+/*
+ * arm64's UARTs and the GIC's redistributors, 128 KiB a vCPU, are busy as well
+ * (mu_msvm 9feb53ed, MsvmPkgAARCH64.dsc). 8 vCPUs.
+ */
+static const struct range arm64_busy[] = {
+	{ 0xeffeb000, 0xeffecfff }, { 0xeffee000, 0xf00edfff },
+};
 
 static void add_bar(struct pci_set *set, int bus, u64 size, bool is_64)
 {
@@ -226,6 +240,9 @@ static int lay_out(const struct asked *a, struct layout *out, char *why,
 		.no_high_mmio = a->high == HIGH_NONE,
 		.not_windows = a->other_host,
 		.width = VIDEO_WIDTH,
+		.fb_mapped = a->other_fb && !is_gen1(a->group) ?
+			     MAPPED_GEN2_MIB * MIB : 0,
+		.fb_mapped_whole = a->other_fb && is_gen1(a->group),
 	};
 
 	/* The most lines that need no more than that */
@@ -255,16 +272,20 @@ void dims_fill_in(struct point *p, const struct asked *asked)
 		exit(1);
 	}
 	p->busy_count = 0;
-	if (p->group != GEN2_ARM64)
+	if (p->group == GEN2_ARM64) {
+		p->busy_count = ARRAY_SIZE(arm64_busy);
+		memcpy(p->busy, arm64_busy, sizeof(arm64_busy));
+	} else {
 		p->busy[p->busy_count++] = (struct range) {
 			IOAPIC_START, IOAPIC_END };
+	}
 	make_sets(p);
 }
 
 /* Has one like it been before? Then it is the same layout, asked differently. */
 static bool seen(const struct asked *a)
 {
-	static u8 bits[GROUPS][HIGHS][2][2048][FB_MAX_MIB / STEP_MIB + 1];
+	static u8 bits[GROUPS][HIGHS][2][2][2048][FB_MAX_MIB / STEP_MIB + 1];
 	struct layout l;
 	char why[256];
 	bool was;
@@ -273,7 +294,7 @@ static bool seen(const struct asked *a)
 	/* What is wrong with it is for dims_fill_in() to say */
 	if (lay_out(a, &l, why, sizeof(why)))
 		return false;
-	bit = &bits[a->group][a->high][a->other_host]
+	bit = &bits[a->group][a->high][a->other_host][a->other_fb]
 		   [l.crs[0].start / (STEP_MIB * MIB)]
 		   [l.max_fb / (STEP_MIB * MIB)];
 	was = *bit;
@@ -295,6 +316,21 @@ static void add_point(struct asked **points, int *count, struct asked a)
 		}
 	}
 	(*points)[(*count)++] = a;
+}
+
+/* The same with the framebuffer mapped otherwise, where that makes a difference */
+static void add_other_fb(struct asked **points, int *count, struct asked a)
+{
+	a.other_fb = true;
+	if (a.low_mib % OTHER_FB_STEP_MIB ||
+	    a.fb_mib <= (is_gen1(a.group) ? VGA_BAR_MIB : MAPPED_GEN2_MIB))
+		return;
+	if (is_gen1(a.group)) {
+		if (a.group == GEN1_NO_HIGH)
+			return;
+		a.group = GEN1_WHOLE_FB;
+	}
+	add_point(points, count, a);
 }
 
 static u32 low_step(u32 low, bool full)
@@ -324,8 +360,8 @@ const char *dims_steps(bool full)
 			      FINE_MIB, MIDDLE_STEP_MIB, MIDDLE_MIB,
 			      COARSE_STEP_MIB);
 	snprintf(text + n, sizeof(text) - n,
-		 "; each framebuffer from %d to %d MiB; high MMIO of 512 MiB, 64 GiB, none; %zu hosts with less low MMIO than Windows",
-		 FB_MIN_MIB, FB_MAX_MIB, ARRAY_SIZE(other_mib));
+		 "; each framebuffer from %d to %d MiB; high MMIO of 512 MiB, 64 GiB, none; framebuffers mapped otherwise with low MMIO in steps of %d MiB; %zu hosts with less low MMIO than Windows",
+		 FB_MIN_MIB, FB_MAX_MIB, OTHER_FB_STEP_MIB, ARRAY_SIZE(other_mib));
 	return text;
 }
 
@@ -348,6 +384,9 @@ struct asked *dims_points(bool full, int *count)
 		for (h = 0; h < HIGHS; h++) {
 			struct asked a = { .group = g, .high = h };
 
+			/* add_other_fb() makes these. */
+			if (g == GEN1_WHOLE_FB)
+				continue;
 			if (is_gen1(g) &&
 			    (h == HIGH_NONE) != (g == GEN1_NO_HIGH))
 				continue;
@@ -357,10 +396,12 @@ struct asked *dims_points(bool full, int *count)
 				a.fb_mib = fb < FB_MAX_MIB ? fb : FB_MAX_MIB;
 				a.low_mib = 0;
 				add_point(&points, count, a);
+				add_other_fb(&points, count, a);
 				for (low = min; low <= LOW_MAX_MIB;
 				     low += low_step(low, full)) {
 					a.low_mib = low;
 					add_point(&points, count, a);
+					add_other_fb(&points, count, a);
 				}
 			}
 			if (is_gen1(g))

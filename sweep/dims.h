@@ -9,7 +9,10 @@
 #include "life.h"
 
 /* Gen1 without high MMIO, which no known host makes, is counted apart. */
-enum group { GEN1, GEN1_NO_HIGH, GEN2_X86, GEN2_ARM64, GROUPS };
+/* So is Gen1 with a framebuffer that is mapped beyond its BAR. */
+enum group {
+	GEN1, GEN1_NO_HIGH, GEN1_WHOLE_FB, GEN2_X86, GEN2_ARM64, GROUPS
+};
 enum high { HIGH_512M, HIGH_64G, HIGH_NONE, HIGHS };
 /* What fills low MMIO depends on whether space is kept for a lie as well. */
 enum set {
@@ -22,12 +25,18 @@ enum told { TOLD, TOLD_ONCE, TOLD_NEVER, TOLD_STALE, TOLDS };
 /* ... so to one of them: */
 enum view { VIEW_TRUE, VIEW_NONE, VIEW_STALE, VIEWS };
 
-enum path { BOOT, KEXEC, KDUMP, PATHS };
+/* Kexec and kdump differ in nothing that counts here. */
+enum path { BOOT, SECOND, PATHS };
 
 /* What is asked of the host */
 struct asked {
 	u8 group, high;
 	bool other_host;		/* not Windows */
+	/*
+	 * Before a driver moves it, the framebuffer is mapped otherwise: 8 MiB
+	 * of it on Gen2, all of it on Gen1
+	 */
+	bool other_fb;
 	u16 low_mib;			/* 0: the default */
 	u16 fb_mib;			/* the layout rounds it up */
 };
@@ -57,7 +66,7 @@ extern const char *const path_names[PATHS];
 
 static inline bool is_gen1(enum group group)
 {
-	return group == GEN1 || group == GEN1_NO_HIGH;
+	return group == GEN1 || group == GEN1_NO_HIGH || group == GEN1_WHOLE_FB;
 }
 
 /* Kernel @k of kernels[], as it is compiled for @group */

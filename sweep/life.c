@@ -3,8 +3,7 @@
  * A kernel's life on a host, as far as MMIO goes. What the kernel does is its
  * own code; what the host does is hvhost's ownership map, asked in the order in
  * which hvhost asks it: a config window at D0 entry, BARs when they decode, the
- * framebuffer when it is moved, and a dead kernel's windows are held until the
- * same bus is asked for D0 again.
+ * framebuffer when it is moved. Of a kernel before only the framebuffer is left.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,6 +17,9 @@ const char *const fault_names[FAULTS] = {
 	[CONFIG_ON_DEVICE] = "config-on-device",
 	[BAR_ON_DEVICE] = "bar-on-device",
 	[FB_ON_DEVICE] = "framebuffer-on-device",
+	[CONFIG_ON_FIXED] = "config-on-fixed",
+	[BAR_ON_FIXED] = "bar-on-fixed",
+	[FB_ON_FIXED] = "framebuffer-on-fixed",
 	[OUTSIDE] = "outside",
 	[NO_CONFIG] = "no-config-window",
 	[NO_LOW] = "no-low-window",
@@ -46,7 +48,7 @@ static const struct claims no_claims = { { 1, 0 }, { 1, 0 }, { 1, 0 } };
 struct host {
 	struct mmio_map map;
 	struct mmio_claim fb;
-	struct mmio_claim held[MAX_BUSES][3], own[MAX_BUSES][3];
+	struct mmio_claim own[MAX_BUSES][3];
 };
 
 static bool overlap(const struct range *a, const struct range *b)
@@ -69,41 +71,21 @@ static enum mmio_verdict claim(struct host *h, struct mmio_claim *c,
 	return v;
 }
 
-static u32 fault(enum mmio_verdict v, enum fault on_fb, enum fault on_device)
+static u32 fault(enum mmio_verdict v, enum fault on_fb, enum fault on_device,
+		 enum fault on_fixed)
 {
 	switch (v) {
 	case MMIO_ON_FRAMEBUFFER:
 		return 1u << on_fb;
 	case MMIO_ON_DEVICE:
 		return 1u << on_device;
+	case MMIO_ON_FIXED:
+		return 1u << on_fixed;
 	case MMIO_OUTSIDE:
 		return 1u << OUTSIDE;
 	default:
 		return 0;
 	}
-}
-
-static void hold(struct host *h, int bus, const struct claims *held)
-{
-	const struct range *range[] = { &held->config, &held->low, &held->high };
-	int i;
-
-	for (i = 0; i < 3; i++) {
-		h->held[bus][i] = (struct mmio_claim) {
-			.kind = i ? MMIO_BAR : MMIO_CONFIG, .owner = "held",
-			.bar = -1, .range = *range[i],
-		};
-		if (!nowhere(range[i]))
-			mmio_add(&h->map, &h->held[bus][i]);
-	}
-}
-
-static void let_go(struct host *h, int bus)
-{
-	int i;
-
-	for (i = 0; i < 3; i++)
-		mmio_remove(&h->map, &h->held[bus][i]);
 }
 
 /* hyperv_drm: VRAM, of which the host is told */
@@ -118,7 +100,7 @@ static void video(const struct kernel *k, struct host *h, struct outcome *o)
 	mmio_remove(&h->map, &h->fb);
 	h->fb.range = fb;
 	o->faults |= fault(mmio_judge(&h->map, &h->fb, false),
-			   FB_ON_DEVICE, FB_ON_DEVICE);
+			   FB_ON_DEVICE, FB_ON_DEVICE, FB_ON_FIXED);
 	mmio_add(&h->map, &h->fb);
 	o->fb = fb;
 }
@@ -136,7 +118,7 @@ static u32 claim_bars(struct host *h, int bus, int i, struct range *window,
 		return 0;
 	*tried = *window;
 	*window = nothing;
-	return fault(v, BAR_ON_FB, BAR_ON_DEVICE);
+	return fault(v, BAR_ON_FB, BAR_ON_DEVICE, BAR_ON_FIXED);
 }
 
 /* x86's first I/O APIC, and the rest of that MiB */
@@ -170,7 +152,6 @@ static bool takes(void *arg, const struct range *config)
 	enum mmio_verdict v;
 	bool apart = n == 1 && far_apart(&refused[0], config);
 
-	let_go(d->host, d->bus);
 	v = claim(d->host, own, MMIO_CONFIG, config);
 	if (overlap(config, &ioapic))
 		d->notes |= 1u << CONFIG_AT_IOAPIC;
@@ -178,7 +159,7 @@ static bool takes(void *arg, const struct range *config)
 		d->notes |= 1u << SECOND_NEAR;
 	if (n == 1 && apart && d->first_on_fb && v == MMIO_ON_FRAMEBUFFER)
 		d->notes |= 1u << SECOND_WRONG;
-	d->faults = fault(v, CONFIG_ON_FB, CONFIG_ON_DEVICE);
+	d->faults = fault(v, CONFIG_ON_FB, CONFIG_ON_DEVICE, CONFIG_ON_FIXED);
 	if (v == MMIO_FREE)
 		return true;
 	if (n < 2)
@@ -245,8 +226,6 @@ static u32 probe(const struct kernel *k, struct host *h, int bus,
 static void meet(struct host *h, const struct before *before,
 		 const struct pci_set *set, struct outcome *o)
 {
-	int i;
-
 	o->faults = 0;
 	o->stuck = false;
 	o->fb = before->fb;
@@ -258,9 +237,6 @@ static void meet(struct host *h, const struct before *before,
 	};
 	if (!nowhere(&before->fb))
 		mmio_add(&h->map, &h->fb);
-	for (i = 0; i < set->buses; i++)
-		hold(h, i, i < before->held_count ? &before->held[i] :
-						    &no_claims);
 }
 
 static void pci(const struct kernel *k, struct host *h,
@@ -357,8 +333,7 @@ static bool touches(const struct claims *c, const struct range *r)
 
 /**
  * life_same() - Would another host have let it be just so?
- * @o:		Outcome on a host without a framebuffer and without anything
- *		held
+ * @o:		Outcome on a host without a framebuffer
  * @order:	As it was there
  * @before:	The other host
  *
@@ -373,36 +348,13 @@ bool life_same(const struct outcome *o, enum order order,
 	bool moved = order != NO_VIDEO && !(o->faults & (1u << NO_VRAM));
 	const struct range *fb = order == VIDEO_FIRST && moved ? &o->fb :
 								 &before->fb;
-	int i, j;
+	int i;
 
 	if (o->faults & CONFLICTS)
 		return false;
 	for (i = 0; i < o->buses; i++)
 		if (touches(&o->bus[i], fb) || overlap(&o->tried[i].config, fb))
 			return false;
-	if (before->held_count != o->buses)
-		return !before->held_count;
-	/* What is held by a bus that does not get to D0 stays so. */
-	if (o->stuck)
-		return false;
-	/* The same windows as before have never been in each other's way. */
-	if (!(o->faults & LOSSES) &&
-	    !memcmp(o->bus, before->held, o->buses * sizeof(o->bus[0])) &&
-	    (!moved || (o->fb.start == before->fb.start &&
-			o->fb.end == before->fb.end)))
-		return true;
-	for (i = 0; i < o->buses; i++) {
-		const struct claims *held = &before->held[i];
-
-		if (moved && touches(held, &o->fb))
-			return false;
-		for (j = i + 1; j < o->buses; j++)
-			if (touches(&o->bus[i], &before->held[j].config) ||
-			    touches(&o->bus[i], &before->held[j].low) ||
-			    touches(&o->bus[i], &before->held[j].high) ||
-			    touches(&before->held[j], &o->tried[i].config))
-				return false;
-	}
 	return true;
 }
 

@@ -22,7 +22,7 @@ struct pci_set {
 /* What can go wrong with a device's space: the host objects ... */
 enum fault {
 	CONFIG_ON_FB, BAR_ON_FB, CONFIG_ON_DEVICE, BAR_ON_DEVICE, FB_ON_DEVICE,
-	OUTSIDE,
+	CONFIG_ON_FIXED, BAR_ON_FIXED, FB_ON_FIXED, OUTSIDE,
 /* ... or the kernel finds none. */
 	NO_CONFIG, NO_LOW, NO_HIGH, NO_VRAM, FAULTS
 };
@@ -59,12 +59,10 @@ struct claims {
 	struct range config, low, high;
 };
 
-/* Before: where the framebuffer is, and what a dead kernel's buses hold. */
+/* The host as a kernel finds it: closing a channel frees all that a bus had. */
 struct before {
 	const struct layout *layout;
 	struct range fb;
-	const struct claims *held;
-	int held_count;
 };
 
 struct outcome {

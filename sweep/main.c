@@ -57,8 +57,6 @@ struct count {
 	u64 ways, conflict, lost, needless;
 	/* Of conflict: with the framebuffer */
 	u64 fb_conflict, layouts_fb_conflict;
-	/* Of worse: only since the host still holds a dead kernel's windows */
-	u64 worse_held;
 	u64 of[NOTES];			/* by fault and by note */
 	/* Than with the base in place of what is newer, in all that happens */
 	u64 worse, better;
@@ -91,14 +89,9 @@ static struct result *results;
 static int point_count, base = -1;
 static struct counts *counts;		/* this process's */
 
-/*
- * What a first kernel leaves behind: where the framebuffer is and, for a crash
- * kernel, what its buses hold. Many leave the same.
- */
+/* What a first kernel leaves behind: where the framebuffer is. Many leave the same. */
 struct state {
 	struct range fb;
-	int buses;
-	struct claims bus[MAX_BUSES];
 };
 
 /* What a kernel makes of what it is told, as it boots: views, with EFI or not */
@@ -122,8 +115,8 @@ struct work {
 	int states;
 	/* On a host that never objects */
 	struct outcome alone[MAX_KERNELS][STARTS][ORDERS];
-	/* Faults of the second kernel by state and path */
-	u32 second[STATES][PATHS][MAX_KERNELS][ORDERS][STARTS];
+	/* Faults of the second kernel by state */
+	u32 second[STATES][MAX_KERNELS][ORDERS][STARTS];
 	/* life_could() with the framebuffer where that state has it */
 	int could[STATES], could_first;
 };
@@ -158,7 +151,7 @@ static void find_starts(struct work *w, int k)
 /* Which starts there are with this set of devices, in any way */
 static void find_used(struct work *w)
 {
-	struct way way = { .path = KEXEC, .set = w->set };
+	struct way way = { .path = SECOND, .set = w->set };
 	int k, told, efi;
 
 	memset(w->used, 0, sizeof(w->used));
@@ -209,22 +202,18 @@ static const struct outcome *outcome(struct work *w, int k, enum order order,
 	return a;
 }
 
-static int find_state(struct work *w, const struct outcome *o,
-		      const struct range *fb)
+static int find_state(struct work *w, const struct range *fb)
 {
 	struct state *s;
 	int i;
 
 	for (i = 0; i < w->states; i++) {
 		s = &w->state[i];
-		if (s->fb.start == fb->start && s->fb.end == fb->end &&
-		    !memcmp(s->bus, o->bus, o->buses * sizeof(o->bus[0])))
+		if (s->fb.start == fb->start && s->fb.end == fb->end)
 			return i;
 	}
 	s = &w->state[w->states];
 	s->fb = *fb;
-	s->buses = o->buses;
-	memcpy(s->bus, o->bus, o->buses * sizeof(o->bus[0]));
 	memset(w->second[w->states], 0xff, sizeof(w->second[0]));
 	w->could[w->states] = -1;
 	return w->states++;
@@ -269,7 +258,7 @@ static void first_kernels(struct work *w)
 				fb = fb_after(o, order, &before.fb);
 				w->first_faults[k][order][i] = o->faults;
 				w->first_state[k][order][i] =
-					find_state(w, o, &fb);
+					find_state(w, &fb);
 			}
 		}
 		if (w->set == SET_NVME)
@@ -278,21 +267,18 @@ static void first_kernels(struct work *w)
 	}
 }
 
-static u32 second_faults(struct work *w, int state, enum path path, int k,
-			 enum order order, enum view view, bool efi)
+static u32 second_faults(struct work *w, int state, int k, enum order order,
+			 enum view view, bool efi)
 {
+	struct before before = {
+		.layout = &w->p->layout, .fb = w->state[state].fb,
+	};
 	int start = w->start[k][view][efi];
-	u32 *faults = &w->second[state][path][k][order][start];
-	const struct state *s = &w->state[state];
+	u32 *faults = &w->second[state][k][order][start];
 	static struct outcome own;
-	struct before before = { .layout = &w->p->layout, .fb = s->fb };
 
 	if (*faults != UNKNOWN)
 		return *faults;
-	if (path == KDUMP) {
-		before.held = s->bus;
-		before.held_count = s->buses;
-	}
 	*faults = outcome(w, k, order, start, &before, &own)->faults;
 	return *faults;
 }
@@ -325,6 +311,7 @@ static u64 rank_of(const struct point *p, const struct way *w)
 	rank = rank << 2 | w->told;
 	rank = rank << 1 | !w->efi;
 	rank = rank << 1 | p->asked.other_host;
+	rank = rank << 1 | p->asked.other_fb;
 	rank = rank << 2 | high[p->asked.high];
 	rank = rank << 1 | (w->path != BOOT && w->first != w->second);
 	rank = rank << 12 | p->asked.low_mib;
@@ -401,8 +388,6 @@ static void count_way(struct work *w, int point, const struct way *way,
 			keep(&counts->example[p->group][k][i], p, point, way);
 	if ((faults | before) && !base_faults) {
 		c->worse++;
-		c->worse_held += !before && way->path == KDUMP &&
-			!(faults & ~DEVICE_CONFLICTS);
 		keep(&c->worst, p, point, way);
 	}
 	c->better += !(faults | before) && base_faults;
@@ -468,11 +453,9 @@ static void seconds(struct work *w, int point, struct way way, struct flags *f)
 		for (k = 0; k < kernel_count; k++) {
 			u32 faults, other_faults;
 
-			faults = second_faults(w, state, way.path, k, order,
-					       v2, way.efi);
-			other_faults = second_faults(w, other_state, way.path,
-						     against(k), order, v2,
-						     way.efi);
+			faults = second_faults(w, state, k, order, v2, way.efi);
+			other_faults = second_faults(w, other_state, against(k),
+						     order, v2, way.efi);
 			way.second = k;
 			count_way(w, point, &way, faults, before, state,
 				  other_faults | other_before, f);
@@ -483,26 +466,24 @@ static void seconds(struct work *w, int point, struct way way, struct flags *f)
 static void sweep_set(struct work *w, int point, struct flags *f)
 {
 	struct way way = { .set = w->set };
-	int k, order, told, efi, path;
+	int k, order, told, efi;
 
 	w->states = 0;
 	find_used(w);
 	first_kernels(w);
 	boots(w, point, f);
-	for (path = KEXEC; path < PATHS; path++) {
-		for (efi = 1; efi >= 0; efi--) {
-			for (told = 0; told < TOLDS; told++) {
-				way.path = path;
-				way.efi = efi;
-				way.told = told;
-				if (!dims_has(w->p, &way))
-					continue;
-				for (k = 0; k < kernel_count; k++) {
-					way.first = k;
-					for (order = 0; order < ORDERS; order++) {
-						way.first_order = order;
-						seconds(w, point, way, f);
-					}
+	way.path = SECOND;
+	for (efi = 1; efi >= 0; efi--) {
+		for (told = 0; told < TOLDS; told++) {
+			way.efi = efi;
+			way.told = told;
+			if (!dims_has(w->p, &way))
+				continue;
+			for (k = 0; k < kernel_count; k++) {
+				way.first = k;
+				for (order = 0; order < ORDERS; order++) {
+					way.first_order = order;
+					seconds(w, point, way, f);
 				}
 			}
 		}
@@ -560,7 +541,6 @@ static void add_count(struct count *to, const struct count *from)
 	to->needless += from->needless;
 	to->fb_conflict += from->fb_conflict;
 	to->layouts_fb_conflict += from->layouts_fb_conflict;
-	to->worse_held += from->worse_held;
 	for (i = 0; i < NOTES; i++)
 		to->of[i] += from->of[i];
 	to->worse += from->worse;
@@ -688,7 +668,7 @@ static void write_pairs(const char *folder)
 	FILE *f = create(folder, "pairs.tsv");
 	int g, i, j, lie, first, second;
 
-	fprintf(f, "told\tgroup\tfirst\tsecond\tlayouts\tlayouts_conflict\tlayouts_lost\tways\tconflict\tlost\tlost_needlessly\tworse\tbetter\tworse_held\tlayouts_fb_conflict\tfb_conflict");
+	fprintf(f, "told\tgroup\tfirst\tsecond\tlayouts\tlayouts_conflict\tlayouts_lost\tways\tconflict\tlost\tlost_needlessly\tworse\tbetter\tlayouts_fb_conflict\tfb_conflict");
 	for (j = 0; j < NOTES; j++)
 		fprintf(f, "\t%s", j < FAULTS ? fault_names[j] :
 			note_names[j - FAULTS]);
@@ -703,13 +683,13 @@ static void write_pairs(const char *folder)
 		c = &counts->count[lie][g][i % PAIRS];
 		if (!c->ways)
 			continue;
-		fprintf(f, "%s\t%s\t%s\t%s\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu",
+		fprintf(f, "%s\t%s\t%s\t%s\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu",
 			lie ? "lie" : "truth", group_names[g],
 			kernels[first]->name,
 			second == NO_SECOND ? "-" : kernels[second]->name,
 			c->layouts, c->layouts_conflict, c->layouts_lost,
 			c->ways, c->conflict, c->lost, c->needless, c->worse,
-			c->better, c->worse_held, c->layouts_fb_conflict,
+			c->better, c->layouts_fb_conflict,
 			c->fb_conflict);
 		for (j = 0; j < NOTES; j++)
 			fprintf(f, "\t%llu", c->of[j]);
@@ -873,15 +853,19 @@ static void draw(u64 seed, int count)
 		};
 		u32 group = pick(&state, 2) ? GEN2_X86 : GEN1;
 		u32 high = pick(&state, HIGHS);
+		bool other_fb = !pick(&state, 4);
 		u32 small = pick(&state, 3), i;
 		struct point p;
 
 		if (group == GEN1 && high == HIGH_NONE)
 			group = GEN1_NO_HIGH;
+		else if (group == GEN1 && other_fb)
+			group = GEN1_WHOLE_FB;
 		/* A third of them are small */
 		do {
 			i = pick(&state, point_count);
 		} while (points[i].group != group || points[i].high != high ||
+			 points[i].other_fb != other_fb ||
 			 (!small && points[i].low_mib > 256));
 		dims_fill_in(&p, &points[i]);
 		if (!can_boot(&p, &w))

@@ -79,11 +79,13 @@ def facts(kernel: Way) -> Facts:
 
 
 def route(way: Way) -> str:
-    """The guest's path. Only kexec_load forgets a framebuffer that a foreign /dev/fb0
+    """The guest's path. Kexec and kdump are the same to the sweep; drivers that probe video
+    first are played with kdump. Only kexec_load forgets a framebuffer that a foreign /dev/fb0
     hides."""
     if way["path"] == "boot":
         return "boot"
-    return f"{way['path']}-{'c' if way['told'] == 'zero' else 's'}"
+    path = "kdump" if way["first"]["order"] == "video-first" else "kexec"
+    return f"{path}-{'c' if way['told'] == 'zero' else 's'}"
 
 
 def host(way: Way) -> Facts:
@@ -93,6 +95,8 @@ def host(way: Way) -> Facts:
         found["low-mmio"] = f"{low}M"
     if way["other_host"]:
         found["not-windows"] = True
+    if way["other_fb"]:
+        found["fb-mapped"] = "8M" if way["generation"] == 2 else "offered"
     if way["high"] != "512M":
         found["high-mmio"] = way["high"]
     found["video"] = way["video"]
@@ -103,8 +107,6 @@ def host(way: Way) -> Facts:
         found["firmware-fb"] = told or "none"
     found["pci"] = ["test," + ",".join(f"{bar.split('=')[0]}={size(bar.split('=')[1])}"
                                        for bar in bus.split(",")) for bus in way["pci"]]
-    if way["path"] == "kdump":
-        found["dead-windows"] = "keep"
     return found
 
 

@@ -124,8 +124,6 @@ static void show_kernel(FILE *out, const struct point *p, const struct way *w,
 		o->left.largest);
 
 	before->fb = o->fb;
-	before->held = w->path == KDUMP ? o->bus : NULL;
-	before->held_count = w->path == KDUMP ? o->buses : 0;
 }
 
 /**
@@ -146,11 +144,12 @@ void show(FILE *out, const struct point *p, const struct way *w,
 	};
 
 	fprintf(out, "{\"what\":\"%s\",\"group\":\"%s\",\"generation\":%d,"
-		"\"low\":%u,\"other_host\":%s,\"video\":\"%ux%u\",\"fb_mib\":%u,"
+		"\"low\":%u,\"other_host\":%s,\"other_fb\":%s,\"video\":\"%ux%u\",\"fb_mib\":%u,"
 		"\"high\":\"%s\",\"set\":\"%s\",\"path\":\"%s\",\"told\":\"%s\","
 		"\"efi\":%s,",
 		what, group_names[p->group], l->generation, a->low_mib,
-		a->other_host ? "true" : "false", l->width, l->height,
+		a->other_host ? "true" : "false",
+		a->other_fb ? "true" : "false", l->width, l->height,
 		l->mmio_megabytes, high_names[a->high], set_names[w->set],
 		path_names[w->path], told_names[w->told],
 		w->efi && !is_gen1(p->group) ? "true" : "false");
