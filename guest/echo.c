@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tries the BARs of hvhost's echo devices (hvhost/echo.h): each 64-bit word of
+ * Tries the BARs of hvhost's echo devices (hvhost/dev/echo.h): each 64-bit word of
  * them reads as its own guest physical address, exclusive or with what was last
  * written anywhere in that BAR. So a word that reads right says that this BAR
  * answers, and where. A line a BAR, "ok" or "not ok"; exit status 0 if there

@@ -10,17 +10,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "echo.h"
-#include "hyperv.h"
-#include "ics.h"
-#include "nvme.h"
-#include "options.h"
-#include "screen.h"
-#include "synthvid.h"
-#include "trace.h"
-#include "vm.h"
-#include "vmbus.h"
-#include "vpci.h"
+#include "arch/arch.h"
+#include "arch/vm.h"
+#include "core/options.h"
+#include "core/trace.h"
+#include "dev/echo.h"
+#include "dev/nvme.h"
+#include "dev/screen.h"
+#include "hv/ics.h"
+#include "hv/synthvid.h"
+#include "hv/vmbus.h"
+#include "hv/vpci.h"
 
 /* As often as a Windows host asks for one. */
 #define HEARTBEAT_SECONDS	2
@@ -33,18 +33,20 @@
 #define FINISH_MS		5000
 
 static const char *const end_name[] = {
-	[VM_POWEROFF] = "poweroff",
-	[VM_HOST_ERROR] = "host_error",
-	[VM_USAGE] = "usage",
-	[VM_RESET] = "reset",
-	[VM_TRIPLE_FAULT] = "triple_fault",
-	[VM_TIMEOUT] = "timeout",
+	[RUN_POWEROFF] = "poweroff",
+	[RUN_HOST_ERROR] = "host_error",
+	[RUN_USAGE] = "usage",
+	[RUN_RESET] = "reset",
+	[RUN_TRIPLE_FAULT] = "triple_fault",
+	[RUN_TIMEOUT] = "timeout",
 };
 
+/* Of the one run that there is */
+static const struct options *options;
 static struct heartbeat heartbeat;
 static struct shutdown shutdown_ic;
 static struct synthvid video;
-static struct vpci_device *pci[VM_MAX_PCI];
+static struct vpci_device *pci[MAX_PCI];
 
 static void request_shutdown(void)
 {
@@ -96,12 +98,8 @@ static struct vpci_device *find_pci(const char *name)
 	return pci[i];
 }
 
-/**
- * host_watch_seen() - What was waited for is here: do what is to be done then.
- * @vm:		The VM; its lock is held
- * @watch:	Which text it was, and what is to be done
- */
-void host_watch_seen(struct vm *vm, const struct option_watch *watch)
+/* What was waited for is here: do what is to be done then. The lock is held. */
+static void watch_seen(struct vm *vm, const struct option_watch *watch)
 {
 	const char *what = "taken away";
 	int err = 0;
@@ -134,19 +132,25 @@ void host_watch_seen(struct vm *vm, const struct option_watch *watch)
 /* The guest begins with a bus; the first time counts, as with texts. */
 static void begun(void *opaque, const char *name)
 {
-	static bool done[VM_MAX_WATCHES];
+	static bool done[MAX_WATCHES];
 	struct vm *vm = opaque;
 	int i;
 
-	for (i = 0; i < vm->opt->watches; i++) {
-		const struct option_watch *w = &vm->opt->watch[i];
+	for (i = 0; i < options->watches; i++) {
+		const struct option_watch *w = &options->watch[i];
 
 		if (!w->bus || strcmp(w->bus, name) ||
 		    (done[i] && w->action != WATCH_SCREEN))
 			continue;
 		done[i] = true;
-		host_watch_seen(vm, w);
+		watch_seen(vm, w);
 	}
+}
+
+/* The guest sent the text of the watch with that index. */
+static void text_seen(void *opaque, int watch)
+{
+	watch_seen(opaque, &options->watch[watch]);
 }
 
 static void trace_layout(const struct layout *l)
@@ -185,11 +189,11 @@ static s64 min_ms(s64 a, s64 b)
 static void watch(struct vm *vm, int signal_fd)
 {
 	struct pollfd fds[] = {
-		{ .fd = vm_end_fd(), .events = POLLIN },
+		{ .fd = vm->run.end_fd, .events = POLLIN },
 		{ .fd = signal_fd, .events = POLLIN },
 	};
 	s64 now = now_ms(), beat = now + HEARTBEAT_SECONDS * 1000;
-	s64 limit = vm->opt->timeout ? now + vm->opt->timeout * 1000ll :
+	s64 limit = options->timeout ? now + options->timeout * 1000ll :
 				       INT64_MAX;
 	const char *why = "out of time";
 	struct signalfd_siginfo info;
@@ -201,20 +205,20 @@ static void watch(struct vm *vm, int signal_fd)
 
 		if (poll(fds, ARRAY_SIZE(fds), wait < 0 ? 0 : (int)wait) < 0 &&
 		    errno != EINTR)
-			vm_end(vm, VM_HOST_ERROR, "poll failed");
+			run_end(&vm->run, RUN_HOST_ERROR, "poll failed");
 		now = now_ms();
 		if (now >= limit)
-			vm_end(vm, VM_TIMEOUT, why);
+			run_end(&vm->run, RUN_TIMEOUT, why);
 		if (fds[1].revents & POLLIN &&
 		    read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
 			ask = !signals;
 			if (signals++)
-				vm_end(vm, VM_HOST_ERROR, "asked twice to stop");
+				run_end(&vm->run, RUN_HOST_ERROR, "asked twice to stop");
 			why = "did not shut down when asked";
 			limit = min_ms(limit, now + SHUTDOWN_SECONDS * 1000);
 		}
 		/* What cannot be done now, can in the next round */
-		if ((!ask && now < beat) || !vm_lock(vm, LOCK_MS))
+		if ((!ask && now < beat) || !run_lock(&vm->run, LOCK_MS))
 			continue;
 		if (ask)
 			request_shutdown();
@@ -224,7 +228,7 @@ static void watch(struct vm *vm, int signal_fd)
 			heartbeat_tick(&heartbeat);
 			vmbus_poll(vm->bus);
 		}
-		pthread_mutex_unlock(&vm->lock);
+		run_unlock(&vm->run);
 	}
 }
 
@@ -240,7 +244,18 @@ static void unmap_mmio(void *opaque, u64 gpa)
 
 static int interrupt(void *opaque, u32 vp, u8 vector)
 {
-	return vm_interrupt(opaque, vp, vector);
+	return arch_interrupt(opaque, vp, vector);
+}
+
+static struct vpci_device *make_echo(const struct option_pci *p, char *why,
+				     size_t why_len)
+{
+	struct echo_bar bar[MAX_BARS];
+	int i;
+
+	for (i = 0; i < p->bars; i++)
+		bar[i] = (struct echo_bar) { p->bar[i].size, p->bar[i].is_64 };
+	return echo_new(p->name, bar, p->bars, why, why_len);
 }
 
 /* Before there is a VM: what is wrong with them is bad use. */
@@ -254,7 +269,7 @@ static int make_pci(const struct options *opt)
 
 		pci[i] = p->disk ?
 			nvme_new(p->name, p->disk, why, sizeof(why)) :
-			echo_new(p->name, p->bar, p->bars, why, sizeof(why));
+			make_echo(p, why, sizeof(why));
 		if (!pci[i]) {
 			fprintf(stderr, "hvhost: --pci, %s: %s\n", p->name,
 				why);
@@ -275,55 +290,91 @@ static int add_pci(struct vm *vm)
 		.begun = begun,
 	};
 	struct vpci_config config = {
-		.cpus = vm->opt->cpus,
-		.shared_bit = hyperv_shared_bit(vm),
-		.ignore_bar_conflicts = vm->opt->ignore_bar_conflicts,
-		.stale_config = vm->opt->stale_config,
-		.release_dead_devices = vm->opt->release_dead_devices,
-		.refusals = vm->opt->refusals,
+		.cpus = options->cpus,
+		.shared_bit = vm->kvm.shared_bit,
+		.ignore_bar_conflicts = options->ignore_bar_conflicts,
+		.zero_bars = options->zero_bars,
+		.release_dead_devices = options->release_dead_devices,
+		.refusals = options->refusals,
 	};
 	int i, err = 0;
 
-	memcpy(config.refusal, vm->opt->refusal, sizeof(config.refusal));
+	for (i = 0; i < options->refusals; i++)
+		config.refusal[i] = (struct vpci_refusal) {
+			.range = options->refusal[i].range,
+			.status = options->refusal[i].status,
+		};
 	vm->vpci = vpci_new(&config, vm->bus, &vm->mem, &vm->map, &ops, vm);
 	if (!vm->vpci)
 		return -ENOMEM;
-	for (i = 0; i < vm->opt->pcis && !err; i++)
-		if (!vm->opt->pci[i].later)
+	for (i = 0; i < options->pcis && !err; i++)
+		if (!options->pci[i].later)
 			err = vpci_add(vm->vpci, pci[i]);
 	return err;
+}
+
+static int post(void *opaque, u32 vp, u32 sint, u32 type, const void *payload,
+		size_t len)
+{
+	struct vm *vm = opaque;
+
+	return synic_post(&vm->synic, vp, sint, type, payload, len);
+}
+
+static int signal_flag(void *opaque, u32 vp, u32 sint, u32 flag)
+{
+	struct vm *vm = opaque;
+
+	return synic_signal(&vm->synic, vp, sint, flag);
 }
 
 /* What the guest finds on VMBus */
 static int add_devices(struct vm *vm)
 {
 	static const struct vmbus_ops ops = {
-		.post = hyperv_post,
-		.signal = hyperv_signal,
+		.post = post,
+		.signal = signal_flag,
 	};
 	struct vmbus_config config = {
-		.max_version = vm->opt->vmbus_version,
-		.cpus = vm->opt->cpus,
-		.isolated = vm->opt->isolation_vbs,
-		.shared_bit = hyperv_shared_bit(vm),
-		.offer_as_added = vm->opt->video_first,
+		.max_version = options->vmbus_version,
+		.cpus = options->cpus,
+		.isolated = options->isolation_vbs,
+		.shared_bit = vm->kvm.shared_bit,
+		.offer_as_added = options->video_first,
 	};
 	int err;
 
 	mmio_init(&vm->map, &vm->layout);
-	vm->map.cover = vm->opt->overlap_cover;
+	vm->map.cover = options->overlap_cover;
 	synthvid_init(&video, &vm->layout, &vm->map, vm_move_fb, vm);
 	vm->bus = vmbus_new(&config, &vm->mem, &ops, vm);
 	err = vm->bus ? heartbeat_add(&heartbeat, vm->bus) : -ENOMEM;
 	if (!err)
 		err = shutdown_add(&shutdown_ic, vm->bus);
-	if (!err && !vm->opt->no_synthvid)
+	if (!err && !options->no_synthvid)
 		err = synthvid_add(&video, vm->bus);
 	if (!err)
 		err = add_pci(vm);
 	if (err)
 		fprintf(stderr, "hvhost: VMBus: %s\n", strerror(-err));
 	return err;
+}
+
+/* The console, and what texts to wait for in it */
+static void init_console(struct vm *vm)
+{
+	int i;
+
+	console_init(&vm->console, &vm->run);
+	vm->console.seen = text_seen;
+	vm->console.opaque = vm;
+	for (i = 0; i < options->watches; i++) {
+		const struct option_watch *w = &options->watch[i];
+
+		/* A bus is not in the console's output. */
+		console_watch(&vm->console, w->text,
+			      !w->bus && w->action == WATCH_SCREEN, w->bus);
+	}
 }
 
 static int start(struct vm *vm)
@@ -333,25 +384,21 @@ static int start(struct vm *vm)
 	err = vm_init(vm);
 	if (!err)
 		err = add_devices(vm);
+	if (err)
+		return err;
+	init_console(vm);
+	err = arch_add_devices(vm);
 	if (!err)
-		err = serial_init(vm);
+		err = console_start(&vm->console);
 	if (!err)
-		err = rtc_init(vm);
-	if (!err && vm->layout.generation == 1)
-		err = pci_init(vm);
-	if (!err)
-		err = acpi_init(vm);
-	if (!err)
-		err = boot_load(vm);
-	if (!err)
-		err = boot_set_cpu(vm, vm->cpu_fd[0]);
+		err = arch_boot(vm);
 	if (!err)
 		err = vm_start(vm);
 	return err;
 }
 
 /* The trace's last word. Return: @how. */
-static enum vm_end trace_ending(enum vm_end how, const char *why)
+static enum run_end trace_ending(enum run_end how, const char *why)
 {
 	trace_begin("end");
 	trace_str("how", end_name[how]);
@@ -362,24 +409,33 @@ static enum vm_end trace_ending(enum vm_end how, const char *why)
 	return how;
 }
 
-static enum vm_end run(const struct options *opt)
+static enum run_end run_vm(const struct options *opt)
 {
 	static struct vm vm;
-	enum vm_end how;
+	enum run_end how;
 	char text[160];
 	const char *why;
 	sigset_t set;
 	int fd;
 
-	vm.opt = opt;
+	options = opt;
+	vm.kvm.cpus = opt->cpus;
+	vm.config = (struct vm_config) {
+		.kernel = opt->kernel, .initrd = opt->initrd,
+		.append = opt->append, .isolated = opt->isolation_vbs,
+		.overlap_cover = opt->overlap_cover,
+		/* Firmware of isolated VMs says nothing by itself. */
+		.firmware_tells = !opt->isolation_vbs ||
+				  opt->layout.firmware_given,
+	};
 	if (layout_make(&opt->layout, &vm.layout, text, sizeof(text))) {
 		fprintf(stderr, "hvhost: %s\n", text);
-		return VM_USAGE;
+		return RUN_USAGE;
 	}
 	if (make_pci(opt))
-		return VM_USAGE;
+		return RUN_USAGE;
 	if (trace_open(opt->trace, opt->verbose))
-		return VM_HOST_ERROR;
+		return RUN_HOST_ERROR;
 	trace_layout(&vm.layout);
 
 	/* For watch() alone, whichever thread they would have found. */
@@ -390,13 +446,13 @@ static enum vm_end run(const struct options *opt)
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0) {
 		fprintf(stderr, "hvhost: signalfd: %s\n", strerror(errno));
-		return trace_ending(VM_HOST_ERROR, "no signalfd");
+		return trace_ending(RUN_HOST_ERROR, "no signalfd");
 	}
 	/* In these two stderr knows why */
-	if (serial_open_findings(opt->findings))
-		return trace_ending(VM_HOST_ERROR, "no file for findings");
+	if (console_open_findings(&vm.console, opt->findings))
+		return trace_ending(RUN_HOST_ERROR, "no file for findings");
 	if (start(&vm))
-		return trace_ending(VM_HOST_ERROR, "it could not start");
+		return trace_ending(RUN_HOST_ERROR, "it could not start");
 	watch(&vm, fd);
 
 	/*
@@ -404,22 +460,22 @@ static enum vm_end run(const struct options *opt)
 	 * lock is never given back. Who does not finish may be stuck in the
 	 * trace, so then that has to do without its end.
 	 */
-	how = vm_ended(&why);
-	if (vm_lock(&vm, FINISH_MS)) {
+	how = run_ended(&vm.run, &why);
+	if (run_lock(&vm.run, FINISH_MS)) {
 		if (opt->screen && write_screen(&vm, opt->screen) &&
-		    how == VM_POWEROFF) {
-			how = VM_HOST_ERROR;
+		    how == RUN_POWEROFF) {
+			how = RUN_HOST_ERROR;
 			why = "the screen could not be written";
 		}
-		if (serial_close_findings() && how == VM_POWEROFF) {
-			how = VM_HOST_ERROR;
+		if (console_close_findings(&vm.console) && how == RUN_POWEROFF) {
+			how = RUN_HOST_ERROR;
 			why = "the findings could not be written";
 		}
 		trace_ending(how, why);
 	} else {
 		fprintf(stderr, "hvhost: a vCPU is stuck: the trace has no end\n");
 	}
-	if (how != VM_POWEROFF)
+	if (how != RUN_POWEROFF)
 		fprintf(stderr, "hvhost: %s: %s\n", end_name[how], why);
 	return how;
 }
@@ -429,7 +485,7 @@ static enum vm_end run(const struct options *opt)
  * @argc:	As usual
  * @argv:	As usual
  *
- * Return: enum vm_end.
+ * Return: enum run_end.
  */
 int main(int argc, char **argv)
 {
@@ -438,11 +494,11 @@ int main(int argc, char **argv)
 
 	switch (ret) {
 	case OPTIONS_RUN:
-		return run(&opt);
+		return run_vm(&opt);
 	case OPTIONS_LAYOUT:
 		return options_layout(&opt);
 	case OPTIONS_HELP:
 		return 0;
 	}
-	return VM_USAGE;
+	return RUN_USAGE;
 }

@@ -36,7 +36,7 @@ def host_options(scenario: Scenario, kernels: Pair) -> list[str]:
     """hvhost run's, which takes those as well."""
     found = layout_options(scenario, kernels)
     for key in ("cpus", "isolation", "vmbus-version", "bar-conflicts", "overlap",
-                "config-reads", "dead-devices", "offers"):
+                "bar-reads", "dead-devices", "offers"):
         if scenario.host[key] is not None:
             found += [f"--{key}", str(scenario.host[key])]
     if not scenario.host["synthvid"]:

@@ -210,8 +210,8 @@ HOST = (
         "if the kernel before did not release the device"),
     Key("offers", choice("guid", "video-first"), "the order of offers: of interface GUIDs, so PCI "
         "before video (the default), or video first"),
-    Key("config-reads", choice("exact", "stale"), "stale: while a device decodes, its command "
-        "register and BARs read as if it did not; exact (the default): as they were written"),
+    Key("bar-reads", choice("exact", "zero"), "zero: while a device decodes, its BARs read as 0; "
+        "exact (the default): as they were written"),
     Key("hotplug", several(EVENT), "`WHAT DEVICE=OTHER` in order: the host adds, ejects, removes "
         "(by surprise) or rescinds DEVICE when a kernel first probes OTHER, or DEVICE itself", ()),
 )

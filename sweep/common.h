@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "types.h"
+#include "core/types.h"
 
 /* splitmix64 */
 static inline u64 next_random(u64 *state)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the sweep goes over. Where things are is hvhost's rule (layout.c); here
+ * What the sweep goes over. Where things are is hvhost's rule (core/layout.c); here
  * is what is asked of it, and the devices.
  */
 #include <stdio.h>
@@ -54,7 +54,7 @@ static const u32 other_mib[] = { 32, 64 };
 #define VIDEO_WIDTH	7680
 #define VIDEO_HEIGHT	4320
 
-/* x86's first I/O APIC is busy before any driver asks (hvhost/acpi.c has it
+/* x86's first I/O APIC is busy before any driver asks (hvhost/arch/x86/acpi.c has it
  * where Hyper-V does).
  */
 #define IOAPIC_START	0xfec00000ull

@@ -7,8 +7,8 @@
 #ifndef SWEEP_KERNEL_H
 #define SWEEP_KERNEL_H
 
-#include "layout.h"
-#include "types.h"
+#include "core/layout.h"
+#include "core/types.h"
 
 /* sweep/cost has more. */
 #ifndef MAX_BUSES

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "life.h"
-#include "mmio.h"
+#include "core/mmio.h"
 
 const char *const fault_names[FAULTS] = {
 	[CONFIG_ON_FB] = "config-on-framebuffer",

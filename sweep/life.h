@@ -8,7 +8,7 @@
 #define SWEEP_LIFE_H
 
 #include "kernel.h"
-#include "layout.h"
+#include "core/layout.h"
 
 /* Who asks first; without a driver the framebuffer stays where it is. */
 enum order { VIDEO_FIRST, PCI_FIRST, NO_VIDEO, ORDERS };

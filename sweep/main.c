@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #include "common.h"
-#include "echo.h"
+#include "dev/echo.h"
 #include "largest.h"
 #include "second.h"
 #include "show.h"

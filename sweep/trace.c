@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* hvhost traces conflicts. The sweep has millions, and counts them itself. */
-#include "trace.h"
+#include "core/trace.h"
 
 void trace_begin(const char *event)
 {

@@ -93,7 +93,8 @@ checkpatch=$BUILD/linux-7.3/scripts/checkpatch.pl
 ignore=BIT_MACRO,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE,CAMELCASE
 tests_ignore=EMBEDDED_FUNCTION_NAME,LONG_LINE_STRING,STATIC_CONST_CHAR_ARRAY
 cd "$TOP"
-for f in hvhost/*.[ch] hvhost/tests/*.[ch]; do
+mapfile -t sources < <(git ls-files "hvhost/*.[ch]")
+for f in "${sources[@]}"; do
 	if ! [ -e "$checkpatch" ]; then
 		skip "checkpatch $f" "no build/linux-7.3, kernel/tree makes it"
 		continue
@@ -107,12 +108,26 @@ for f in hvhost/*.[ch] hvhost/tests/*.[ch]; do
 		--show-types --ignore "$types" -f "$f"
 done
 
+# Includes point one way: core <- hv <- dev <- arch <- main. Options are for main alone.
+# wrong FOLDER FOLDERS: what FOLDER includes of others than FOLDERS
+wrong() {
+	grep -nE '^#include "[a-z0-9]+/' hvhost/"$1"/*.[ch] | grep -vE "\"($2)/[a-z_0-9]+\.h\"\$" || true
+}
+is "$(wrong core core)" "" "core includes nothing of others"
+is "$(wrong hv 'core|hv')" "" "hv includes core alone"
+is "$(wrong dev 'core|hv|dev')" "" "dev includes core and hv alone"
+is "$(wrong arch 'core|hv|dev|arch')" "" "arch includes no architecture's own"
+is "$(wrong arch/x86 'core|hv|dev|arch|arch/x86')" "" "arch/x86 includes no other architecture's"
+is "$(grep -l '"core/options.h"' "${sources[@]}" | paste -sd' ')" \
+	"hvhost/core/options.c hvhost/main.c hvhost/tests/test_options.c" \
+	"options are included by main, their parser and its test"
+
 # What it says
 run_ok "hvhost --help" "$HVHOST" --help
 help=$("$HVHOST" --help)
 while read -r option; do
 	like "$help" "$option" "--help tells of $option"
-done < <(sed -n 's/^\t{ "\([a-z-]*\)", .*/--\1/p' hvhost/options.c)
+done < <(sed -n 's/^\t{ "\([a-z-]*\)", .*/--\1/p' hvhost/core/options.c)
 is "$("$HVHOST" run --help)" "$help" "hvhost run --help says the same"
 
 # refuses WANT ARGUMENT...: exit 2, one line, which says what.
@@ -137,7 +152,7 @@ refuses "firmware's framebuffer .* ends before it starts" \
 	layout --firmware-fb f8000000-f7ffffff
 refuses "firmware's framebuffer of 4096 bytes is not whole 64 KiB" \
 	layout --generation 1 --firmware-fb f8000000-f8000fff
-refuses "--config-reads '1' is not exact or stale" run --config-reads 1
+refuses "--bar-reads '1' is not exact or zero" run --bar-reads 1
 refuses "--refuse-windows 'fec01000' is not START-END or START-END=STATUS in hexadecimal" \
 	run --refuse-windows fec01000
 refuses "--refuse-windows .* is not a range that ends at or after its start" \
@@ -196,6 +211,8 @@ layout 0xf8000000-0xfbffffff .reserve --generation 1 --low-mmio 130M \
 	--firmware-fb f7e00000-f80fffff
 
 # The README against the code: events and their members
+mapfile -t traced < <(grep -l 'trace_begin(' "${sources[@]}" |
+	grep -v -e '/trace\.[ch]$' -e /tests/)
 awk 'match($0, /trace_begin\("[a-z_]*"/) {
 		event = substr($0, RSTART + 13, RLENGTH - 14)
 		print event
@@ -210,7 +227,7 @@ awk 'match($0, /trace_begin\("[a-z_]*"/) {
 		if (event != "")
 			print event, key[2]
 	}
-	/trace_end\(\)|^}/ { event = "" }' hvhost/*.c | sort -u >"$T/code"
+	/trace_end\(\)|^}/ { event = "" }' "${traced[@]}" | sort -u >"$T/code"
 awk '/^### Events/ { on = 1; next } /^## / { on = 0 }
 	!on { next }
 	/^- / { item++; head = 1; n = 0 }
@@ -235,15 +252,15 @@ is "$(grep -v ' ' "$T/readme" | comm -13 <(grep -v ' ' "$T/code") -)" "" \
 is "$(cut -sd' ' -f2 "$T/readme" | sort -u |
 	comm -13 <(cut -sd' ' -f2 "$T/code" | sort -u) -)" "" \
 	"the README has no other members"
-while read -r file; do
+for file in "${traced[@]}"; do
 	run_ok "$file: every event has a name of its own" \
 		awk -v helper="trace_channel" '
 		/^static void trace_channel/ { in_helper = 1 }
 		/^}/ { in_helper = 0 }
 		/trace_begin\([^"]/ && !in_helper { bad = 1; print }
 		END { exit bad }' "$file"
-done < <(grep -l 'trace_begin(' hvhost/*.c | grep -v '/trace.c$')
-is "$(sed -n '/^enum vm_end/,/^}/s/.*= \([0-9]*\),.*/\1/p' hvhost/vm.h)" \
+done
+is "$(sed -n '/^enum run_end/,/^}/s/.*= \([0-9]*\),.*/\1/p' hvhost/core/run.h)" \
 	"$(sed -n 's/^| \([0-9]*\) |.*/\1/p' hvhost/README.md)" \
 	"the README has every exit status"
 done_testing

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "../types.h"
+#include "core/types.h"
 
 struct input {
 	const u8 *data;

@@ -12,8 +12,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "../nvme.h"
-#include "../nvme_proto.h"
+#include "dev/nvme.h"
+#include "dev/nvme_proto.h"
 #include "fuzz.h"
 #include "mock.h"
 

@@ -6,11 +6,11 @@
  */
 #include <errno.h>
 
-#include "../io.h"
-#include "../synthvid.h"
-#include "../vram.h"
+#include "core/io.h"
+#include "dev/vram.h"
 #include "fuzz.h"
 #include "guest.h"
+#include "hv/synthvid.h"
 
 #define VRAM_SIZE	(8 * MIB)
 #define RELIDS		8

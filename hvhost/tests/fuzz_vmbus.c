@@ -8,9 +8,9 @@
  */
 #include <errno.h>
 
-#include "../ics.h"
 #include "fuzz.h"
 #include "guest.h"
+#include "hv/ics.h"
 
 #define CHANNELS	4	/* relids that steps speak of: 1 to 4 */
 

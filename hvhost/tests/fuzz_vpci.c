@@ -8,11 +8,11 @@
 #include <errno.h>
 #include <linux/pci_regs.h>
 
-#include "../echo.h"
-#include "../vpci.h"
-#include "../vpci_proto.h"
+#include "dev/echo.h"
 #include "fuzz.h"
 #include "guest.h"
+#include "hv/vpci.h"
+#include "hv/vpci_proto.h"
 
 #define BUSES	2
 #define RELIDS	8	/* they come and go */
@@ -470,7 +470,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 	const struct vpci_config vpci_config = {
 		.cpus = GUEST_CPUS, .shared_bit = first & 1 ? 1ull << 46 : 0,
 		.ignore_bar_conflicts = first & 2,
-		.stale_config = first & 4,
+		.zero_bars = first & 4,
 		.release_dead_devices = first & 16,
 	};
 	static struct world w;

@@ -6,9 +6,9 @@
 #ifndef HVHOST_TESTS_GUEST_H
 #define HVHOST_TESTS_GUEST_H
 
-#include "../ring.h"
-#include "../vmbus.h"
-#include "../vmbus_proto.h"
+#include "hv/ring.h"
+#include "hv/vmbus.h"
+#include "hv/vmbus_proto.h"
 #include "mock.h"
 
 #define GUEST_CPUS	4

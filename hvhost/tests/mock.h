@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../mem.h"
-#include "../trace.h"
+#include "core/mem.h"
+#include "core/trace.h"
 
 /*
  * Events since mock_reset() as " event key=value ...;", and complaints. "vpci"

@@ -11,7 +11,7 @@
 /* After those that it needs. */
 #include <cmocka.h>
 
-#include "../acpi.h"
+#include "arch/x86/acpi.h"
 
 static u8 sum(const void *p, size_t len)
 {
@@ -227,7 +227,7 @@ static void check_tables(struct vm *vm)
 		lapics += madt[at] == 0;
 	}
 	assert_int_equal(at, get32(madt + 4));
-	assert_int_equal(lapics, vm->opt->cpus);
+	assert_int_equal(lapics, vm->kvm.cpus);
 
 	ssdt = mem_at(&vm->mem, get64(xsdt + 52), 36);
 	assert_memory_equal(ssdt, "SSDT", 4);
@@ -236,14 +236,13 @@ static void check_tables(struct vm *vm)
 
 static void tables(void **state)
 {
-	struct options opt = { 0 };
-	struct vm vm = { .opt = &opt, .layout = gen2 };
+	struct vm vm = { .layout = gen2 };
 	u8 *ram = calloc(1, RAM);
 
 	(void)state;
 	assert_non_null(ram);
 	assert_int_equal(mem_add(&vm.mem, 0, RAM, ram), 0);
-	for (opt.cpus = 1; opt.cpus <= VM_MAX_CPUS; opt.cpus++) {
+	for (vm.kvm.cpus = 1; vm.kvm.cpus <= MAX_CPUS; vm.kvm.cpus++) {
 		vm.layout.generation = 1;
 		check_tables(&vm);
 		vm.layout.generation = 2;
@@ -252,7 +251,7 @@ static void tables(void **state)
 	/* No RAM there */
 	vm.mem.count = 0;
 	assert_int_equal(mem_add(&vm.mem, 0, ACPI_GPA + 1, ram), 0);
-	opt.cpus = 1;
+	vm.kvm.cpus = 1;
 	assert_int_equal(acpi_write_tables(&vm), -EINVAL);
 	free(ram);
 }
@@ -270,14 +269,21 @@ static void out(struct vm *vm, u64 offset, u64 v, unsigned int size)
 	acpi_pm_io(vm, offset, true, &v, size);
 }
 
-/* In place of vm.c's. */
+/* In place of run.c's and machine.c's. */
 static int ended = -1;
 
-void vm_end(struct vm *vm, enum vm_end how, const char *why)
+void run_poweroff(struct run *run, const char *cause)
 {
-	(void)vm;
-	assert_non_null(why);
-	ended = how;
+	(void)run;
+	assert_non_null(cause);
+	ended = RUN_POWEROFF;
+}
+
+void run_reset(struct run *run, const char *cause)
+{
+	(void)run;
+	assert_non_null(cause);
+	ended = RUN_RESET;
 }
 
 int vm_add_ports(struct vm *vm, u16 first, u16 count, vm_io_fn fn, void *opaque)
@@ -309,9 +315,9 @@ static void registers(void **state)
 	out(&vm, ACPI_RESET, ACPI_RESET_VALUE + 1, 1);
 	assert_int_equal(ended, -1);
 	out(&vm, ACPI_PM1_CNT, 1 << 13 | ACPI_S5_TYPE << 10, 2);
-	assert_int_equal(ended, VM_POWEROFF);
+	assert_int_equal(ended, RUN_POWEROFF);
 	out(&vm, ACPI_RESET, ACPI_RESET_VALUE, 1);
-	assert_int_equal(ended, VM_RESET);
+	assert_int_equal(ended, RUN_RESET);
 
 	/* 3579.545 ticks a millisecond; a busy machine sleeps longer */
 	t = in(&vm, ACPI_PM_TMR, 4);

@@ -9,8 +9,9 @@
 /* After those that it needs. */
 #include <cmocka.h>
 
-#include "../boot.h"
-#include "../efi.h"
+#include "arch/x86/acpi.h"
+#include "arch/x86/boot.h"
+#include "arch/x86/efi.h"
 
 #define SETUP	(3 * 512)
 #define KERNEL	4096
@@ -320,9 +321,8 @@ static void efi_virtual(void **state)
 		{ .gpa = EFI_DATA_GPA, .pages = 1, .virt = 0xffff000000005000 },
 		{ .gpa = EFI_CODE_GPA, .pages = 1, .virt = 0xffff000000009000 },
 	};
-	struct options opt = { .cpus = 1 };
 	struct boot_params bp = { 0 };
-	struct vm vm = { .opt = &opt };
+	struct vm vm = { .kvm.cpus = 1 };
 	u64 *systab, *runtime, v;
 	u8 *ram = calloc(1, RAM);
 

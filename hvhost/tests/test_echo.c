@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../echo.h"
+#include "dev/echo.h"
 #include "mock.h"
 
 static u64 bar_gpa[VPCI_BARS];

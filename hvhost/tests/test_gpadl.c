@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../gpadl.h"
+#include "hv/gpadl.h"
 #include "mock.h"
 
 #define PFN(n)	(MOCK_LOW_GPA / HV_PAGE_SIZE + (n))

@@ -8,10 +8,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../hyperv.h"
-#include "../options.h"
-#include "../vmbus.h"
-#include "../vpci.h"
+#include "arch/x86/hyperv.h"
+#include "hv/vmbus.h"
+#include "hv/vpci.h"
 #include "mock.h"
 
 #define PAGE_A		(MOCK_LOW_GPA + 0x1000)
@@ -29,11 +28,11 @@ struct slot {
 	u8 payload[HV_MESSAGE_PAYLOAD];
 };
 
-static struct options opt;
+static bool isolated;
 static struct vm vm;
 static struct kvm_run run;
 static struct kvm_regs regs;
-static struct hyperv *kept[32];	/* what waits there is never freed */
+static struct synic kept[32];	/* what waits there is never freed */
 static int irqs, posts, signals, retargets;
 static size_t retarget_len;
 static u32 last_gsi;
@@ -55,9 +54,9 @@ int ioctl(int fd, unsigned long request, ...)
 	return request == KVM_SET_MSRS ? 1 : 0;
 }
 
-int vm_irq_line(struct vm *v, u32 gsi, int level)
+int kvm_irq_line(const struct kvm *kvm, u32 gsi, int level)
 {
-	(void)v;
+	(void)kvm;
 	assert_int_equal(level, 1);
 	last_gsi = gsi;
 	irqs++;
@@ -107,10 +106,11 @@ static int setup(void **state)
 	posts = 0;
 	signals = 0;
 	retargets = 0;
-	opt.cpus = 2;
-	vm = (struct vm) { .opt = &opt, .mem = mock_mem };
+	kept[n++] = vm.synic;
+	vm = (struct vm) {
+		.kvm.cpus = 2, .config.isolated = isolated, .mem = mock_mem,
+	};
 	assert_int_equal(hyperv_init(&vm), 0);
-	kept[n++] = vm.hyperv;
 	return 0;
 }
 
@@ -157,7 +157,7 @@ static struct slot *slot(u64 page, u32 sint)
 
 static int post(u32 sint, u32 type)
 {
-	return hyperv_post(&vm, 1, sint, type, "abc", 4);
+	return synic_post(&vm.synic, 1, sint, type, "abc", 4);
 }
 
 /* Into a free slot; while it is busy others wait, in their order. */
@@ -199,10 +199,10 @@ static void limits(void **state)
 	int i;
 
 	(void)state;
-	assert_int_equal(hyperv_post(&vm, 2, 2, 1, "", 1), -EINVAL);
+	assert_int_equal(synic_post(&vm.synic, 2, 2, 1, "", 1), -EINVAL);
 	assert_int_equal(post(HV_SINTS, 1), -EINVAL);
 	assert_int_equal(post(2, 0), -EINVAL);
-	assert_int_equal(hyperv_post(&vm, 1, 2, 1, "", 241), -EINVAL);
+	assert_int_equal(synic_post(&vm.synic, 1, 2, 1, "", 241), -EINVAL);
 	for (i = 0; i < 1024; i++)
 		assert_int_equal(post(2, 1), 0);
 	assert_int_equal(post(2, 1), -ENOSPC);
@@ -228,11 +228,11 @@ static void takeover(void **state)
 static void events(void **state)
 {
 	(void)state;
-	assert_int_equal(hyperv_signal(&vm, 1, 2, 9), -ENODEV);
+	assert_int_equal(synic_signal(&vm.synic, 1, 2, 9), -ENODEV);
 	synic(true, 0, EVENTS);
-	assert_int_equal(hyperv_signal(&vm, 1, 2, 2048), -EINVAL);
-	assert_int_equal(hyperv_signal(&vm, 1, 2, 9), 0);
-	assert_int_equal(hyperv_signal(&vm, 1, 2, 9), 0);
+	assert_int_equal(synic_signal(&vm.synic, 1, 2, 2048), -EINVAL);
+	assert_int_equal(synic_signal(&vm.synic, 1, 2, 9), 0);
+	assert_int_equal(synic_signal(&vm.synic, 1, 2, 9), 0);
 	assert_int_equal(*(u8 *)mem_at(&mock_mem, EVENTS + 2 * 256 + 1, 1), 2);
 	assert_int_equal(irqs, 1);
 }
@@ -242,15 +242,15 @@ static void shared(void **state)
 {
 	u64 bit;
 
-	opt.isolation_vbs = true;
+	isolated = true;
 	setup(state);
-	opt.isolation_vbs = false;
-	bit = hyperv_shared_bit(&vm);
+	isolated = false;
+	bit = vm.kvm.shared_bit;
 	assert_int_equal(bit, 1ull << 35);
 	synic(true, PAGE_A | bit, EVENTS | bit);
 	assert_int_equal(post(2, 1), 0);
 	assert_int_equal(slot(PAGE_A, 2)->type, 1);
-	assert_int_equal(hyperv_signal(&vm, 1, 2, 9), 0);
+	assert_int_equal(synic_signal(&vm.synic, 1, 2, 9), 0);
 }
 
 static void hypercalls(void **state)

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../ics.h"
 #include "guest.h"
+#include "hv/ics.h"
 
 #define RELID_HEARTBEAT	2
 #define RELID_SHUTDOWN	1

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../io.h"
+#include "core/io.h"
 
 static struct io_table table;
 static u64 last_offset, last_value;

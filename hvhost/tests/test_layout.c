@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "layout.h"
+#include "core/layout.h"
 
 #define GEN1	.generation = 1, .memory = 512 * MIB
 #define GEN2	.generation = 2, .memory = 512 * MIB

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../mmio.h"
+#include "core/mmio.h"
 #include "mock.h"
 
 static const struct layout layout = {

@@ -14,8 +14,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "../nvme.h"
-#include "../nvme_proto.h"
+#include "dev/nvme.h"
+#include "dev/nvme_proto.h"
 #include "mock.h"
 
 #define DISK_SIZE	(4 * MIB + 512)		/* ends in half a page */

@@ -9,7 +9,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "options.h"
+#include "core/options.h"
+#include "core/run.h"
 
 #define MAX_ARGS	300
 
@@ -103,7 +104,7 @@ static void defaults(void **state)
 	assert_false(opt.no_synthvid);
 	assert_false(opt.ignore_bar_conflicts);
 	assert_false(opt.overlap_cover);
-	assert_false(opt.stale_config);
+	assert_false(opt.zero_bars);
 	assert_false(opt.release_dead_devices);
 	assert_false(opt.video_first);
 	assert_int_equal(opt.refusals, 0);
@@ -201,11 +202,11 @@ static void pci(void **state)
 	accepted("layout --fb-mapped 8M --fb-mapped offered", OPTIONS_LAYOUT);
 	assert_int_equal(opt.layout.fb_mapped, 0);
 	assert_true(opt.layout.fb_mapped_whole);
-	accepted("run --kernel /dev/null --config-reads stale", OPTIONS_RUN);
-	assert_true(opt.stale_config);
-	accepted("run --kernel /dev/null --config-reads stale --config-reads exact",
+	accepted("run --kernel /dev/null --bar-reads zero", OPTIONS_RUN);
+	assert_true(opt.zero_bars);
+	accepted("run --kernel /dev/null --bar-reads zero --bar-reads exact",
 		 OPTIONS_RUN);
-	assert_false(opt.stale_config);
+	assert_false(opt.zero_bars);
 	accepted("run --kernel /dev/null --dead-devices release --offers video-first",
 		 OPTIONS_RUN);
 	assert_true(opt.release_dead_devices);
@@ -219,16 +220,16 @@ static void pci(void **state)
 	assert_int_equal(opt.pci[0].refuse_first, 2);
 	assert_int_equal(opt.pci[0].refuse_last, 3);
 
-	for (i = 0; i < VM_MAX_PCI; i++)
+	for (i = 0; i < MAX_PCI; i++)
 		strcat(args, " --pci nvme,disk=a");
 	assert_int_equal(parse(args), OPTIONS_RUN);
-	assert_int_equal(opt.pcis, VM_MAX_PCI);
+	assert_int_equal(opt.pcis, MAX_PCI);
 	assert_string_equal(opt.pci[127].name, "nvme127");
 	strcat(args, " --pci nvme,disk=b");
 	assert_int_equal(parse(args), OPTIONS_BAD);
 	snprintf(want, sizeof(want),
 		 "hvhost: --pci 'nvme,disk=b' is not one of the first %d;",
-		 VM_MAX_PCI);
+		 MAX_PCI);
 	assert_non_null(strstr(out, want));
 }
 
@@ -278,7 +279,7 @@ static void bad_pci(void **state)
 	refused("run --bar-conflicts warn", "--bar-conflicts 'warn' is not refuse or ignore");
 	refused("run --fb-mapped 0", "--fb-mapped '0' is not a size, such as 8M, or offered");
 	refused("run --fb-mapped all", "--fb-mapped 'all' is not a size, such as 8M, or offered");
-	refused("run --config-reads never", "--config-reads 'never' is not exact or stale");
+	refused("run --bar-reads never", "--bar-reads 'never' is not exact or zero");
 	refused("run --dead-devices drop", "--dead-devices 'drop' is not hold or release");
 	refused("run --offers pci-first", "--offers 'pci-first' is not guid or video-first");
 }
@@ -331,10 +332,10 @@ static void refused_windows(void **state)
 	refused("run --refuse-windows 2000-1fff",
 		"--refuse-windows '2000-1fff' is not a range that ends at or after its start;");
 
-	for (i = 0; i < VPCI_MAX_REFUSALS; i++)
+	for (i = 0; i < MAX_REFUSALS; i++)
 		strcat(args, " --refuse-windows 1000-1fff");
 	accepted(args, OPTIONS_RUN);
-	assert_int_equal(opt.refusals, VPCI_MAX_REFUSALS);
+	assert_int_equal(opt.refusals, MAX_REFUSALS);
 	strcat(args, " --refuse-windows 2000-2fff");
 	refused(args, "--refuse-windows '2000-2fff' is not one of the first 16 ranges;");
 }
@@ -396,7 +397,7 @@ static void watches(void **state)
 	refused(args, text);
 	assert_non_null(strstr(out, "' is not a text of at most 255 bytes"));
 	snprintf(args, sizeof(args), "run --kernel /dev/null");
-	for (i = 0; i < VM_MAX_WATCHES; i++)
+	for (i = 0; i < MAX_WATCHES; i++)
 		strcat(args, " --shutdown-on x");
 	assert_int_equal(parse(args), OPTIONS_RUN);
 	strcat(args, " --shutdown-on y");
@@ -593,7 +594,7 @@ static void layout(void **state)
 			    "  \"mmio_megabytes\": 8\n"
 			    "}\n");
 	accepted("layout --low-mmio 4G", OPTIONS_LAYOUT);
-	assert_int_equal(captured(do_layout, 0, NULL), VM_USAGE);
+	assert_int_equal(captured(do_layout, 0, NULL), RUN_USAGE);
 	assert_string_equal(out, "hvhost: low MMIO of 4096 MiB is not within 128 to 3584 MiB, which is what Windows takes\n");
 	accepted("layout --low-mmio 3G --firmware-fb f8000000-f82fffff",
 		 OPTIONS_LAYOUT);

@@ -13,7 +13,7 @@
 #include <png.h>
 #include <cmocka.h>
 
-#include "../screen.h"
+#include "dev/screen.h"
 
 static char folder[40];
 static char path[100], part[100], why[160];

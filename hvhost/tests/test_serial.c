@@ -19,9 +19,8 @@
 /* After those that it needs. */
 #include <cmocka.h>
 
-#include "../rtc.h"
-#include "../serial.h"
-#include "../vm.h"
+#include "arch/x86/com.h"
+#include "arch/x86/rtc.h"
 
 static struct serial s;
 static int level, edges, seen;
@@ -35,6 +34,7 @@ static void irq(void *opaque, int to)
 }
 
 static u32 saw_which;		/* a bit each */
+static int end_fd = -1;		/* of the run */
 
 static void saw(void *opaque, int watch)
 {
@@ -43,37 +43,35 @@ static void saw(void *opaque, int watch)
 	saw_which |= 1u << watch;
 }
 
-/* In place of vm.c's. */
-static int end_fd = -1;
-
-int vm_end_fd(void)
-{
-	return end_fd;
-}
-
+/* In place of run.c's. */
 static int ends;
-static enum vm_end ended;
+static enum run_end ended;
 
-void vm_end(struct vm *vm, enum vm_end how, const char *why)
+void run_end(struct run *run, enum run_end how, const char *why)
 {
-	assert_non_null(vm);
+	assert_non_null(run);
 	assert_non_null(why);
 	ended = how;
 	ends++;
 }
 
-/* As there: serial_thread() is about, from the first serial_init() on. */
-bool vm_lock(struct vm *vm, int ms)
+/* As there: console_thread() is about, from the first console_start() on. */
+bool run_lock(struct run *run, int ms)
 {
 	(void)ms;
-	return !pthread_mutex_lock(&vm->lock);
+	return !pthread_mutex_lock(&run->lock);
+}
+
+void run_unlock(struct run *run)
+{
+	pthread_mutex_unlock(&run->lock);
 }
 
 static int line[16];
 
-int vm_irq_line(struct vm *vm, u32 gsi, int to)
+int kvm_irq_line(const struct kvm *kvm, u32 gsi, int to)
 {
-	assert_non_null(vm);
+	assert_non_null(kvm);
 	line[gsi] = to;
 	return 0;
 }
@@ -97,21 +95,12 @@ int vm_add_ports(struct vm *vm, u16 first, u16 count, vm_io_fn fn, void *opaque)
 	return 0;
 }
 
-static const struct option_watch *saw_watch;
-
-/* In place of main.c's. */
-void host_watch_seen(struct vm *vm, const struct option_watch *watch)
-{
-	(void)vm;
-	saw_watch = watch;
-	seen++;
-}
-
 static int fresh(void **state)
 {
 	(void)state;
 	memset(&s, 0, sizeof(s));
 	s.out_fd = -1;
+	s.end_fd = end_fd;
 	s.irq = irq;
 	s.seen = saw;
 	level = 0;
@@ -315,7 +304,7 @@ static void watch(const char *text, bool again)
 
 static void watching(void **state)
 {
-	char text[SERIAL_WATCH + 1];
+	char text[MAX_WATCH_TEXT + 1];
 	int i;
 
 	(void)state;
@@ -332,7 +321,7 @@ static void watching(void **state)
 	text[sizeof(text) - 1] = 0;
 	watch(text, false);
 	/* The longest, wherever what is kept of the output is cut */
-	for (i = 0; i < 3 * SERIAL_WATCH; i++) {
+	for (i = 0; i < 3 * MAX_WATCH_TEXT; i++) {
 		send("-");
 		send(text + 1);
 		assert_int_equal(seen, 0);
@@ -387,9 +376,20 @@ static void anything(void **state)
 }
 
 /* A VM's ports, with its lock held, so that only this thread touches them */
-static struct options opt;
-static struct vm vm = { .opt = &opt };
+static struct vm vm;
 static char path[] = "/tmp/test_serial.XXXXXX";
+
+/* As main.c does it */
+static int start_console(void)
+{
+	int err;
+
+	console_init(&vm.console, &vm.run);
+	vm.console.seen = saw;
+	console_watch(&vm.console, "waits", false, false);
+	err = com_init(&vm);
+	return err ?: console_start(&vm.console);
+}
 
 static int com_setup(void **state)
 {
@@ -404,30 +404,27 @@ static int com_setup(void **state)
 
 		pthread_mutexattr_init(&attr);
 		pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-		pthread_mutex_init(&vm.lock, &attr);
+		pthread_mutex_init(&vm.run.lock, &attr);
 		/* Nothing to be read, no terminal to be made raw */
 		fd = open("/dev/null", O_RDONLY);
 		assert_int_equal(dup2(fd, STDIN_FILENO), STDIN_FILENO);
 		close(fd);
 		once = true;
 	}
-	memset(&opt, 0, sizeof(opt));
-	opt.watch[0] = (struct option_watch) {
-		.action = WATCH_SHUTDOWN, .text = "waits",
-	};
-	opt.watches = 1;
+	vm.run.end_fd = end_fd;
+	vm.console.findings_fd = -1;
 	ports = 0;
 	ends = 0;
 	seen = 0;
-	pthread_mutex_lock(&vm.lock);
+	pthread_mutex_lock(&vm.run.lock);
 	return 0;
 }
 
 static int com_teardown(void **state)
 {
 	(void)state;
-	serial_close_findings();
-	pthread_mutex_unlock(&vm.lock);
+	console_close_findings(&vm.console);
+	pthread_mutex_unlock(&vm.run.lock);
 	unlink(path);
 	memcpy(path + strlen(path) - 6, "XXXXXX", 6);
 	return 0;
@@ -501,22 +498,22 @@ static void send_to_com2(void)
 static void only_com1(void **state)
 {
 	(void)state;
-	assert_int_equal(serial_open_findings(NULL), 0);
-	assert_int_equal(serial_init(&vm), 0);
+	assert_int_equal(console_open_findings(&vm.console, NULL), 0);
+	assert_int_equal(start_console(), 0);
 	assert_int_equal(ports, 1);
 	assert_int_equal(port[0].base, 0x3f8);
 	quietly(send_to_com1);
 	assert_int_equal(seen, 1);
-	assert_ptr_equal(saw_watch, &opt.watch[0]);
-	assert_int_equal(serial_close_findings(), 0);
+	assert_int_equal(saw_which, 1);
+	assert_int_equal(console_close_findings(&vm.console), 0);
 }
 
 /* COM2 has its own registers, interrupt and file, and is watched instead. */
 static void both(void **state)
 {
 	(void)state;
-	assert_int_equal(serial_open_findings(path), 0);
-	assert_int_equal(serial_init(&vm), 0);
+	assert_int_equal(console_open_findings(&vm.console, path), 0);
+	assert_int_equal(start_console(), 0);
 	assert_int_equal(ports, 2);
 	assert_int_equal(port[0].base, 0x3f8);
 	assert_int_equal(port[1].base, 0x2f8);
@@ -525,7 +522,7 @@ static void both(void **state)
 	quietly(send_to_com2);
 	assert_string_equal(said, "");
 	assert_int_equal(seen, 1);
-	assert_ptr_equal(saw_watch, &opt.watch[0]);
+	assert_int_equal(saw_which, 1);
 	assert_file("it waits\n");
 
 	com_out(1, UART_MCR, UART_MCR_OUT2);
@@ -541,15 +538,15 @@ static void both(void **state)
 	com_out(0, UART_MCR, 0);
 
 	/* The end of the run: what is left is written, and nothing after it. */
-	assert_int_equal(serial_close_findings(), 0);
+	assert_int_equal(console_close_findings(&vm.console), 0);
 	assert_file("it waits\npart");
 	com_send(1, "too late\n");
-	assert_int_equal(serial_close_findings(), 0);
+	assert_int_equal(console_close_findings(&vm.console), 0);
 	assert_file("it waits\npart");
 	assert_int_equal(ends, 0);
 
 	/* Nothing is left of the run before. */
-	assert_int_equal(serial_open_findings(path), 0);
+	assert_int_equal(console_open_findings(&vm.console, path), 0);
 	assert_file("");
 }
 
@@ -557,24 +554,24 @@ static void both(void **state)
 static void part_of_a_line(void **state)
 {
 	(void)state;
-	assert_int_equal(serial_open_findings(path), 0);
-	assert_int_equal(serial_init(&vm), 0);
+	assert_int_equal(console_open_findings(&vm.console, path), 0);
+	assert_int_equal(start_console(), 0);
 	com_send(1, "part");
 	assert_file("");
-	pthread_mutex_unlock(&vm.lock);
+	pthread_mutex_unlock(&vm.run.lock);
 	usleep(500000);
-	pthread_mutex_lock(&vm.lock);
+	pthread_mutex_lock(&vm.run.lock);
 	assert_file("part");
 }
 
 static void open_nowhere(void)
 {
-	result = serial_open_findings("/none/findings");
+	result = console_open_findings(&vm.console, "/none/findings");
 }
 
 static void open_folder(void)
 {
-	result = serial_open_findings("/tmp");
+	result = console_open_findings(&vm.console, "/tmp");
 }
 
 /* Nobody reads: not waited for. */
@@ -584,7 +581,7 @@ static void open_fifo(void)
 	if (mkfifo(path, 0600))
 		return;
 	alarm(20);
-	result = serial_open_findings(path);
+	result = console_open_findings(&vm.console, path);
 	alarm(0);
 }
 
@@ -616,28 +613,28 @@ static void send_lines(void)
 static void full(void **state)
 {
 	(void)state;
-	assert_int_equal(serial_open_findings("/dev/full"), 0);
-	assert_int_equal(serial_init(&vm), 0);
+	assert_int_equal(console_open_findings(&vm.console, "/dev/full"), 0);
+	assert_int_equal(start_console(), 0);
 	quietly(send_lines);
 	assert_string_equal(said, "hvhost: cannot write findings '/dev/full': No space left on device\n");
 	assert_int_equal(ends, 1);
-	assert_int_equal(ended, VM_HOST_ERROR);
-	assert_int_equal(serial_close_findings(), -ENOSPC);
+	assert_int_equal(ended, RUN_HOST_ERROR);
+	assert_int_equal(console_close_findings(&vm.console), -ENOSPC);
 	assert_int_equal(ends, 1);
 }
 
 static void send_part(void)
 {
 	com_send(1, "part");
-	result = serial_close_findings();
+	result = console_close_findings(&vm.console);
 }
 
 /* ... even if that is found out only when the run has ended. */
 static void full_in_the_end(void **state)
 {
 	(void)state;
-	assert_int_equal(serial_open_findings("/dev/full"), 0);
-	assert_int_equal(serial_init(&vm), 0);
+	assert_int_equal(console_open_findings(&vm.console, "/dev/full"), 0);
+	assert_int_equal(start_console(), 0);
 	quietly(send_part);
 	assert_int_equal(result, -ENOSPC);
 	assert_string_equal(said, "hvhost: cannot write findings '/dev/full': No space left on device\n");
@@ -649,8 +646,8 @@ static void limited(void **state)
 	struct rlimit old, limit;
 
 	(void)state;
-	assert_int_equal(serial_open_findings(path), 0);
-	assert_int_equal(serial_init(&vm), 0);
+	assert_int_equal(console_open_findings(&vm.console, path), 0);
+	assert_int_equal(start_console(), 0);
 	getrlimit(RLIMIT_FSIZE, &old);
 	limit = old;
 	limit.rlim_cur = 8;
@@ -658,8 +655,8 @@ static void limited(void **state)
 	quietly(send_lines);
 	setrlimit(RLIMIT_FSIZE, &old);
 	assert_file("first\nse");
-	assert_int_equal(ended, VM_HOST_ERROR);
-	assert_int_equal(serial_close_findings(), -EFBIG);
+	assert_int_equal(ended, RUN_HOST_ERROR);
+	assert_int_equal(console_close_findings(&vm.console), -EFBIG);
 }
 
 static s64 when;
@@ -732,6 +729,7 @@ static int full_pipe(int fds[2])
 	memset(s.out, 'x', sizeof(s.out));
 	s.out_len = sizeof(s.out);
 	end_fd = eventfd(0, EFD_NONBLOCK);
+	s.end_fd = end_fd;
 	assert_true(end_fd >= 0);
 	alarm(20);	/* rather than to hang */
 	return n;

@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../synthvid.h"
 #include "guest.h"
+#include "hv/synthvid.h"
 
 #define RELID	1
 #define FB	0xf8000000ull

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "trace.h"
+#include "core/trace.h"
 
 #define TEMPLATE	"/tmp/test_trace.XXXXXX"
 

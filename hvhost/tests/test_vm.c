@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vm.c on a KVM that is made up here: its slots are remembered, and a vCPU
+ * vm.c and what is below it on a KVM that is made up here: its slots are remembered, and a vCPU
  * exits as a test's script says.
  */
 #include <errno.h>
@@ -15,7 +15,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "../hyperv.h"
+#include "arch/arch.h"
+#include "arch/vm.h"
+#include "arch/x86/hyperv.h"
 #include "mock.h"
 
 #define FB		0xf8000000ull
@@ -23,7 +25,7 @@
 #define SHARED		(1ull << 39)
 #define SLOTS		512
 
-static struct options opt = { .cpus = 1 };
+static bool overlap_cover;		/* of the next VM */
 static struct vm vm;
 static u64 shared_bit;
 
@@ -53,15 +55,9 @@ int open(const char *path, int flags, ...)
 }
 
 /* In place of hyperv.c's */
-u64 hyperv_shared_bit(const struct vm *v)
-{
-	(void)v;
-	return shared_bit;
-}
-
 int hyperv_init(struct vm *v)
 {
-	(void)v;
+	v->kvm.shared_bit = shared_bit;
 	return 0;
 }
 
@@ -195,9 +191,9 @@ static void play(struct access *a, int count)
 	assert_int_equal(vm_start(&vm), 0);
 	for (i = 0; i < 5000 && step <= steps; i++)
 		nanosleep(&moment, NULL);
-	while (read(vm_end_fd(), &(u64) { 0 }, 8) != 8)
+	while (read(vm.run.end_fd, &(u64) { 0 }, 8) != 8)
 		nanosleep(&moment, NULL);
-	assert_int_equal(vm_ended(&ended_why), VM_POWEROFF);
+	assert_int_equal(run_ended(&vm.run, &ended_why), RUN_POWEROFF);
 }
 
 static int try_setup(struct range fb)
@@ -206,7 +202,8 @@ static int try_setup(struct range fb)
 	memset(slot, 0, sizeof(slot));
 	slot_error = 0;
 	vm = (struct vm) {
-		.opt = &opt,
+		.config.overlap_cover = overlap_cover,
+		.kvm.cpus = 1,
 		.layout = {
 			.ram = { { 0, 2 * MIB - 1 },
 				 { 4 * GIB, 4 * GIB + 2 * MIB - 1 } },
@@ -375,7 +372,7 @@ static void framebuffer_first(void **state)
 	u64 last = 0;
 
 	(void)state;
-	opt.overlap_cover = true;
+	overlap_cover = true;
 	assert_int_equal(try_setup((struct range) { FB, FB + FB_SIZE - 1 }), 0);
 	/* Half of a window lies on it. */
 	assert_int_equal(vm_add_mmio(&vm, half, 0x2000, handler, &last), 0);
@@ -395,7 +392,7 @@ static void framebuffer_first(void **state)
 	assert_null(seen(bar));
 	assert_null(seen(FB));
 	assert_int_equal(mock_bad_count, 0);
-	opt.overlap_cover = false;
+	overlap_cover = false;
 }
 
 static void cover(void *opaque, u64 offset, bool write, u64 *value,
@@ -406,7 +403,7 @@ static void cover(void *opaque, u64 offset, bool write, u64 *value,
 	(void)write;
 	(void)value;
 	(void)size;
-	opt.overlap_cover = true;
+	vm.config.overlap_cover = true;
 }
 
 static void accesses(void **state)
@@ -467,14 +464,14 @@ static void accesses(void **state)
 static void interrupts(void **state)
 {
 	(void)state;
-	opt.cpus = 3;
-	assert_int_equal(vm_interrupt(&vm, 2, 0x41), 0);
+	vm.kvm.cpus = 3;
+	assert_int_equal(arch_interrupt(&vm, 2, 0x41), 0);
 	assert_int_equal(msi.address_lo, 0xfee02000);
 	assert_int_equal(msi.address_hi, 0);
 	assert_int_equal(msi.data, 0x41);
-	assert_int_equal(vm_interrupt(&vm, 3, 0x41), -EINVAL);
-	assert_int_equal(vm_interrupt(&vm, 0xfffffff, 0x41), -EINVAL);
-	opt.cpus = 1;
+	assert_int_equal(arch_interrupt(&vm, 3, 0x41), -EINVAL);
+	assert_int_equal(arch_interrupt(&vm, 0xfffffff, 0x41), -EINVAL);
+	vm.kvm.cpus = 1;
 }
 
 int main(void)

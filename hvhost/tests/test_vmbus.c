@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../hyperv.h"
+#include "hv/hv.h"
 #include "guest.h"
 
 #define V(major, minor)	VMBUS_VERSION(major, minor)

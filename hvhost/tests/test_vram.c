@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../vram.h"
+#include "dev/vram.h"
 #include "mock.h"
 
 #define SIZE	(64 * HV_PAGE_SIZE)

@@ -151,7 +151,7 @@ WRONG = [
     ("[host]\n", "[host]\nhotplug = [\"drop test0=test1\"]\n", "hotplug cannot be"),
     ("[host]\n", "[host]\nhotplug = [\"add test0=test7\"]\n", "test7, which is not in pci"),
     ("[host]\n", "[host]\nbar-conflicts = \"maybe\"\n", "bar-conflicts cannot be 'maybe'"),
-    ("[host]\n", "[host]\nconfig-reads = \"maybe\"\n", "config-reads cannot be 'maybe'"),
+    ("[host]\n", "[host]\nbar-reads = \"maybe\"\n", "bar-reads cannot be 'maybe'"),
     ("[guest]\n", "[guest]\none-by-one = 2\n", "one-by-one cannot be 2: expected true or false"),
     ("[guest]\n", "[guest]\ndrivers = [\"pci-hyperv; rm\"]\n", "drivers cannot be"),
     ("[guest]\n", "[guest]\nresume = \"yes\"\n", "resume cannot be 'yes'"),
@@ -244,7 +244,7 @@ def test_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     one = scenario.read(scenario.SCENARIOS / "gen2-default.toml")
     assert one.host["dead-devices"] == "release"
     assert one.host["offers"] == "video-first"
-    assert one.host["config-reads"] is None
+    assert one.host["bar-reads"] is None
     text = (scenario.SCENARIOS / "gen2-default.toml").read_text(encoding="utf-8")
     own = tmp_path / "own.toml"
     own.write_text(f"{text}\n[host]\ndead-devices = \"hold\"\n", encoding="utf-8")

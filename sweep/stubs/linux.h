@@ -16,7 +16,7 @@
 #include <string.h>
 
 /* The types that both this and hvhost's code have */
-#include "types.h"
+#include "core/types.h"
 
 typedef u64 resource_size_t;
 typedef u64 phys_addr_t;

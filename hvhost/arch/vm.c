@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The virtual machine's life: vCPU threads and their exits. */
+#include <signal.h>
+#include <sys/ioctl.h>
+
+#include "arch/arch.h"
+#include "arch/vm.h"
+#include "core/trace.h"
+
+/* What makes a vCPU thread leave KVM_RUN. */
+#define SIG_KICK	SIGUSR1
+
+struct cpu {
+	struct vm *vm;
+	u32 index;
+	struct kvm_run *run;
+	pthread_t thread;
+};
+
+static struct cpu cpus[MAX_CPUS];
+
+static void vm_kick(void *opaque)
+{
+	const struct vm *vm = opaque;
+	int i;
+
+	for (i = 0; i < vm->kvm.cpus; i++)
+		if (cpus[i].thread)
+			pthread_kill(cpus[i].thread, SIG_KICK);
+}
+
+static int vm_init_cpu(struct vm *vm, u32 index)
+{
+	struct cpu *cpu = &cpus[index];
+	int err;
+
+	cpu->vm = vm;
+	cpu->index = index;
+	err = kvm_add_cpu(&vm->kvm, index, &cpu->run);
+	return err ?: arch_init_cpu(vm, index);
+}
+
+/**
+ * vm_init() - Make the VM: RAM, interrupt controllers, vCPUs.
+ * @vm:		The VM; ->config, ->layout and ->kvm.cpus are filled in, all else
+ *		is zero
+ *
+ * Return: 0, or -errno after having said what failed.
+ */
+int vm_init(struct vm *vm)
+{
+	int i, err;
+
+	vm->run.kick = vm_kick;
+	vm->run.opaque = vm;
+	err = run_init(&vm->run);
+	if (!err)
+		err = kvm_open(&vm->kvm);
+	if (!err)
+		err = arch_init(vm);
+	if (!err)
+		err = vm_add_ram(vm);
+	if (!err)
+		err = vm_add_fb(vm);
+	for (i = 0; i < vm->kvm.cpus && !err; i++)
+		err = vm_init_cpu(vm, i);
+	return err ?: arch_init_irqs(vm);
+}
+
+static void vm_kicked(int sig)
+{
+	(void)sig;
+}
+
+/* An exit that ends the run because KVM or we are at a loss. */
+static void vm_lost(struct vm *vm, u32 index, const struct kvm_run *run)
+{
+	char why[120], where[40];
+
+	arch_where(vm, index, where, sizeof(where));
+	snprintf(why, sizeof(why), "vCPU %u: KVM exit %u, detail %llx, %s",
+		 index, run->exit_reason,
+		 run->exit_reason == KVM_EXIT_INTERNAL_ERROR ?
+			(u64)run->internal.suberror :
+			(u64)run->fail_entry.hardware_entry_failure_reason,
+		 where);
+	run_end(&vm->run, RUN_HOST_ERROR, why);
+}
+
+/* Reads of what nobody handles are all ones. */
+static void vm_mmio_exit(struct vm *vm, struct kvm_run *run)
+{
+	u64 gpa = run->mmio.phys_addr & ~vm->kvm.shared_bit;
+	bool write = run->mmio.is_write;
+	u8 *data = run->mmio.data;
+	u32 len = run->mmio.len;
+
+	pthread_mutex_lock(&vm->run.lock);
+	if (!vm_mmio(vm, gpa, write, data, len) && !write)
+		memset(data, 0xff, len);
+	run_unlock(&vm->run);
+}
+
+static void vm_event_exit(struct vm *vm, const struct kvm_run *run)
+{
+	switch (run->system_event.type) {
+	case KVM_SYSTEM_EVENT_SHUTDOWN:
+		trace_begin("poweroff");
+		trace_str("cause", "system event");
+		trace_end();
+		run_end(&vm->run, RUN_POWEROFF, "the guest asked KVM to power off");
+		break;
+	case KVM_SYSTEM_EVENT_RESET:
+		trace_begin("reset");
+		trace_str("cause", "reset MSR");
+		trace_end();
+		run_end(&vm->run, RUN_RESET, "the guest wrote the reset MSR");
+		break;
+	case KVM_SYSTEM_EVENT_CRASH:
+		/* It tells that it panics; a kdump kernel may follow. */
+		trace_begin("crash");
+		trace_end();
+		break;
+	default:
+		trace_bad("kvm", "system event", run->system_event.type);
+	}
+}
+
+static void vm_handle_exit(struct vm *vm, u32 index, struct kvm_run *run)
+{
+	switch (run->exit_reason) {
+	case KVM_EXIT_MMIO:
+		vm_mmio_exit(vm, run);
+		break;
+	case KVM_EXIT_INTR:
+	case KVM_EXIT_HLT:
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+		break;
+	case KVM_EXIT_SHUTDOWN:
+		run_end(&vm->run, RUN_TRIPLE_FAULT, "triple fault");
+		break;
+	case KVM_EXIT_SYSTEM_EVENT:
+		vm_event_exit(vm, run);
+		break;
+	default:
+		if (!arch_exit(vm, index, run))
+			vm_lost(vm, index, run);
+	}
+}
+
+static void *vm_cpu_main(void *arg)
+{
+	struct cpu *cpu = arg;
+	struct vm *vm = cpu->vm;
+	int fd = vm->kvm.cpu_fd[cpu->index];
+
+	while (!run_over(&vm->run)) {
+		if (ioctl(fd, KVM_RUN, 0ul) < 0) {
+			/* EAGAIN: an AP that waits for its SIPI was kicked. */
+			if (errno == EINTR || errno == EAGAIN)
+				continue;
+			fprintf(stderr, "hvhost: KVM_RUN: %s\n",
+				strerror(errno));
+			run_end(&vm->run, RUN_HOST_ERROR, "KVM_RUN failed");
+			break;
+		}
+		vm_handle_exit(vm, cpu->index, cpu->run);
+	}
+	return NULL;
+}
+
+/**
+ * vm_start() - Let the vCPUs run, each in a thread of its own.
+ * @vm:		The VM, vCPU 0's registers set
+ *
+ * Return: 0, or -errno after having said what failed.
+ */
+int vm_start(struct vm *vm)
+{
+	struct sigaction act = { .sa_handler = vm_kicked };
+	int i, err;
+
+	sigaction(SIG_KICK, &act, NULL);
+	for (i = 0; i < vm->kvm.cpus; i++) {
+		err = pthread_create(&cpus[i].thread, NULL, vm_cpu_main,
+				     &cpus[i]);
+		if (err) {
+			errno = err;
+			return kvm_fail("no thread for a vCPU");
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The command line, in Hyper-V's own words. For main.c alone. */
+#ifndef HVHOST_OPTIONS_H
+#define HVHOST_OPTIONS_H
+
+#include "core/layout.h"
+#include "core/limits.h"
+#include "core/types.h"
+
+/* A BAR of a test device */
+struct option_bar {
+	u64 size;
+	bool is_64;
+};
+
+/* One --pci */
+struct option_pci {
+	char name[16];			/* "nvme0" */
+	const char *disk;		/* NULL: it is a test device */
+	struct option_bar bar[MAX_BARS];
+	int bars;
+	bool later;			/* not there before an --add-on */
+	u32 refuse_first, refuse_last;	/* D0 entries, from 1; 0: none */
+};
+
+/* One --refuse-windows */
+struct option_refusal {
+	struct range range;
+	u32 status;
+};
+
+/* What to do when the guest sends a text, or begins with a bus */
+enum watch_action {
+	WATCH_SHUTDOWN, WATCH_SCREEN, WATCH_ADD, WATCH_EJECT, WATCH_REMOVE,
+	WATCH_RESCIND,
+};
+
+struct option_watch {
+	enum watch_action action;
+	const char *object;		/* PCI device, or file of a picture */
+	const char *text;
+	const char *bus;		/* what @DEVICE waits for, or NULL */
+};
+
+struct options {
+	const char *kernel;
+	const char *initrd;
+	const char *append;
+	const char *trace;
+	const char *findings;		/* what COM2 sends to; NULL: no COM2 */
+	const char *screen;		/* PNG to write */
+	int cpus;
+	int timeout;			/* seconds, 0: none */
+	bool isolation_vbs;
+	bool no_synthvid;
+	bool ignore_bar_conflicts;
+	bool overlap_cover;		/* the framebuffer wins */
+	bool zero_bars;			/* they do not read back */
+	bool release_dead_devices;
+	bool video_first;		/* in the order of offers */
+	struct option_refusal refusal[MAX_REFUSALS];
+	int refusals;
+	bool verbose;
+	struct option_pci pci[MAX_PCI];
+	int pcis;
+	struct option_watch watch[MAX_WATCHES];
+	int watches;
+	u32 vmbus_version;		/* highest accepted, (major << 16) | minor */
+	struct layout_request layout;
+};
+
+enum options_command {
+	OPTIONS_RUN,
+	OPTIONS_LAYOUT,
+	OPTIONS_HELP,		/* given; nothing else to do */
+	OPTIONS_BAD,		/* stderr was told */
+};
+
+int options_parse(int argc, char **argv, struct options *opt);
+int options_layout(const struct options *opt);
+
+#endif

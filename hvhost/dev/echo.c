@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A PCI device of nothing but BARs, in which each word says where it is. There
+ * is no memory behind them, so that they cost nothing.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dev/echo.h"
+
+#define MIN_BAR		(4 * KIB)
+
+/* Microsoft's vendor id, a device id that is nobody's, and no known class */
+#define VENDOR		0x1414
+#define DEVICE		0xecc0
+#define CLASS		0xff0000u
+
+struct echo {
+	struct vpci_device dev;
+	char *name;
+	u64 last[VPCI_BARS];		/* written, anywhere in that BAR */
+};
+
+static void access_bar(struct vpci_device *dev, int bar, u64 offset, bool write,
+		       u64 *value, unsigned int size)
+{
+	struct echo *echo = (struct echo *)dev;
+	u64 word;
+	unsigned int i;
+
+	if (write) {
+		echo->last[bar] = *value;
+		if (size < 8)
+			echo->last[bar] &= (1ull << 8 * size) - 1;
+		return;
+	}
+	*value = 0;
+	for (i = 0; i < size; i++, offset++) {
+		word = (vpci_bar_gpa(dev, bar) + offset) & ~7ull;
+		word ^= echo->last[bar];
+		*value |= (word >> offset % 8 * 8 & 0xff) << i * 8;
+	}
+}
+
+static void reset(struct vpci_device *dev)
+{
+	struct echo *echo = (struct echo *)dev;
+
+	memset(echo->last, 0, sizeof(echo->last));
+}
+
+/* Return: the slot after this BAR's, or -1 and why there is no place for it. */
+static int add_bar(struct vpci_device *dev, int slot, const struct echo_bar *bar,
+		   char *why, size_t why_len)
+{
+	if (bar->size < MIN_BAR || bar->size > ECHO_MAX_BAR) {
+		snprintf(why, why_len,
+			 "a BAR of 0x%llx bytes is not within 4 KiB to 1 GiB",
+			 bar->size);
+		return -1;
+	}
+	if (bar->size & (bar->size - 1)) {
+		snprintf(why, why_len,
+			 "a BAR of 0x%llx bytes is no power of two", bar->size);
+		return -1;
+	}
+	if (slot + bar->is_64 >= VPCI_BARS) {
+		snprintf(why, why_len,
+			 "more than %d BARs, of which one of 64 bits is two",
+			 VPCI_BARS);
+		return -1;
+	}
+	dev->bar[slot].size = bar->size;
+	dev->bar[slot].is_64 = bar->is_64;
+	/* Reads have no effects, but writes are felt elsewhere */
+	dev->bar[slot].prefetch = false;
+	return slot + 1 + bar->is_64;
+}
+
+/**
+ * echo_new() - Make an echo device.
+ * @name:	Copied
+ * @bar:	Its BARs, in order
+ * @count:	How many, may be 0
+ * @why:	Where to say why not
+ * @why_len:	Bytes there
+ *
+ * Return: it, or NULL after having said why.
+ */
+struct vpci_device *echo_new(const char *name, const struct echo_bar *bar,
+			     int count, char *why, size_t why_len)
+{
+	struct echo *echo = calloc(1, sizeof(*echo));
+	int i, slot = 0;
+
+	if (!echo)
+		goto no_memory;
+	echo->name = strdup(name);
+	if (!echo->name)
+		goto no_memory;
+	echo->dev = (struct vpci_device) {
+		.name = echo->name,
+		.vendor = VENDOR, .device = DEVICE,
+		.subsystem_vendor = VENDOR, .subsystem = DEVICE,
+		.class = CLASS,
+		.access = access_bar,
+		.reset = reset,
+	};
+	for (i = 0; i < count; i++) {
+		slot = add_bar(&echo->dev, slot, &bar[i], why, why_len);
+		if (slot < 0) {
+			echo_free(&echo->dev);
+			return NULL;
+		}
+	}
+	return &echo->dev;
+no_memory:
+	snprintf(why, why_len, "no memory for a device");
+	free(echo);
+	return NULL;
+}
+
+/**
+ * echo_free() - Free an echo device that is on no bus.
+ * @dev:	From echo_new(), or NULL
+ */
+void echo_free(struct vpci_device *dev)
+{
+	struct echo *echo = (struct echo *)dev;
+
+	if (!echo)
+		return;
+	free(echo->name);
+	free(echo);
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The shutdown service: ask the guest to power off or to reboot. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/trace.h"
+#include "hv/ics.h"
+
+#define SHUTDOWN_POWEROFF	0
+#define SHUTDOWN_REBOOT		2
+
+struct shutdown_msg {
+	u32 reason;
+	u32 timeout_seconds;
+	u32 flags;
+	char text[2048];
+} __packed;
+
+/* Send what was asked for, as soon as the guest can take it. */
+static int try_send(struct shutdown *sd)
+{
+	struct shutdown_msg msg = {
+		.flags = sd->reboot ? SHUTDOWN_REBOOT : SHUTDOWN_POWEROFF,
+		.timeout_seconds = 30,
+	};
+	int ret;
+
+	snprintf(msg.text, sizeof(msg.text), "Asked for by the host.");
+	ret = ic_request(&sd->ic, &msg, sizeof(msg));
+	if (ret)
+		return ret;
+	sd->wanted = false;
+	trace_begin("shutdown_request");
+	trace_bool("reboot", sd->reboot);
+	trace_end();
+	return 0;
+}
+
+static void changed(struct ic *ic)
+{
+	struct shutdown *sd = (struct shutdown *)ic;
+
+	if (sd->wanted && ic->state == IC_READY)
+		try_send(sd);
+}
+
+static void answer(struct ic *ic, u32 status, const u8 *data, size_t len)
+{
+	struct shutdown *sd = (struct shutdown *)ic;
+
+	(void)data;
+	(void)len;
+	trace_begin("shutdown_ack");
+	trace_hex("status", status);
+	trace_end();
+	if (sd->wanted)
+		try_send(sd);
+}
+
+/**
+ * shutdown_request() - Ask the guest to power off or to reboot.
+ * @sd:		The service
+ * @reboot:	Which of both
+ *
+ * When the guest's driver is not there yet, or has not answered the last
+ * request, this one waits: the trace tells when it is sent. A later call
+ * takes the place of one that waits.
+ *
+ * Return: 0, or -EMSGSIZE for a guest whose ring is too small for it.
+ */
+int shutdown_request(struct shutdown *sd, bool reboot)
+{
+	int ret;
+
+	sd->wanted = true;
+	sd->reboot = reboot;
+	ret = try_send(sd);
+	if (ret != -EMSGSIZE)
+		return 0;
+	sd->wanted = false;
+	return ret;
+}
+
+/**
+ * shutdown_add() - Put the shutdown service on the bus.
+ * @sd:		Filled in here; must outlive @bus
+ * @bus:	VMBus
+ *
+ * Return: as vmbus_add_device().
+ */
+int shutdown_add(struct shutdown *sd, struct vmbus *bus)
+{
+	*sd = (struct shutdown) {
+		.ic = {
+			.dev = {
+				.name = "shutdown",
+				/* 0e0b6031-5213-4934-818b-38d90ced39db */
+				.type = { {
+					0x31, 0x60, 0x0b, 0x0e, 0x13, 0x52,
+					0x34, 0x49, 0x81, 0x8b, 0x38, 0xd9,
+					0x0c, 0xed, 0x39, 0xdb,
+				} },
+				/* 68767600-0002-4000-8000-73687574646f */
+				.instance = { {
+					0x00, 0x76, 0x76, 0x68, 0x02, 0x00,
+					0x00, 0x40, 0x80, 0x00, 0x73, 0x68,
+					0x75, 0x74, 0x64, 0x6f,
+				} },
+			},
+			.type = IC_SHUTDOWN,
+			.offered = { { 1, 0 }, { 3, 0 }, { 3, 1 }, { 3, 2 } },
+			.offered_count = 4,
+			.changed = changed,
+			.answer = answer,
+		},
+	};
+	return ic_add(&sd->ic, bus);
+}

@@ -1,0 +1,1050 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VMBus, the host's end. The guest makes contact, asks for offers, describes
+ * memory (GPADLs), and opens channels whose rings lie in it; UNLOAD, or the
+ * next contact after a crash, ends all of that at once.
+ *
+ * Everything here runs under the VM's lock. A device's callbacks may send
+ * and, but for closed(), add and rescind devices.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/trace.h"
+#include "hv/gpadl.h"
+#include "hv/hv.h"
+#include "hv/ring.h"
+#include "hv/vmbus.h"
+#include "hv/vmbus_proto.h"
+
+#define MAX_RELIDS	2048	/* event flags of a SINT; 0 is no channel */
+#define MAX_GPADLS	256
+
+/* Packets taken from a channel before others have their turn */
+#define BATCH		4096
+#define BATCH_BYTES	MIB
+
+/* NTSTATUS that answers carry; guests only look whether it is 0 */
+#define STATUS_OK		0
+#define STATUS_INVALID		0xc000000du
+#define STATUS_NO_DEVICE	0xc000000eu
+#define STATUS_NO_RESOURCES	0xc000009au
+#define STATUS_WRONG_STATE	0xc0000184u
+
+enum channel_state {
+	CHANNEL_CLOSED,
+	CHANNEL_OPEN,
+	CHANNEL_BROKEN,		/* open for the guest, no longer for us */
+};
+
+struct vmbus_channel {
+	struct vmbus_channel *next;
+	struct vmbus *bus;
+	struct vmbus_device *dev;	/* NULL: rescinded */
+	struct guid type, instance;
+	u32 relid;			/* 0: not offered in this contact */
+	bool declined;			/* offered, but released by the guest */
+	enum channel_state state;
+	u32 vp;
+	struct gpadl *gpadl;		/* that the rings are in, while open */
+	struct ring up, down;		/* to the host, to the guest */
+	u8 *buf;			/* for one packet */
+	bool more;			/* left undone after a batch */
+};
+
+struct vmbus {
+	struct vmbus_config config;
+	struct mem *mem;
+	const struct vmbus_ops *ops;
+	void *opaque;
+
+	/* One contact */
+	bool connected, offers_requested;
+	u32 version;
+	u32 vp, sint;			/* where its messages go */
+	u64 interrupt_page;		/* 0: none */
+	u32 last_relid;
+	bool more;			/* some channel has more */
+
+	struct vmbus_channel *channels;	/* in the order they were added */
+	struct vmbus_channel *by_relid[MAX_RELIDS];
+	struct gpadl *gpadls;
+	u32 gpadl_count;
+};
+
+/* A message of the guest's, copied, zeroes after its end: all of it is first
+ * in the union, for that is what {} makes zero.
+ */
+struct message {
+	size_t len;
+	u32 vp;			/* that posted it */
+	union {
+		u8 bytes[VMBUS_MAX_MESSAGE];
+		struct msg_head head;
+		struct msg_relid relid;
+		struct msg_open open;
+		struct msg_gpadl_header gpadl_header;
+		struct msg_gpadl_body gpadl_body;
+		struct msg_gpadl_teardown gpadl_teardown;
+		struct msg_contact contact;
+		struct msg_modify modify;
+	};
+};
+
+static void post(struct vmbus *bus, u32 type, void *msg, size_t len)
+{
+	struct msg_head *head = msg;
+
+	head->type = type;
+	if (bus->ops->post(bus->opaque, bus->vp, bus->sint, VMBUS_MESSAGE_TYPE,
+			   msg, len))
+		trace_bad("vmbus", "message that could not be queued", type);
+}
+
+/* Failure means that the guest has its SynIC off: its own choice. */
+static void interrupt(struct vmbus_channel *chan)
+{
+	chan->bus->ops->signal(chan->bus->opaque, chan->vp, VMBUS_MESSAGE_SINT,
+			       chan->relid);
+}
+
+static struct vmbus_channel *find_channel(struct vmbus *bus, u32 relid)
+{
+	return relid < MAX_RELIDS ? bus->by_relid[relid] : NULL;
+}
+
+static const char *name(const struct vmbus_channel *chan)
+{
+	return chan->dev ? chan->dev->name : "rescinded";
+}
+
+static void trace_channel(const char *event, const struct vmbus_channel *chan)
+{
+	trace_begin(event);
+	trace_str("device", name(chan));
+	trace_num("relid", chan->relid);
+}
+
+/*
+ * End a channel's service, be it for the guest's or for our reasons. The
+ * packet buffer stays: a device may be looking at it just now.
+ */
+static void stop(struct vmbus_channel *chan, enum channel_state state,
+		 const char *by)
+{
+	bool was_open = chan->state == CHANNEL_OPEN;
+
+	chan->state = state;
+	chan->gpadl = NULL;
+	chan->more = false;
+	if (!was_open)
+		return;
+	trace_channel("close", chan);
+	trace_str("by", by);
+	trace_end();
+	if (chan->dev && chan->dev->closed)
+		chan->dev->closed(chan->dev);
+}
+
+static void free_channel(struct vmbus_channel *chan)
+{
+	struct vmbus_channel **link = &chan->bus->channels;
+
+	while (*link != chan)
+		link = &(*link)->next;
+	*link = chan->next;
+	if (chan->relid)
+		chan->bus->by_relid[chan->relid] = NULL;
+	free(chan->buf);
+	free(chan);
+}
+
+/* As late as can be: a message or signal under way may still mean the old */
+static u32 new_relid(struct vmbus *bus)
+{
+	u32 i, relid = bus->last_relid;
+
+	for (i = 1; i < MAX_RELIDS; i++) {
+		relid = relid + 1 < MAX_RELIDS ? relid + 1 : 1;
+		if (!bus->by_relid[relid]) {
+			bus->last_relid = relid;
+			return relid;
+		}
+	}
+	return 0;
+}
+
+static bool same_guid(const struct guid *a, const struct guid *b)
+{
+	return !memcmp(a, b, sizeof(*a));
+}
+
+/*
+ * GUIDs in order: of their three numbers, which are little-endian, and of the
+ * other bytes.
+ */
+static int compare_guids(const struct guid *a, const struct guid *b)
+{
+	static const u8 order[sizeof(a->b)] = {
+		3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15,
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		if (a->b[order[i]] != b->b[order[i]])
+			return a->b[order[i]] - b->b[order[i]];
+	return 0;
+}
+
+/* Is @chan offered before @dev? Interfaces count before instances. */
+static bool offered_before(const struct vmbus_channel *chan,
+			   const struct vmbus_device *dev)
+{
+	int order = compare_guids(&chan->type, &dev->type);
+
+	if (!order)
+		order = compare_guids(&chan->instance, &dev->instance);
+	return order <= 0;
+}
+
+/* The guest has not yet let go of a rescinded offer of the same instance. */
+static bool predecessor_lives(const struct vmbus_channel *chan)
+{
+	const struct vmbus_channel *c;
+
+	for (c = chan->bus->channels; c; c = c->next)
+		if (!c->dev && same_guid(&c->type, &chan->type) &&
+		    same_guid(&c->instance, &chan->instance))
+			return true;
+	return false;
+}
+
+/* Offer a channel if it is time to; if not, we will be called again. */
+static void offer(struct vmbus_channel *chan)
+{
+	const struct vmbus_device *dev = chan->dev;
+	struct vmbus *bus = chan->bus;
+	struct msg_offer msg = { 0 };
+
+	if (!bus->offers_requested || !dev || chan->relid || chan->declined)
+		return;
+	if (bus->config.isolated && !dev->in_isolated)
+		return;
+	if (predecessor_lives(chan))
+		return;
+	chan->relid = new_relid(bus);
+	if (!chan->relid) {
+		trace_bad("vmbus", "relids taken", MAX_RELIDS - 1);
+		return;
+	}
+	bus->by_relid[chan->relid] = chan;
+
+	msg.type = chan->type;
+	msg.instance = chan->instance;
+	msg.chn_flags = dev->chn_flags;
+	msg.mmio_megabytes = dev->mmio_megabytes;
+	memcpy(msg.user_def, dev->user_def, sizeof(msg.user_def));
+	msg.relid = chan->relid;
+	msg.dedicated_interrupt = 1;
+	msg.connection = VMBUS_CONN_CHANNEL + chan->relid;
+	trace_channel("offer", chan);
+	trace_guid("type", &chan->type);
+	trace_guid("instance", &chan->instance);
+	trace_num("connection", msg.connection);
+	trace_hex("flags", msg.chn_flags);
+	trace_num("mmio_megabytes", msg.mmio_megabytes);
+	trace_end();
+	post(bus, MSG_OFFER, &msg, sizeof(msg));
+}
+
+static void offer_all(struct vmbus *bus)
+{
+	struct vmbus_channel *chan;
+
+	for (chan = bus->channels; chan; chan = chan->next)
+		offer(chan);
+}
+
+static struct gpadl **find_gpadl(struct vmbus *bus, u32 id)
+{
+	struct gpadl **link = &bus->gpadls;
+
+	while (*link && (*link)->id != id)
+		link = &(*link)->next;
+	return link;
+}
+
+static void drop_gpadl(struct vmbus *bus, struct gpadl **link)
+{
+	struct gpadl *g = *link;
+
+	*link = g->next;
+	bus->gpadl_count--;
+	gpadl_free(g);
+}
+
+/* Back to before contact. */
+static void disconnect(struct vmbus *bus, const char *why)
+{
+	struct vmbus_channel *chan, *next;
+
+	for (chan = bus->channels; chan; chan = next) {
+		next = chan->next;
+		stop(chan, CHANNEL_CLOSED, why);
+		if (!chan->dev) {
+			free_channel(chan);
+			continue;
+		}
+		bus->by_relid[chan->relid] = NULL;
+		chan->relid = 0;
+		chan->declined = false;
+	}
+	while (bus->gpadls)
+		drop_gpadl(bus, &bus->gpadls);
+	bus->connected = false;
+	bus->offers_requested = false;
+	bus->interrupt_page = 0;
+	bus->last_relid = 0;
+}
+
+static bool version_known(const struct vmbus *bus, u32 version)
+{
+	static const u32 known[] = {
+		VMBUS_VERSION(2, 4), VMBUS_VERSION(3, 0), VMBUS_VERSION(4, 0),
+		VMBUS_VERSION(4, 1), VMBUS_VERSION(5, 0), VMBUS_VERSION(5, 1),
+		VMBUS_VERSION(5, 2), VMBUS_VERSION(5, 3), VMBUS_VERSION(6, 0),
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(known); i++)
+		if (version == known[i])
+			return version <= bus->config.max_version;
+	return false;
+}
+
+static bool page_ok(const struct vmbus *bus, const char *what, u64 gpa)
+{
+	if (!gpa || (!(gpa % HV_PAGE_SIZE) &&
+		     mem_at(bus->mem, gpa, HV_PAGE_SIZE)))
+		return true;
+	trace_bad("vmbus", what, gpa);
+	return false;
+}
+
+/* What else must hold for a contact to be taken */
+static bool contact_ok(const struct vmbus *bus, const struct msg_contact *msg)
+{
+	u64 shared = bus->config.shared_bit;
+
+	/* We never touch these: worth a line, not worth a refusal */
+	page_ok(bus, "monitor page", msg->monitor_page[0] & ~shared);
+	page_ok(bus, "monitor page", msg->monitor_page[1] & ~shared);
+
+	if (msg->vp >= bus->config.cpus) {
+		trace_bad("vmbus", "target vp", msg->vp);
+		return false;
+	}
+	if (msg->version < VMBUS_VERSION(5, 0))
+		return page_ok(bus, "interrupt page", msg->interrupt_page);
+	if (msg->sint > 15) {
+		trace_bad("vmbus", "message SINT", msg->sint);
+		return false;
+	}
+	if (msg->vtl) {
+		trace_bad("vmbus", "message VTL", msg->vtl);
+		return false;
+	}
+	return true;
+}
+
+static void on_contact(struct vmbus *bus, const struct message *m)
+{
+	const struct msg_contact *msg = &m->contact;
+	struct msg_version answer = { 0 };
+	size_t len = offsetof(struct msg_version, features);
+	bool v5 = msg->version >= VMBUS_VERSION(5, 0);
+	bool again = bus->connected, ok;
+	char version[16];
+
+	/* Without UNLOAD before it, this is a kernel after a crash */
+	disconnect(bus, "contact");
+	ok = version_known(bus, msg->version) && contact_ok(bus, msg);
+	bus->vp = msg->vp < bus->config.cpus ? msg->vp : m->vp;
+	bus->sint = ok && v5 ? msg->sint : VMBUS_MESSAGE_SINT;
+	bus->connected = ok;
+	bus->version = ok ? msg->version : 0;
+	if (ok && !v5)
+		bus->interrupt_page = msg->interrupt_page;
+
+	snprintf(version, sizeof(version), "%u.%u", msg->version >> 16,
+		 msg->version & 0xffff);
+	trace_begin("contact");
+	trace_str("version", version);
+	trace_bool("accepted", ok);
+	trace_num("vp", m->vp);
+	trace_num("target_vp", msg->vp);
+	if (msg->version >= VMBUS_VERSION(6, 0))
+		trace_hex("features", msg->features);
+	if (again)
+		trace_bool("without_unload", true);
+	trace_end();
+
+	answer.supported = ok;
+	if (ok) {
+		answer.connection = v5 ? VMBUS_CONN_MESSAGE_4 :
+					 VMBUS_CONN_MESSAGE;
+		/* We know none of the features, so the answer names none */
+		if (msg->version >= VMBUS_VERSION(6, 0))
+			len = sizeof(answer);
+	}
+	post(bus, MSG_VERSION, &answer, len);
+}
+
+static void on_request_offers(struct vmbus *bus, const struct message *m)
+{
+	struct msg_head all = { 0 };
+
+	if (bus->offers_requested) {
+		trace_bad("vmbus", "second request for offers by vp", m->vp);
+		return;
+	}
+	trace_begin("offers_requested");
+	trace_end();
+	bus->offers_requested = true;
+	offer_all(bus);
+	post(bus, MSG_ALL_OFFERS, &all, sizeof(all));
+}
+
+/* The checks of OPEN, and all that it needs but the answer */
+static u32 open_channel(struct vmbus *bus, struct vmbus_channel *chan,
+			const struct msg_open *msg)
+{
+	const size_t longest = 0xffff * 8;
+	struct gpadl *g;
+	u8 *buf;
+
+	if (chan->state != CHANNEL_CLOSED) {
+		trace_bad("vmbus", "open of an open channel", chan->relid);
+		return STATUS_WRONG_STATE;
+	}
+	if (msg->vp >= bus->config.cpus) {
+		trace_bad("vmbus", "target vp", msg->vp);
+		return STATUS_INVALID;
+	}
+	g = *find_gpadl(bus, msg->gpadl);
+	if (!g || !g->complete || g->relid != chan->relid) {
+		trace_bad("vmbus", "GPADL of rings", msg->gpadl);
+		return STATUS_INVALID;
+	}
+	if (g->range_count != 1 || g->range[0].offset ||
+	    g->range[0].len != g->page_count * HV_PAGE_SIZE) {
+		trace_bad("vmbus", "GPADL that is no ring", msg->gpadl);
+		return STATUS_INVALID;
+	}
+	/* Each ring has a page of indices and at least one of data */
+	if (msg->down_page < 2 || g->page_count < 4 ||
+	    msg->down_page > g->page_count - 2) {
+		trace_bad("vmbus", "page of the second ring", msg->down_page);
+		return STATUS_INVALID;
+	}
+	if (ring_init_reader(&chan->up, g->page, msg->down_page) ||
+	    ring_init_writer(&chan->down, g->page + msg->down_page,
+			     g->page_count - msg->down_page))
+		return STATUS_INVALID;
+	buf = realloc(chan->buf, chan->up.size < longest ? chan->up.size :
+							   longest);
+	if (!buf)
+		return STATUS_NO_RESOURCES;
+	chan->buf = buf;
+	chan->vp = msg->vp;
+	chan->gpadl = g;
+	chan->state = CHANNEL_OPEN;
+	return STATUS_OK;
+}
+
+static void serve(struct vmbus_channel *chan);
+
+static void on_open(struct vmbus *bus, const struct message *m)
+{
+	const struct msg_open *msg = &m->open;
+	struct vmbus_channel *chan = find_channel(bus, msg->relid);
+	struct msg_open_result answer = {
+		.relid = msg->relid, .open_id = msg->open_id,
+		.status = STATUS_NO_DEVICE,
+	};
+
+	if (!chan)
+		trace_bad("vmbus", "open of relid", msg->relid);
+	else if (chan->dev)	/* else it crossed our rescind */
+		answer.status = open_channel(bus, chan, msg);
+	post(bus, MSG_OPEN_RESULT, &answer, sizeof(answer));
+	if (answer.status)
+		return;
+	trace_channel("open", chan);
+	trace_num("vp", chan->vp);
+	trace_num("up_bytes", chan->up.size);
+	trace_num("down_bytes", chan->down.size);
+	trace_end();
+	if (chan->dev->opened)
+		chan->dev->opened(chan->dev, chan);
+	/* A guest may have written before it opened */
+	serve(chan);
+}
+
+static void on_close(struct vmbus *bus, const struct message *m)
+{
+	struct vmbus_channel *chan = find_channel(bus, m->relid.relid);
+
+	if (!chan || (chan->dev && chan->state == CHANNEL_CLOSED)) {
+		trace_bad("vmbus", "close of relid", m->relid.relid);
+		return;
+	}
+	stop(chan, CHANNEL_CLOSED, "guest");
+}
+
+static void gpadl_created(struct vmbus *bus, u32 relid, u32 id, u32 status)
+{
+	struct msg_gpadl_created answer = {
+		.relid = relid, .gpadl = id, .status = status,
+	};
+
+	post(bus, MSG_GPADL_CREATED, &answer, sizeof(answer));
+}
+
+/* Give the newest piece to a GPADL, answer if that ends it. */
+static void feed_gpadl(struct vmbus *bus, struct gpadl **link,
+		       const u8 *data, size_t len)
+{
+	struct gpadl *g = *link;
+	u32 relid = g->relid, id = g->id;
+	int ret = gpadl_feed(g, bus->mem, data, len);
+
+	if (!ret)
+		return;
+	if (ret < 0) {
+		drop_gpadl(bus, link);
+	} else {
+		trace_begin("gpadl");
+		trace_num("gpadl", id);
+		trace_num("relid", relid);
+		trace_num("pages", g->page_count);
+		trace_end();
+	}
+	gpadl_created(bus, relid, id, ret < 0 ? STATUS_INVALID : STATUS_OK);
+}
+
+static void on_gpadl_header(struct vmbus *bus, const struct message *m)
+{
+	const struct msg_gpadl_header *msg = &m->gpadl_header;
+	struct vmbus_channel *chan = find_channel(bus, msg->relid);
+	u32 status = STATUS_INVALID;
+	struct gpadl **link;
+
+	if (!chan) {
+		trace_bad("vmbus", "GPADL for relid", msg->relid);
+		goto refuse;
+	}
+	if (!chan->dev) {		/* it crossed our rescind */
+		status = STATUS_NO_DEVICE;
+		goto refuse;
+	}
+	link = find_gpadl(bus, msg->gpadl);
+	if (!msg->gpadl || *link) {
+		trace_bad("vmbus", "handle of a new GPADL", msg->gpadl);
+		goto refuse;
+	}
+	if (bus->gpadl_count == MAX_GPADLS) {
+		trace_bad("vmbus", "GPADLs", MAX_GPADLS + 1);
+		status = STATUS_NO_RESOURCES;
+		goto refuse;
+	}
+	*link = gpadl_new(msg->gpadl, msg->relid, msg->list_len,
+			  msg->range_count);
+	if (!*link)
+		goto refuse;
+	bus->gpadl_count++;
+	feed_gpadl(bus, link, msg->list, m->len - sizeof(*msg));
+	return;
+refuse:
+	gpadl_created(bus, msg->relid, msg->gpadl, status);
+}
+
+static void on_gpadl_body(struct vmbus *bus, const struct message *m)
+{
+	const struct msg_gpadl_body *msg = &m->gpadl_body;
+	struct gpadl **link = find_gpadl(bus, msg->gpadl);
+
+	/* Whose header we refused, say: that was the answer */
+	if (!*link) {
+		trace_bad("vmbus", "body of GPADL", msg->gpadl);
+		return;
+	}
+	/* A finished one is not to be lost for this */
+	if ((*link)->complete) {
+		trace_bad("vmbus", "body of complete GPADL", msg->gpadl);
+		return;
+	}
+	feed_gpadl(bus, link, msg->list, m->len - sizeof(*msg));
+}
+
+static void on_gpadl_teardown(struct vmbus *bus, const struct message *m)
+{
+	const struct msg_gpadl_teardown *msg = &m->gpadl_teardown;
+	struct vmbus_channel *chan = find_channel(bus, msg->relid);
+	struct gpadl **link = find_gpadl(bus, msg->gpadl);
+	struct msg_gpadl_torndown answer = { .gpadl = msg->gpadl };
+
+	if (!*link || (*link)->relid != msg->relid) {
+		trace_bad("vmbus", "teardown of GPADL", msg->gpadl);
+		return;
+	}
+	if (chan && chan->gpadl == *link) {
+		trace_bad("vmbus", "teardown of open rings", msg->gpadl);
+		stop(chan, CHANNEL_BROKEN, "host");
+		link = find_gpadl(bus, msg->gpadl);
+	}
+	drop_gpadl(bus, link);
+	trace_begin("gpadl_torndown");
+	trace_num("gpadl", msg->gpadl);
+	trace_end();
+	post(bus, MSG_GPADL_TORNDOWN, &answer, sizeof(answer));
+}
+
+static void on_released(struct vmbus *bus, const struct message *m)
+{
+	u32 relid = m->relid.relid;
+	struct vmbus_channel *chan = find_channel(bus, relid);
+	struct gpadl **link = &bus->gpadls;
+
+	/* Linux still says it for every channel after UNLOAD */
+	if (!bus->connected)
+		return;
+	if (!chan) {
+		trace_bad("vmbus", "release of relid", relid);
+		return;
+	}
+	if (chan->state != CHANNEL_CLOSED && chan->dev)
+		trace_bad("vmbus", "release of open relid", relid);
+	stop(chan, CHANNEL_CLOSED, "guest");
+	while (*link) {
+		if ((*link)->relid == relid)
+			drop_gpadl(bus, link);
+		else
+			link = &(*link)->next;
+	}
+	trace_channel("released", chan);
+	trace_end();
+	bus->by_relid[relid] = NULL;
+	chan->relid = 0;
+	if (chan->dev)
+		chan->declined = true;
+	else
+		free_channel(chan);
+	offer_all(bus);
+}
+
+static void on_unload(struct vmbus *bus, const struct message *m)
+{
+	struct msg_head answer = { 0 };
+
+	disconnect(bus, "unload");
+	trace_begin("unload");
+	trace_num("vp", m->vp);
+	trace_num("target_vp", bus->vp);
+	trace_end();
+	post(bus, MSG_UNLOADED, &answer, sizeof(answer));
+}
+
+static void on_modify(struct vmbus *bus, const struct message *m)
+{
+	const struct msg_modify *msg = &m->modify;
+	struct vmbus_channel *chan = find_channel(bus, msg->relid);
+	struct msg_modified answer = {
+		.relid = msg->relid, .status = STATUS_INVALID,
+	};
+
+	if (!chan || (chan->dev && chan->state == CHANNEL_CLOSED)) {
+		trace_bad("vmbus", "modification of relid", msg->relid);
+	} else if (msg->vp >= bus->config.cpus) {
+		trace_bad("vmbus", "target vp", msg->vp);
+	} else {
+		chan->vp = msg->vp;
+		trace_channel("modify", chan);
+		trace_num("vp", msg->vp);
+		trace_end();
+		answer.status = STATUS_OK;
+	}
+	if (bus->version >= VMBUS_VERSION(5, 3))
+		post(bus, MSG_MODIFIED, &answer, sizeof(answer));
+}
+
+static const struct {
+	void (*fn)(struct vmbus *bus, const struct message *m);
+	size_t len;			/* at least */
+	bool early;			/* before contact too */
+	u32 version;			/* from this one on */
+} handlers[] = {
+	[MSG_REQUEST_OFFERS] = {
+		.fn = on_request_offers,
+		.len = sizeof(struct msg_head),
+	},
+	[MSG_OPEN] = {
+		.fn = on_open,
+		.len = sizeof(struct msg_open),
+	},
+	[MSG_CLOSE] = {
+		.fn = on_close,
+		.len = sizeof(struct msg_relid),
+	},
+	[MSG_GPADL_HEADER] = {
+		.fn = on_gpadl_header,
+		.len = sizeof(struct msg_gpadl_header),
+	},
+	[MSG_GPADL_BODY] = {
+		.fn = on_gpadl_body,
+		.len = sizeof(struct msg_gpadl_body),
+	},
+	[MSG_GPADL_TEARDOWN] = {
+		.fn = on_gpadl_teardown,
+		.len = sizeof(struct msg_gpadl_teardown),
+	},
+	[MSG_RELEASED] = {
+		.fn = on_released,
+		.len = sizeof(struct msg_relid),
+		.early = true,
+	},
+	[MSG_CONTACT] = {
+		.fn = on_contact,
+		.len = sizeof(struct msg_contact),
+		.early = true,
+	},
+	[MSG_UNLOAD] = {
+		.fn = on_unload,
+		.len = sizeof(struct msg_head),
+	},
+	[MSG_MODIFY] = {
+		.fn = on_modify,
+		.len = sizeof(struct msg_modify),
+		.version = VMBUS_VERSION(4, 1),
+	},
+};
+
+/**
+ * vmbus_hv_post() - The guest called HvPostMessage.
+ * @bus:	VMBus
+ * @vp:		The calling vCPU
+ * @connection:	Connection id
+ * @type:	Message type
+ * @payload:	Message, in our memory
+ * @len:	Bytes of it
+ *
+ * What the hypervisor would not deliver fails; what VMBus does not take from
+ * it (traced) is dropped or answered with a failure, as on a real host.
+ *
+ * Return: HV_STATUS_*.
+ */
+u16 vmbus_hv_post(struct vmbus *bus, u32 vp, u32 connection, u32 type,
+		  const void *payload, size_t len)
+{
+	struct message m = { .len = len, .vp = vp };
+
+	/* Old hosts do not have the second: Linux then tries older versions */
+	if (connection != VMBUS_CONN_MESSAGE &&
+	    (connection != VMBUS_CONN_MESSAGE_4 ||
+	     bus->config.max_version < VMBUS_VERSION(5, 0))) {
+		trace_bad("vmbus", "post to connection", connection);
+		return HV_STATUS_INVALID_CONNECTION_ID;
+	}
+	if (len > VMBUS_MAX_MESSAGE || vp >= bus->config.cpus) {
+		trace_bad("vmbus", "message of bytes", len);
+		return HV_STATUS_INVALID_PARAMETER;
+	}
+	vmbus_poll(bus);
+	if (type != VMBUS_MESSAGE_TYPE) {
+		trace_bad("vmbus", "SynIC message type", type);
+		return HV_STATUS_SUCCESS;
+	}
+	memcpy(m.bytes, payload, len);
+	type = m.head.type;
+	if (len < sizeof(struct msg_head) || type >= ARRAY_SIZE(handlers) ||
+	    !handlers[type].fn) {
+		trace_bad("vmbus", type == MSG_TL_CONNECT ?
+			  "unsupported message, hv_sock's" :
+			  "unsupported message", type);
+		return HV_STATUS_SUCCESS;
+	}
+	if (len < handlers[type].len) {
+		trace_bad("vmbus", "short message of type", type);
+		return HV_STATUS_SUCCESS;
+	}
+	if (!handlers[type].early &&
+	    (!bus->connected || bus->version < handlers[type].version)) {
+		trace_bad("vmbus", bus->connected ?
+			  "message too new for the contact" :
+			  "message without contact", type);
+		return HV_STATUS_SUCCESS;
+	}
+	handlers[type].fn(bus, &m);
+	return HV_STATUS_SUCCESS;
+}
+
+/* Take what the guest has sent, up to a batch, and see whether it reads. */
+static void serve(struct vmbus_channel *chan)
+{
+	struct ring_packet pkt;
+	bool signal = false;
+	u64 bytes = 0;
+	int ret, i;
+
+	if (chan->state != CHANNEL_OPEN)
+		return;
+	chan->more = true;
+	ring_mask(&chan->up, true);
+	for (i = 0; i < BATCH && bytes < BATCH_BYTES; i++) {
+		ret = ring_read(&chan->up, chan->buf, &pkt, &signal);
+		if (ret < 0) {
+			stop(chan, CHANNEL_BROKEN, "host");
+			return;
+		}
+		if (!ret) {
+			/* The guest signals from here on, so look again */
+			ring_mask(&chan->up, false);
+			chan->more = ring_readable(&chan->up);
+			if (!chan->more)
+				break;
+			ring_mask(&chan->up, true);
+			continue;
+		}
+		bytes += pkt.desc.len8 * 8;
+		if (chan->dev->packet)
+			chan->dev->packet(chan->dev, pkt.desc.type,
+					  pkt.desc.flags, pkt.desc.transaction,
+					  pkt.payload, pkt.len);
+		if (chan->state != CHANNEL_OPEN)
+			return;
+	}
+	if (chan->more) {
+		chan->bus->more = true;
+		ring_mask(&chan->up, false);
+	}
+	if (signal)
+		interrupt(chan);
+	if (ring_room(&chan->down) && chan->dev->room)
+		chan->dev->room(chan->dev);
+}
+
+/* Guests before version 5 may set a bit per channel in a shared page. */
+static void serve_interrupt_page(struct vmbus *bus)
+{
+	u64 *flags, bits;
+	u32 i, bit;
+
+	/* The second half of the page is ours to read */
+	flags = mem_at(bus->mem, bus->interrupt_page + HV_PAGE_SIZE / 2,
+		       HV_PAGE_SIZE / 2);
+	if (!flags)
+		return;
+	for (i = 0; i < MAX_RELIDS / 64; i++) {
+		bits = __atomic_exchange_n(&flags[i], 0, __ATOMIC_SEQ_CST);
+		for (bit = 0; bits >> bit; bit++) {
+			if (bits >> bit & 1 && bus->by_relid[i * 64 + bit])
+				serve(bus->by_relid[i * 64 + bit]);
+			if (bit == 63)
+				break;
+		}
+	}
+}
+
+/**
+ * vmbus_hv_signal() - The guest called HvSignalEvent.
+ * @bus:	VMBus
+ * @connection:	Connection id
+ * @flag:	Event flag
+ *
+ * Return: HV_STATUS_*.
+ */
+u16 vmbus_hv_signal(struct vmbus *bus, u32 connection, u16 flag)
+{
+	struct vmbus_channel *chan;
+
+	vmbus_poll(bus);
+	if (connection == VMBUS_CONN_EVENT && bus->connected) {
+		if (bus->interrupt_page)
+			serve_interrupt_page(bus);
+		return HV_STATUS_SUCCESS;
+	}
+	/* Wraps below the first connection, and then is no relid */
+	chan = find_channel(bus, connection - VMBUS_CONN_CHANNEL);
+	if (!chan) {
+		trace_bad("vmbus", "signal of connection", connection);
+		return HV_STATUS_INVALID_CONNECTION_ID;
+	}
+	if (flag) {
+		trace_bad("vmbus", "event flag", flag);
+		return HV_STATUS_INVALID_PARAMETER;
+	}
+	serve(chan);
+	return HV_STATUS_SUCCESS;
+}
+
+/**
+ * vmbus_poll() - Serve channels that had more than a batch of packets.
+ * @bus:	VMBus
+ *
+ * Happens with every message and signal too; call it now and then for a
+ * guest that sends without them.
+ */
+void vmbus_poll(struct vmbus *bus)
+{
+	u32 i;
+
+	if (!bus->more)
+		return;
+	bus->more = false;
+	for (i = 1; i < MAX_RELIDS; i++)
+		if (bus->by_relid[i] && bus->by_relid[i]->more)
+			serve(bus->by_relid[i]);
+}
+
+/**
+ * vmbus_send() - Send a packet to the guest.
+ * @chan:		From the device's opened()
+ * @type:		Packet type, RING_PKT_*
+ * @flags:		RING_COMPLETION_REQUESTED or 0
+ * @transaction:	Whatever the guest is to see
+ * @payload:		Copied
+ * @len:		Bytes
+ *
+ * Return: 0, -EAGAIN when the ring is full (the device's room() is called
+ * when the guest has read enough), -EMSGSIZE if it never fits, -ENODEV when
+ * the channel is not open, -EIO if the guest lies: it is not open any more.
+ */
+int vmbus_send(struct vmbus_channel *chan, u16 type, u16 flags, u64 transaction,
+	       const void *payload, size_t len)
+{
+	struct ring_desc desc = {
+		.type = type, .flags = flags, .transaction = transaction,
+	};
+	bool signal = false;
+	int ret;
+
+	if (chan->state != CHANNEL_OPEN)
+		return -ENODEV;
+	if (len > 0xffffffffu)
+		return -EMSGSIZE;
+	ret = ring_write(&chan->down, &desc, payload, (u32)len, &signal);
+	if (ret == -EPROTO) {
+		stop(chan, CHANNEL_BROKEN, "host");
+		return -EIO;
+	}
+	if (signal)
+		interrupt(chan);
+	return ret;
+}
+
+/**
+ * vmbus_add_device() - Have a device offered.
+ * @bus:	VMBus
+ * @dev:	It; must live until it is rescinded or @bus is freed
+ *
+ * The offer is made when the guest has asked for offers; if a rescinded one
+ * of the same type and instance is still with the guest, when that has been
+ * released. An isolated VM is offered nothing but what has in_isolated. Offers
+ * are in the order of interface GUIDs, then of instance GUIDs, as OpenVMM's are,
+ * unless offer_as_added is set.
+ *
+ * Return: 0, -EEXIST if it or its instance is there already, -ENOMEM.
+ */
+int vmbus_add_device(struct vmbus *bus, struct vmbus_device *dev)
+{
+	struct vmbus_channel *chan, **link;
+
+	for (chan = bus->channels; chan; chan = chan->next)
+		if (chan->dev && same_guid(&chan->instance, &dev->instance) &&
+		    same_guid(&chan->type, &dev->type))
+			return -EEXIST;
+	chan = calloc(1, sizeof(*chan));
+	if (!chan)
+		return -ENOMEM;
+	chan->bus = bus;
+	chan->dev = dev;
+	chan->type = dev->type;
+	chan->instance = dev->instance;
+	link = &bus->channels;
+	while (*link && (bus->config.offer_as_added ||
+			 offered_before(*link, dev)))
+		link = &(*link)->next;
+	chan->next = *link;
+	*link = chan;
+	offer(chan);
+	return 0;
+}
+
+/**
+ * vmbus_rescind() - Take a device away.
+ * @bus:	VMBus
+ * @dev:	It; closed() is called if it is open, and nothing after that
+ *
+ * Return: 0, -ENOENT if it is not there.
+ */
+int vmbus_rescind(struct vmbus *bus, struct vmbus_device *dev)
+{
+	struct vmbus_channel *chan = bus->channels;
+	struct msg_relid msg = { 0 };
+
+	while (chan && chan->dev != dev)
+		chan = chan->next;
+	if (!chan)
+		return -ENOENT;
+	trace_channel("rescind", chan);
+	trace_end();
+	stop(chan, CHANNEL_CLOSED, "rescind");
+	chan->dev = NULL;
+	if (!chan->relid) {
+		free_channel(chan);
+		return 0;
+	}
+	msg.relid = chan->relid;
+	post(bus, MSG_RESCIND, &msg, sizeof(msg));
+	return 0;
+}
+
+/**
+ * vmbus_new() - Make a VMBus without devices or contact.
+ * @config:	Copied
+ * @mem:	The guest's RAM
+ * @ops:	The hypervisor below
+ * @opaque:	For @ops
+ *
+ * Return: it, or NULL without memory.
+ */
+struct vmbus *vmbus_new(const struct vmbus_config *config, struct mem *mem,
+			const struct vmbus_ops *ops, void *opaque)
+{
+	struct vmbus *bus = calloc(1, sizeof(*bus));
+
+	if (!bus)
+		return NULL;
+	bus->config = *config;
+	bus->mem = mem;
+	bus->ops = ops;
+	bus->opaque = opaque;
+	bus->sint = VMBUS_MESSAGE_SINT;
+	return bus;
+}
+
+/**
+ * vmbus_free() - End it; devices that are open see their closed().
+ * @bus:	VMBus, or NULL
+ */
+void vmbus_free(struct vmbus *bus)
+{
+	if (!bus)
+		return;
+	disconnect(bus, "end");
+	while (bus->channels)
+		free_channel(bus->channels);
+	free(bus);
+}
