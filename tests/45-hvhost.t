@@ -227,7 +227,7 @@ awk 'match($0, /trace_begin\("[a-z_]*"/) {
 		if (event != "")
 			print event, key[2]
 	}
-	/trace_end\(\)|^}/ { event = "" }' "${traced[@]}" | sort -u >"$T/code"
+	/trace_end\(\)|^}/ { event = "" }' "${traced[@]}" hvhost/core/trace.c | sort -u >"$T/code"
 awk '/^### Events/ { on = 1; next } /^## / { on = 0 }
 	!on { next }
 	/^- / { item++; head = 1; n = 0 }
