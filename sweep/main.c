@@ -857,10 +857,12 @@ static void draw(u64 seed, int count)
 		u32 small = pick(&state, 3), i;
 		struct point p;
 
-		if (group == GEN1 && high == HIGH_NONE)
+		if (group == GEN1 && high == HIGH_NONE) {
 			group = GEN1_NO_HIGH;
-		else if (group == GEN1 && other_fb)
+			other_fb = false;
+		} else if (group == GEN1 && other_fb) {
 			group = GEN1_WHOLE_FB;
+		}
 		/* A third of them are small */
 		do {
 			i = pick(&state, point_count);
