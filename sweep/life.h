@@ -30,9 +30,6 @@ enum fault {
 #define CONFLICTS	((1u << NO_CONFIG) - 1)
 #define LOSSES		((1u << FAULTS) - 1 - CONFLICTS)
 #define FAILURES	(CONFLICTS | LOSSES)
-/* Two devices overlap, or the framebuffer that a driver moves and a device */
-#define DEVICE_CONFLICTS \
-	(1u << CONFIG_ON_DEVICE | 1u << BAR_ON_DEVICE | 1u << FB_ON_DEVICE)
 /* The framebuffer and a device overlap */
 #define FB_CONFLICTS	(1u << CONFIG_ON_FB | 1u << BAR_ON_FB | 1u << FB_ON_DEVICE)
 

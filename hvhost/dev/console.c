@@ -215,18 +215,7 @@ void console_init(struct console *c, struct run *run)
 }
 
 /**
- * console_watching() - The port in whose output texts are waited for.
- * @c:		The console
- *
- * Return: the second one if it is there, else the first.
- */
-struct serial *console_watching(struct console *c)
-{
-	return console_has_findings(c) ? &c->findings : &c->port;
-}
-
-/**
- * console_watch() - Wait for a text.
+ * console_watch() - Wait for a text in the findings, or, without them, on stdout.
  * @c:		The console, after console_init(); it waits for MAX_WATCHES at most
  * @text:	What for; must stay
  * @again:	Each time that it comes, not the first time alone
@@ -234,7 +223,7 @@ struct serial *console_watching(struct console *c)
  */
 void console_watch(struct console *c, const char *text, bool again, bool off)
 {
-	struct serial *s = console_watching(c);
+	struct serial *s = console_has_findings(c) ? &c->findings : &c->port;
 
 	s->watch[s->watches++] = (struct serial_watch) {
 		.text = text, .again = again, .seen = off,

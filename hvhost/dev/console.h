@@ -23,7 +23,6 @@ int console_open_findings(struct console *c, const char *path);
 int console_close_findings(struct console *c);
 bool console_has_findings(const struct console *c);
 void console_init(struct console *c, struct run *run);
-struct serial *console_watching(struct console *c);
 void console_watch(struct console *c, const char *text, bool again, bool off);
 int console_start(struct console *c);
 
