@@ -79,11 +79,13 @@ def facts(kernel: Way) -> Facts:
 
 
 def route(way: Way) -> str:
-    """The guest's path. Kexec and kdump are the same to the sweep. Only kexec_load forgets a
-    framebuffer that a foreign /dev/fb0 hides."""
+    """The guest's path. Kexec and kdump are the same to the sweep; drivers that probe video
+    first are played with kdump. Only kexec_load forgets a framebuffer that a foreign /dev/fb0
+    hides."""
     if way["path"] == "boot":
         return "boot"
-    return f"kexec-{'c' if way['told'] == 'zero' else 's'}"
+    path = "kdump" if way["first"]["order"] == "video-first" else "kexec"
+    return f"{path}-{'c' if way['told'] == 'zero' else 's'}"
 
 
 def host(way: Way) -> Facts:
