@@ -853,16 +853,21 @@ static void draw(u64 seed, int count)
 		};
 		u32 group = pick(&state, 2) ? GEN2_X86 : GEN1;
 		u32 high = pick(&state, HIGHS);
+		bool other_fb = !pick(&state, 4);
 		u32 small = pick(&state, 3), i;
 		struct point p;
 
-		if (group == GEN1 && high == HIGH_NONE)
+		if (group == GEN1 && high == HIGH_NONE) {
 			group = GEN1_NO_HIGH;
+			other_fb = false;
+		} else if (group == GEN1 && other_fb) {
+			group = GEN1_WHOLE_FB;
+		}
 		/* A third of them are small */
 		do {
 			i = pick(&state, point_count);
 		} while (points[i].group != group || points[i].high != high ||
-			 points[i].other_fb ||
+			 points[i].other_fb != other_fb ||
 			 (!small && points[i].low_mib > 256));
 		dims_fill_in(&p, &points[i]);
 		if (!can_boot(&p, &w))
