@@ -829,6 +829,14 @@ static bool can_boot(const struct point *p, const struct way *w)
 		for (j = 0; j < MAX_BARS; j++)
 			if (set->bus[i].bar[j].size > ECHO_MAX_BAR)
 				return false;
+	/*
+	 * If firmware's framebuffer is not where screen_info says, simpledrm's
+	 * entry in /proc/iomem can have config windows in it. hyperv_drm removes
+	 * the entry with all that is in it, so guests could not report them.
+	 */
+	if (is_gen1(p->group) && w->told == TOLD_STALE &&
+	    (w->first_order == PCI_FIRST || w->second_order == PCI_FIRST))
+		return false;
 	return p->group != GEN2_ARM64 && dims_has(p, w);
 }
 
