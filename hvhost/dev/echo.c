@@ -19,7 +19,7 @@
 struct echo {
 	struct vpci_device dev;
 	char *name;
-	u64 last[VPCI_BARS];		/* written, anywhere in that BAR */
+	u64 last[MAX_BARS];		/* written, anywhere in that BAR */
 };
 
 static void access_bar(struct vpci_device *dev, int bar, u64 offset, bool write,
@@ -65,10 +65,10 @@ static int add_bar(struct vpci_device *dev, int slot, const struct echo_bar *bar
 			 "a BAR of 0x%llx bytes is no power of two", bar->size);
 		return -1;
 	}
-	if (slot + bar->is_64 >= VPCI_BARS) {
+	if (slot + bar->is_64 >= MAX_BARS) {
 		snprintf(why, why_len,
 			 "more than %d BARs, of which one of 64 bits is two",
-			 VPCI_BARS);
+			 MAX_BARS);
 		return -1;
 	}
 	dev->bar[slot].size = bar->size;

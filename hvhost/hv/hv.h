@@ -3,6 +3,8 @@
 #ifndef HVHOST_HV_H
 #define HVHOST_HV_H
 
+#define BIT(n)		(1u << (n))
+
 #define HV_STATUS_SUCCESS			0
 #define HV_STATUS_INVALID_HYPERCALL_CODE	2
 #define HV_STATUS_INVALID_HYPERCALL_INPUT	3

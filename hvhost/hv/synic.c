@@ -8,8 +8,6 @@
 #include "core/trace.h"
 #include "hv/synic.h"
 
-#define BIT(n)			(1u << (n))
-
 /*
  * How many messages may wait for a guest to take them: every offer and every
  * answer that a guest can ask for at once, and then some.

@@ -107,7 +107,7 @@ struct vpci_bus {
 	u64 entries;			/* into D0 that were asked for */
 
 	u8 config[CONFIG_SIZE], writable[CONFIG_SIZE];
-	struct bar bar[VPCI_BARS];
+	struct bar bar[MAX_BARS];
 	u8 *table;			/* MSI-X, as the guest reads it */
 	u8 *pending;			/* the PBA */
 	struct interrupt *interrupts;
@@ -543,7 +543,7 @@ static void command_changed(struct vpci_bus *bus, u32 old)
 
 	if (!((old ^ command(bus)) & PCI_COMMAND_MEMORY))
 		return;
-	for (i = 0; i < VPCI_BARS; i++) {
+	for (i = 0; i < MAX_BARS; i++) {
 		if (old & PCI_COMMAND_MEMORY)
 			undecode(&bus->bar[i]);
 		else
@@ -572,7 +572,7 @@ static void config_write(struct vpci_bus *bus, u64 offset, u64 value,
 		if (at >= CONFIG_SIZE)
 			break;
 		if (old & PCI_COMMAND_MEMORY && at >= PCI_BASE_ADDRESS_0 &&
-		    at < PCI_BASE_ADDRESS_0 + 4 * VPCI_BARS)
+		    at < PCI_BASE_ADDRESS_0 + 4 * MAX_BARS)
 			continue;
 		bus->config[at] &= (u8)~bus->writable[at];
 		bus->config[at] |= (u8)(value >> 8 * i) & bus->writable[at];
@@ -592,7 +592,7 @@ static u64 config_read(const struct vpci_bus *bus, u64 offset,
 		return 0;
 	memcpy(config, bus->config, sizeof(config));
 	if (bus->vpci->config.zero_bars && command(bus) & PCI_COMMAND_MEMORY)
-		memset(bar_register(config, 0), 0, 4 * VPCI_BARS);
+		memset(bar_register(config, 0), 0, 4 * MAX_BARS);
 	memcpy(&value, config + offset,
 	       size < CONFIG_SIZE - offset ? size : CONFIG_SIZE - offset);
 	return value;
@@ -638,7 +638,7 @@ static void setup_config(struct vpci_bus *bus)
 	w[PCI_CACHE_LINE_SIZE] = 0xff;
 	w[PCI_LATENCY_TIMER] = 0xff;
 	w[PCI_INTERRUPT_LINE] = 0xff;
-	for (i = 0; i < VPCI_BARS; i++) {
+	for (i = 0; i < MAX_BARS; i++) {
 		if (!dev->bar[i].size)
 			continue;
 		put(bar_register(c, i), bar_type(dev, i), 4);
@@ -662,7 +662,7 @@ static void reset(struct vpci_bus *bus)
 	struct vpci_device *dev = bus->dev;
 	u32 i;
 
-	for (i = 0; i < VPCI_BARS; i++)
+	for (i = 0; i < MAX_BARS; i++)
 		undecode(&bus->bar[i]);
 	setup_config(bus);
 	for (i = 0; i < dev->vectors; i++) {
@@ -756,7 +756,7 @@ static u32 on_requirements(struct vpci_bus *bus, const void *msg,
 
 	(void)msg;
 	a->len = sizeof(a->requirements);
-	for (i = 0; i < VPCI_BARS; i++) {
+	for (i = 0; i < MAX_BARS; i++) {
 		if (!dev->bar[i].size)
 			continue;
 		probed = bar_mask(dev, i) | bar_type(dev, i);
@@ -1498,7 +1498,7 @@ static bool device_ok(const struct vpci_device *dev)
 {
 	int i;
 
-	for (i = 0; i < VPCI_BARS; i++) {
+	for (i = 0; i < MAX_BARS; i++) {
 		u64 size = dev->bar[i].size;
 
 		if (!size)
@@ -1507,11 +1507,11 @@ static bool device_ok(const struct vpci_device *dev)
 		    (!dev->bar[i].is_64 && size > 2 * GIB))
 			return false;
 		if (dev->bar[i].is_64 &&
-		    (i + 1 == VPCI_BARS || dev->bar[i + 1].size))
+		    (i + 1 == MAX_BARS || dev->bar[i + 1].size))
 			return false;
 	}
 	return !dev->vectors ||
-	       (dev->vectors <= MAX_VECTORS && dev->msix_bar < VPCI_BARS &&
+	       (dev->vectors <= MAX_VECTORS && dev->msix_bar < MAX_BARS &&
 		fits(dev, dev->msix_table,
 		     dev->vectors * (u64)PCI_MSIX_ENTRY_SIZE) &&
 		fits(dev, dev->msix_pba, pba_size(dev)));
@@ -1554,7 +1554,7 @@ static struct vpci_bus *new_bus(struct vpci *vpci, struct vpci_device *dev,
 			.opaque = bus,
 		},
 	};
-	for (i = 0; i < VPCI_BARS; i++)
+	for (i = 0; i < MAX_BARS; i++)
 		bus->bar[i] = (struct bar) {
 			.bus = bus,
 			.claim = {

@@ -7,13 +7,11 @@
 #ifndef HVHOST_VPCI_H
 #define HVHOST_VPCI_H
 
+#include "core/limits.h"
 #include "core/mem.h"
 #include "core/mmio.h"
 #include "core/types.h"
 #include "hv/vmbus.h"
-
-#define VPCI_BARS	6
-#define VPCI_MAX_REFUSALS	16
 
 struct vpci;
 struct vpci_bus;
@@ -53,7 +51,7 @@ struct vpci_config {
 	 */
 	bool release_dead_devices;
 	/* The first one that a window overlaps counts. */
-	struct vpci_refusal refusal[VPCI_MAX_REFUSALS];
+	struct vpci_refusal refusal[MAX_REFUSALS];
 	int refusals;
 	u32 max_version;		/* (major << 16) | minor; 0: the highest */
 	bool zero_bars;			/* they read as 0 while a device decodes */
@@ -69,7 +67,7 @@ struct vpci_device {
 		u64 size;		/* power of two from 16 on; 0: none */
 		bool is_64;		/* takes the next one too */
 		bool prefetch;
-	} bar[VPCI_BARS];
+	} bar[MAX_BARS];
 	/* MSI-X: table and PBA lie in this BAR; vPCI answers for them */
 	u16 vectors;			/* 0: no MSI-X */
 	u8 msix_bar;

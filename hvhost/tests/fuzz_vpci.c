@@ -35,7 +35,7 @@ struct world {
 	struct mmio_claim fb;
 	struct vpci_device msix;
 	struct vpci_device *dev[BUSES];
-	struct mapping mapping[BUSES * (VPCI_BARS + 1)];
+	struct mapping mapping[BUSES * (MAX_BARS + 1)];
 	u32 at_begun;		/* what goes or comes when it begins with one */
 };
 

@@ -9,7 +9,7 @@
 #include "dev/echo.h"
 #include "mock.h"
 
-static u64 bar_gpa[VPCI_BARS];
+static u64 bar_gpa[MAX_BARS];
 
 /* In place of vpci.c's */
 u64 vpci_bar_gpa(const struct vpci_device *dev, int bar)

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 
 #include "arch/x86/cpuid.h"
+#include "hv/hv.h"
 
 /* Hypervisor Top Level Functional Specification, 2.4 and on */
 #define HV_CPUID_FIRST		0x40000000u
@@ -44,8 +45,6 @@
 #define HV_ISOLATION_VBS	1u
 #define HV_SHARED_BIT_ACTIVE	BIT(5)
 #define HV_SHARED_BIT_SHIFT	6
-
-#define BIT(n)			(1u << (n))
 
 /* The build that a guest is told: Windows Server 2025's */
 #define HOST_BUILD		26100u
