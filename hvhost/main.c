@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "arch/arch.h"
 #include "arch/vm.h"
+#include "core/clock.h"
+#include "core/math.h"
 #include "core/options.h"
 #include "core/trace.h"
 #include "dev/echo.h"
@@ -168,19 +169,6 @@ static void trace_layout(const struct layout *l)
 	trace_end();
 }
 
-static s64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
-}
-
-static s64 min_ms(s64 a, s64 b)
-{
-	return a < b ? a : b;
-}
-
 /*
  * Until the run ends: heartbeats, the time limit, and signals. A vCPU's thread
  * may hold the lock for as long as nobody reads stdout, so what ends the run
@@ -192,7 +180,7 @@ static void watch(struct vm *vm, int signal_fd)
 		{ .fd = vm->run.end_fd, .events = POLLIN },
 		{ .fd = signal_fd, .events = POLLIN },
 	};
-	s64 now = now_ms(), beat = now + HEARTBEAT_SECONDS * 1000;
+	s64 now = clock_ms(), beat = now + HEARTBEAT_SECONDS * 1000;
 	s64 limit = options->timeout ? now + options->timeout * 1000ll :
 				       INT64_MAX;
 	const char *why = "out of time";
@@ -201,12 +189,12 @@ static void watch(struct vm *vm, int signal_fd)
 	int signals = 0;
 
 	while (!(fds[0].revents & POLLIN)) {
-		s64 wait = ask ? 0 : min_ms(beat, limit) - now_ms();
+		s64 wait = ask ? 0 : (s64)min64(beat, limit) - clock_ms();
 
 		if (poll(fds, ARRAY_SIZE(fds), wait < 0 ? 0 : (int)wait) < 0 &&
 		    errno != EINTR)
 			run_end(&vm->run, RUN_HOST_ERROR, "poll failed");
-		now = now_ms();
+		now = clock_ms();
 		if (now >= limit)
 			run_end(&vm->run, RUN_TIMEOUT, why);
 		if (fds[1].revents & POLLIN &&
@@ -215,7 +203,7 @@ static void watch(struct vm *vm, int signal_fd)
 			if (signals++)
 				run_end(&vm->run, RUN_HOST_ERROR, "asked twice to stop");
 			why = "did not shut down when asked";
-			limit = min_ms(limit, now + SHUTDOWN_SECONDS * 1000);
+			limit = min64(limit, now + SHUTDOWN_SECONDS * 1000);
 		}
 		/* What cannot be done now, can in the next round */
 		if ((!ask && now < beat) || !run_lock(&vm->run, LOCK_MS))

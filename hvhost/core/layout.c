@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "core/layout.h"
+#include "core/range.h"
 
 #define LOW_STEP	(2 * MIB)	/* what max_fb and T are rounded to */
 #define LOW_MIN_X86	(128 * MIB)	/* what Set-VM takes, and the default */
@@ -81,50 +82,6 @@ static const struct range fixed_arm64[] = {
 
 /* Nobody can use what lies between the vTPM's base and 4 GiB. */
 #define HOLE_START	0xfed40000ull
-
-static u64 min64(u64 a, u64 b)
-{
-	return a < b ? a : b;
-}
-
-static u64 max64(u64 a, u64 b)
-{
-	return a > b ? a : b;
-}
-
-static u64 round_up64(u64 value, u64 step)
-{
-	return (value + step - 1) / step * step;
-}
-
-/* Ranges in _CRS can have no bytes, or less. */
-static bool range_empty(const struct range *r)
-{
-	return r->end < r->start;
-}
-
-static u64 range_size(const struct range *r)
-{
-	return r->end - r->start + 1;
-}
-
-static bool range_intersect(const struct range *a, const struct range *b,
-			    struct range *out)
-{
-	struct range both = {
-		max64(a->start, b->start), min64(a->end, b->end)
-	};
-
-	if (range_empty(a) || range_empty(b) || range_empty(&both))
-		return false;
-	*out = both;
-	return true;
-}
-
-static struct range range_of(u64 start, u64 size)
-{
-	return (struct range) { start, start + size - 1 };
-}
 
 static bool fb_known(const struct range *fb)
 {

@@ -5,6 +5,7 @@
  * its own config window is as wrong as over its neighbour's.
  */
 #include "core/mmio.h"
+#include "core/range.h"
 #include "core/trace.h"
 
 /**
@@ -61,19 +62,13 @@ static void trace_conflict(const struct mmio_claim *claim,
 	trace_end();
 }
 
-static bool overlap(const struct range *a, const struct range *b)
-{
-	return a->start <= b->end && b->start <= a->end;
-}
-
 /* Two windows side by side are two: nothing that guests allocate spans them */
 static bool inside(const struct layout *layout, const struct range *range)
 {
 	int i;
 
 	for (i = 0; i < layout->usable_count; i++)
-		if (range->start >= layout->usable[i].start &&
-		    range->end <= layout->usable[i].end)
+		if (range_within(range, &layout->usable[i]))
 			return range->start <= range->end;
 	return false;
 }
@@ -99,13 +94,13 @@ static enum mmio_verdict find_verdict(const struct mmio_map *map,
 	int i;
 
 	for (i = 0; i < map->layout->fixed_count; i++)
-		if (overlap(&map->layout->fixed[i], &claim->range))
+		if (range_overlap(&map->layout->fixed[i], &claim->range))
 			worst = MMIO_ON_FIXED;
 
 	for (c = map->claims; c; c = c->next) {
 		enum mmio_verdict verdict;
 
-		if (c == claim || !overlap(&c->range, &claim->range))
+		if (c == claim || !range_overlap(&c->range, &claim->range))
 			continue;
 		verdict = verdict_on(map, claim, c);
 		if (worst == MMIO_FREE || verdict < worst)
@@ -137,7 +132,7 @@ enum mmio_verdict mmio_judge(const struct mmio_map *map,
 	if (worst == MMIO_FREE)
 		return worst;
 	for (c = map->claims; c; c = c->next) {
-		if (c == claim || !overlap(&c->range, &claim->range))
+		if (c == claim || !range_overlap(&c->range, &claim->range))
 			continue;
 		/* What is refused has nothing there to be covered. */
 		if (accepted && verdict_on(map, claim, c) == MMIO_COVERED)
@@ -148,7 +143,7 @@ enum mmio_verdict mmio_judge(const struct mmio_map *map,
 	for (i = 0; i < map->layout->fixed_count; i++) {
 		const struct range *fixed = &map->layout->fixed[i];
 
-		if (overlap(fixed, &claim->range))
+		if (range_overlap(fixed, &claim->range))
 			trace_conflict(claim, NULL, fixed, action);
 	}
 	if (!inside(map->layout, &claim->range))
@@ -169,7 +164,7 @@ bool mmio_on_device(const struct mmio_map *map, const struct mmio_claim *claim)
 
 	for (c = map->claims; c; c = c->next)
 		if (c != claim && c->kind != MMIO_FRAMEBUFFER &&
-		    overlap(&c->range, &claim->range))
+		    range_overlap(&c->range, &claim->range))
 			return true;
 	return false;
 }

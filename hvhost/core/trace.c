@@ -11,9 +11,9 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/trace.h"
 
 /* A pipe takes as much as this at once, so readers never see half a line. */
@@ -47,7 +47,7 @@ static struct {
 	bool full;		/* only LAST is still to come */
 	off_t len;		/* of whole lines in the file, or as if */
 	const char *path;
-	struct timespec start;
+	s64 start;		/* of clock_us() */
 } trace = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
 
 /**
@@ -64,7 +64,7 @@ int trace_open(const char *path, bool verbose)
 {
 	trace_close();
 	pthread_mutex_lock(&trace.lock);
-	clock_gettime(CLOCK_MONOTONIC, &trace.start);
+	trace.start = clock_us();
 	if (path) {
 		trace.fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
 				0666);
@@ -226,7 +226,6 @@ static bool fits(size_t len)
 void trace_end(void)
 {
 	char out[LINE_MAX_LEN];
-	struct timespec now;
 	long long us;
 	size_t len;
 	bool told;
@@ -235,9 +234,7 @@ void trace_end(void)
 		return;
 	line.open = false;
 	pthread_mutex_lock(&trace.lock);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	us = (now.tv_sec - trace.start.tv_sec) * 1000000ll +
-	     now.tv_nsec / 1000 - trace.start.tv_nsec / 1000;
+	us = clock_us() - trace.start;
 	len = snprintf(out, sizeof(out), "{\"t\":%lld.%06lld%.*s%s}\n",
 		       us / 1000000, us % 1000000, (int)line.json_len,
 		       line.json, line.cut ? CUT : "");

@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "core/bytes.h"
 #include "core/limits.h"
 #include "core/trace.h"
 #include "dev/nvme.h"
@@ -153,24 +154,6 @@ _Static_assert(sizeof(struct nvme_command) == 1 << NVME_SQ_SHIFT, "command");
 _Static_assert(sizeof(struct nvme_completion) == 1 << NVME_CQ_SHIFT,
 	       "completion");
 _Static_assert(ARRAY_SIZE(wrong_name) <= 32, "bits of told");
-
-static void put16(u8 *p, u32 v)
-{
-	p[0] = (u8)v;
-	p[1] = (u8)(v >> 8);
-}
-
-static void put32(u8 *p, u32 v)
-{
-	put16(p, v);
-	put16(p + 2, v >> 16);
-}
-
-static void put64(u8 *p, u64 v)
-{
-	put32(p, (u32)v);
-	put32(p + 4, (u32)(v >> 32));
-}
 
 /* ASCII, padded with spaces */
 static void put_text(u8 *p, size_t len, const char *text)
@@ -571,22 +554,22 @@ static u16 delete_cq(struct nvme *n, u32 id)
 /* Offsets as in figures 109 and 114 of section 5.15 */
 static void describe_controller(const struct nvme *n, u8 *p)
 {
-	put16(p, n->dev.vendor);
-	put16(p + 2, n->dev.subsystem_vendor);
+	put_le16(p, n->dev.vendor);
+	put_le16(p + 2, n->dev.subsystem_vendor);
 	put_text(p + 4, 20, n->name);			/* serial number */
 	put_text(p + 24, 40, "hvhost NVMe disk");	/* model */
 	put_text(p + 64, 8, "1");			/* firmware */
 	p[77] = MDTS;
-	put32(p + 80, NVME_VERSION_1_3);
+	put_le32(p + 80, NVME_VERSION_1_3);
 	p[259] = ASYNC_EVENTS - 1;
 	p[260] = 1 << 1 | 1;		/* one firmware slot, read-only */
-	put16(p + 266, WARNING);
-	put16(p + 268, CRITICAL);
+	put_le16(p + 266, WARNING);
+	put_le16(p + 268, CRITICAL);
 	p[512] = NVME_SQ_SHIFT << 4 | NVME_SQ_SHIFT;
 	p[513] = NVME_CQ_SHIFT << 4 | NVME_CQ_SHIFT;
-	put32(p + 516, 1);		/* namespaces */
+	put_le32(p + 516, 1);		/* namespaces */
 	/* Dataset management, write zeroes */
-	put16(p + 520, n->can_punch ? 1 << 2 | 1 << 3 : 0);
+	put_le16(p + 520, n->can_punch ? 1 << 2 | 1 << 3 : 0);
 	p[525] = 1;			/* a volatile write cache */
 	/* Linux takes controllers with the same name for one subsystem */
 	snprintf((char *)p + 768, 256,
@@ -596,12 +579,12 @@ static void describe_controller(const struct nvme *n, u8 *p)
 
 static void describe_namespace(const struct nvme *n, u8 *p)
 {
-	put64(p, n->blocks);		/* size, capacity, utilization */
-	put64(p + 8, n->blocks);
-	put64(p + 16, n->blocks);
+	put_le64(p, n->blocks);		/* size, capacity, utilization */
+	put_le64(p + 8, n->blocks);
+	put_le64(p + 16, n->blocks);
 	/* What is deallocated, by write zeroes too, reads as zeroes */
 	p[33] = n->can_punch ? 1 << 3 | 1 : 0;
-	put64(p + 120, n->eui64);
+	put_le64(p + 120, n->eui64);
 	p[128 + 2] = BLOCK_SHIFT;	/* the only format */
 }
 
@@ -625,7 +608,7 @@ static u16 identify(struct nvme *n, const struct nvme_command *cmd)
 			return refuse(n, NVME_SC_INVALID_NS, WRONG_NSID,
 				      cmd->nsid);
 		if (!cmd->nsid)		/* those after it */
-			put32(p, 1);
+			put_le32(p, 1);
 		break;
 	case NVME_CNS_DESCRIPTORS:
 		if (cmd->nsid != 1)
@@ -633,7 +616,7 @@ static u16 identify(struct nvme *n, const struct nvme_command *cmd)
 				      cmd->nsid);
 		p[0] = 1;		/* an EUI-64 */
 		p[1] = 8;
-		put64(p + 4, n->eui64);
+		put_le64(p + 4, n->eui64);
 		break;
 	default:
 		/* Not traced: a driver can only find out by asking */
@@ -647,17 +630,17 @@ static u32 smart_log(const struct nvme *n, u8 *p)
 {
 	const struct counts *c = &n->counts;
 
-	put16(p + 1, TEMPERATURE);
+	put_le16(p + 1, TEMPERATURE);
 	p[3] = 100;			/* percent of spares left, and enough */
 	p[4] = 10;
 	/* Of 1000 times 512 bytes, begun ones included */
-	put64(p + 32, (c->read_bytes + 511999) / 512000);
-	put64(p + 48, (c->written_bytes + 511999) / 512000);
-	put64(p + 64, c->reads);
-	put64(p + 80, c->writes);
-	put64(p + 112, 1);		/* power cycles */
-	put64(p + 160, c->media_errors);
-	put64(p + 176, c->errors);
+	put_le64(p + 32, (c->read_bytes + 511999) / 512000);
+	put_le64(p + 48, (c->written_bytes + 511999) / 512000);
+	put_le64(p + 64, c->reads);
+	put_le64(p + 80, c->writes);
+	put_le64(p + 112, 1);		/* power cycles */
+	put_le64(p + 160, c->media_errors);
+	put_le64(p + 176, c->errors);
 	return 512;
 }
 
@@ -790,13 +773,13 @@ static void log_error(struct nvme *n, u32 sq, const struct nvme_command *cmd,
 	u8 *p = n->last_error;
 
 	n->counts.io_errors += sq != 0;
-	put64(p, ++n->counts.errors);
-	put16(p + 8, sq);
-	put16(p + 10, cmd->cid);
-	put16(p + 12, (u32)status << 1);
-	put16(p + 14, 0xffff);		/* where the mistake is: not told */
-	put64(p + 16, sq ? (u64)cmd->dw11 << 32 | cmd->dw10 : 0);
-	put32(p + 24, cmd->nsid);
+	put_le64(p, ++n->counts.errors);
+	put_le16(p + 8, sq);
+	put_le16(p + 10, cmd->cid);
+	put_le16(p + 12, (u32)status << 1);
+	put_le16(p + 14, 0xffff);		/* where the mistake is: not told */
+	put_le64(p + 16, sq ? (u64)cmd->dw11 << 32 | cmd->dw10 : 0);
+	put_le32(p + 24, cmd->nsid);
 }
 
 /* Complete a command in @sq with what @entry has but for queue and phase. */

@@ -5,21 +5,13 @@
 #include <linux/serial_reg.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "dev/serial.h"
 
 /* What a reader gets to read the rest, after the run */
 #define DROP_MS		1000
-
-static s64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
-}
 
 /* Wait for the reader. Return: 0, or -errno if it does not read any more. */
 static int wait_writable(struct serial *s)
@@ -33,7 +25,7 @@ static int wait_writable(struct serial *s)
 
 	for (;;) {
 		if (s->drop_at) {
-			wait = s->drop_at - now_ms();
+			wait = s->drop_at - clock_ms();
 			if (wait < 0)
 				wait = 0;
 		}
@@ -44,7 +36,7 @@ static int wait_writable(struct serial *s)
 		if (n <= 0)
 			return n ? -errno : -ETIMEDOUT;
 		if (!s->drop_at && fds[1].revents)
-			s->drop_at = now_ms() + DROP_MS;
+			s->drop_at = clock_ms() + DROP_MS;
 		if (fds[0].revents)
 			return 0;
 	}

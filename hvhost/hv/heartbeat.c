@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/trace.h"
+#include "hv/guids.h"
 #include "hv/ics.h"
 
 /* Ticks without an answer after which the heart has stopped */
@@ -94,18 +95,8 @@ int heartbeat_add(struct heartbeat *hb, struct vmbus *bus)
 		.ic = {
 			.dev = {
 				.name = "heartbeat",
-				/* 57164f39-9115-4e78-ab55-382f3bd5422d */
-				.type = { {
-					0x39, 0x4f, 0x16, 0x57, 0x15, 0x91,
-					0x78, 0x4e, 0xab, 0x55, 0x38, 0x2f,
-					0x3b, 0xd5, 0x42, 0x2d,
-				} },
-				/* 68767600-0001-4000-8000-686561727462 */
-				.instance = { {
-					0x00, 0x76, 0x76, 0x68, 0x01, 0x00,
-					0x00, 0x40, 0x80, 0x00, 0x68, 0x65,
-					0x61, 0x72, 0x74, 0x62,
-				} },
+				.type = GUID_HEARTBEAT,
+				.instance = GUID_HEARTBEAT_INSTANCE,
 			},
 			.type = IC_HEARTBEAT,
 			.offered = { { 1, 0 }, { 3, 0 } },

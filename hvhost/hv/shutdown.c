@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/trace.h"
+#include "hv/guids.h"
 #include "hv/ics.h"
 
 #define SHUTDOWN_POWEROFF	0
@@ -94,18 +95,8 @@ int shutdown_add(struct shutdown *sd, struct vmbus *bus)
 		.ic = {
 			.dev = {
 				.name = "shutdown",
-				/* 0e0b6031-5213-4934-818b-38d90ced39db */
-				.type = { {
-					0x31, 0x60, 0x0b, 0x0e, 0x13, 0x52,
-					0x34, 0x49, 0x81, 0x8b, 0x38, 0xd9,
-					0x0c, 0xed, 0x39, 0xdb,
-				} },
-				/* 68767600-0002-4000-8000-73687574646f */
-				.instance = { {
-					0x00, 0x76, 0x76, 0x68, 0x02, 0x00,
-					0x00, 0x40, 0x80, 0x00, 0x73, 0x68,
-					0x75, 0x74, 0x64, 0x6f,
-				} },
+				.type = GUID_SHUTDOWN,
+				.instance = GUID_SHUTDOWN_INSTANCE,
 			},
 			.type = IC_SHUTDOWN,
 			.offered = { { 1, 0 }, { 3, 0 }, { 3, 1 }, { 3, 2 } },

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/trace.h"
+#include "hv/guids.h"
 #include "hv/ring.h"
 #include "hv/synthvid.h"
 
@@ -395,16 +396,8 @@ void synthvid_init(struct synthvid *v, const struct layout *layout,
 	*v = (struct synthvid) {
 		.dev = {
 			.name = "video",
-			/* da0a7802-e377-4aac-8e77-0558eb1073f8 */
-			.type = { {
-				0x02, 0x78, 0x0a, 0xda, 0x77, 0xe3, 0xac, 0x4a,
-				0x8e, 0x77, 0x05, 0x58, 0xeb, 0x10, 0x73, 0xf8,
-			} },
-			/* 68767600-0003-4000-8000-766964656f00 */
-			.instance = { {
-				0x00, 0x76, 0x76, 0x68, 0x03, 0x00, 0x00, 0x40,
-				0x80, 0x00, 0x76, 0x69, 0x64, 0x65, 0x6f, 0x00,
-			} },
+			.type = GUID_SYNTHVID,
+			.instance = GUID_SYNTHVID_INSTANCE,
 			.chn_flags = CHN_PIPE,
 			.mmio_megabytes = (u16)layout->mmio_megabytes,
 			.user_def = { PIPE_MESSAGES },

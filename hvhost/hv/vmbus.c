@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/guid.h"
 #include "core/trace.h"
 #include "hv/gpadl.h"
 #include "hv/hv.h"
@@ -176,36 +177,14 @@ static u32 new_relid(struct vmbus *bus)
 	return 0;
 }
 
-static bool same_guid(const struct guid *a, const struct guid *b)
-{
-	return !memcmp(a, b, sizeof(*a));
-}
-
-/*
- * GUIDs in order: of their three numbers, which are little-endian, and of the
- * other bytes.
- */
-static int compare_guids(const struct guid *a, const struct guid *b)
-{
-	static const u8 order[sizeof(a->b)] = {
-		3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15,
-	};
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(order); i++)
-		if (a->b[order[i]] != b->b[order[i]])
-			return a->b[order[i]] - b->b[order[i]];
-	return 0;
-}
-
 /* Is @chan offered before @dev? Interfaces count before instances. */
 static bool offered_before(const struct vmbus_channel *chan,
 			   const struct vmbus_device *dev)
 {
-	int order = compare_guids(&chan->type, &dev->type);
+	int order = guid_compare(&chan->type, &dev->type);
 
 	if (!order)
-		order = compare_guids(&chan->instance, &dev->instance);
+		order = guid_compare(&chan->instance, &dev->instance);
 	return order <= 0;
 }
 
@@ -215,8 +194,8 @@ static bool predecessor_lives(const struct vmbus_channel *chan)
 	const struct vmbus_channel *c;
 
 	for (c = chan->bus->channels; c; c = c->next)
-		if (!c->dev && same_guid(&c->type, &chan->type) &&
-		    same_guid(&c->instance, &chan->instance))
+		if (!c->dev && guid_equal(&c->type, &chan->type) &&
+		    guid_equal(&c->instance, &chan->instance))
 			return true;
 	return false;
 }
@@ -962,8 +941,8 @@ int vmbus_add_device(struct vmbus *bus, struct vmbus_device *dev)
 	struct vmbus_channel *chan, **link;
 
 	for (chan = bus->channels; chan; chan = chan->next)
-		if (chan->dev && same_guid(&chan->instance, &dev->instance) &&
-		    same_guid(&chan->type, &dev->type))
+		if (chan->dev && guid_equal(&chan->instance, &dev->instance) &&
+		    guid_equal(&chan->type, &dev->type))
 			return -EEXIST;
 	chan = calloc(1, sizeof(*chan));
 	if (!chan)

@@ -33,6 +33,17 @@ static inline void mock_reset(void)
 	mock_bad_count = 0;
 }
 
+/* How often the trace has that text */
+static inline int mock_count(const char *text)
+{
+	const char *p = mock_trace;
+	int n = 0;
+
+	for (; (p = strstr(p, text)); p++)
+		n++;
+	return n;
+}
+
 __printf(1, 0)
 static void mock_add(const char *fmt, const char *a, const char *b, u64 v)
 {

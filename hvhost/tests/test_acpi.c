@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "arch/x86/acpi.h"
+#include "core/bytes.h"
 
 static u8 sum(const void *p, size_t len)
 {
@@ -179,22 +180,6 @@ static void many_and_none(void **state)
 
 #define RAM	(2 * MIB)
 
-static u64 get64(const u8 *p)
-{
-	u64 v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static u32 get32(const u8 *p)
-{
-	u32 v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
 /* From the RSDP to every table, with right sums and one entry a CPU. */
 static void check_tables(struct vm *vm)
 {
@@ -206,32 +191,32 @@ static void check_tables(struct vm *vm)
 	assert_memory_equal(p, "RSD PTR ", 8);
 	assert_int_equal(sum(p, 20), 0);
 	assert_int_equal(sum(p, 36), 0);
-	xsdt = mem_at(&vm->mem, get64(p + 24), 60);
+	xsdt = mem_at(&vm->mem, get_le64(p + 24), 60);
 	assert_memory_equal(xsdt, "XSDT", 4);
-	assert_int_equal(get32(xsdt + 4), 60);
+	assert_int_equal(get_le32(xsdt + 4), 60);
 	assert_int_equal(sum(xsdt, 60), 0);
 
-	fadt = mem_at(&vm->mem, get64(xsdt + 36), 276);
+	fadt = mem_at(&vm->mem, get_le64(xsdt + 36), 276);
 	assert_memory_equal(fadt, "FACP", 4);
-	assert_int_equal(get32(fadt + 4), 276);
+	assert_int_equal(get_le32(fadt + 4), 276);
 	assert_int_equal(sum(fadt, 276), 0);
-	dsdt = mem_at(&vm->mem, get64(fadt + 140), 36);
+	dsdt = mem_at(&vm->mem, get_le64(fadt + 140), 36);
 	assert_memory_equal(dsdt, "DSDT", 4);
-	assert_int_equal(sum(dsdt, get32(dsdt + 4)), 0);
+	assert_int_equal(sum(dsdt, get_le32(dsdt + 4)), 0);
 
-	madt = mem_at(&vm->mem, get64(xsdt + 44), 44);
+	madt = mem_at(&vm->mem, get_le64(xsdt + 44), 44);
 	assert_memory_equal(madt, "APIC", 4);
-	assert_int_equal(sum(madt, get32(madt + 4)), 0);
-	for (at = 44; at < (int)get32(madt + 4); at += madt[at + 1]) {
+	assert_int_equal(sum(madt, get_le32(madt + 4)), 0);
+	for (at = 44; at < (int)get_le32(madt + 4); at += madt[at + 1]) {
 		assert_true(madt[at + 1] >= 8);
 		lapics += madt[at] == 0;
 	}
-	assert_int_equal(at, get32(madt + 4));
+	assert_int_equal(at, get_le32(madt + 4));
 	assert_int_equal(lapics, vm->kvm.cpus);
 
-	ssdt = mem_at(&vm->mem, get64(xsdt + 52), 36);
+	ssdt = mem_at(&vm->mem, get_le64(xsdt + 52), 36);
 	assert_memory_equal(ssdt, "SSDT", 4);
-	assert_int_equal(sum(ssdt, get32(ssdt + 4)), 0);
+	assert_int_equal(sum(ssdt, get_le32(ssdt + 4)), 0);
 }
 
 static void tables(void **state)

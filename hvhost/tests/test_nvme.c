@@ -320,16 +320,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static int count(const char *text)
-{
-	const char *p = mock_trace;
-	int n = 0;
-
-	for (; (p = strstr(p, text)); p++)
-		n++;
-	return n;
-}
-
 static void test_shape(void **state)
 {
 	u64 v = 1;
@@ -468,25 +458,25 @@ static void not_enabled(u32 cc, const char *why)
 	writel(NVME_CC, cc);
 	assert_int_equal(readl(NVME_CSTS), NVME_CSTS_CFS);
 	assert_string_equal(mock_bad_what, why);
-	assert_int_equal(count("nvme"), 0);
+	assert_int_equal(mock_count("nvme"), 0);
 	ring_tail(&admin);
 	writel(NVME_CC, 0);
 	assert_int_equal(readl(NVME_CSTS), 0);
-	assert_int_equal(count("nvme"), 0);
+	assert_int_equal(mock_count("nvme"), 0);
 }
 
 static void test_enable(void **state)
 {
 	(void)state;
 	start();
-	assert_int_equal(count(" nvme device=nvme0 state=enabled"), 1);
+	assert_int_equal(mock_count(" nvme device=nvme0 state=enabled"), 1);
 	writel(NVME_CC, CC_LINUX);		/* again is nothing */
-	assert_int_equal(count("enabled"), 1);
+	assert_int_equal(mock_count("enabled"), 1);
 	writel(NVME_CC, 0);
 	assert_int_equal(readl(NVME_CSTS), 0);
-	assert_int_equal(count("state=disabled"), 1);
+	assert_int_equal(mock_count("state=disabled"), 1);
 	writel(NVME_CC, 0);
-	assert_int_equal(count("nvme "), 2);
+	assert_int_equal(mock_count("nvme "), 2);
 
 	not_enabled(CC_LINUX | 1 << 7, "controller configuration");
 	not_enabled(CC_LINUX | 6 << 4, "controller configuration");
@@ -877,8 +867,8 @@ static void test_transfers(void **state)
 	check_write(BLOCKS - 1024, DATA_GPA + 0x1000, 524288, LIST_GPA);
 	assert_int_equal(mock_bad_count, 0);
 	writel(NVME_CC, 0);
-	assert_int_equal(count("state=disabled reads=201 read_bytes=18752512 "), 1);
-	assert_int_equal(count("writes=10 written_bytes=1274880 flushes=0 errors=0;"),
+	assert_int_equal(mock_count("state=disabled reads=201 read_bytes=18752512 "), 1);
+	assert_int_equal(mock_count("writes=10 written_bytes=1274880 flushes=0 errors=0;"),
 			 1);
 }
 
@@ -1467,7 +1457,7 @@ static void test_lost_queues(void **state)
 	no_dma = false;
 	dev->reset(dev);
 	assert_int_equal(readl(NVME_CSTS), 0);
-	assert_int_equal(count("state=reset"), 1);
+	assert_int_equal(mock_count("state=reset"), 1);
 	start_io();
 }
 
@@ -1492,8 +1482,8 @@ static void test_file_errors(void **state)
 	cmd.dw10 = 100;
 	io_fails(&cmd, NVME_SC_READ_ERROR, "errno of the disk's file", EIO);
 	writel(NVME_CC, 0);
-	assert_int_equal(count(" reads=0 read_bytes=0 "), 3);
-	assert_int_equal(count(" writes=1 written_bytes=512 flushes=0 errors=8;"),
+	assert_int_equal(mock_count(" reads=0 read_bytes=0 "), 3);
+	assert_int_equal(mock_count(" writes=1 written_bytes=512 flushes=0 errors=8;"),
 			 1);
 }
 
@@ -1557,7 +1547,7 @@ static void test_logs(void **state)
 	assert_int_equal(p[0x10 + 256 * KIB], 0xee);
 	/* What a driver asks in vain is no error in the trace */
 	writel(NVME_CC, 0);
-	assert_int_equal(count(" errors=1;"), 1);
+	assert_int_equal(mock_count(" errors=1;"), 1);
 }
 
 static void test_shutdown(void **state)
@@ -1572,11 +1562,11 @@ static void test_shutdown(void **state)
 	writel(NVME_CC, CC_LINUX | 1 << 14);
 	assert_int_equal(readl(NVME_CSTS) & NVME_CSTS_SHST, 2 << 2);
 	assert_int_equal(fdatasyncs, 1);
-	assert_int_equal(count("state=shutdown reads=0 read_bytes=0 writes=1 "),
+	assert_int_equal(mock_count("state=shutdown reads=0 read_bytes=0 writes=1 "),
 			 1);
-	assert_int_equal(count(" written_bytes=512 flushes=1 errors=0;"), 1);
+	assert_int_equal(mock_count(" written_bytes=512 flushes=1 errors=0;"), 1);
 	writel(NVME_CC, CC_LINUX | 1 << 14);
-	assert_int_equal(count("shutdown"), 1);
+	assert_int_equal(mock_count("shutdown"), 1);
 	submit(&io, &cmd);
 	ring_tail(&io);
 	assert_false(reap(&io, &completion));
@@ -1640,7 +1630,7 @@ static void test_crash(void **state)
 	dev->reset(dev);
 	mock_reset();
 	dev->reset(dev);
-	assert_int_equal(count("nvme"), 0);
+	assert_int_equal(mock_count("nvme"), 0);
 }
 
 int main(void)

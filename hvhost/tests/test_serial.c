@@ -21,6 +21,7 @@
 
 #include "arch/x86/com.h"
 #include "arch/x86/rtc.h"
+#include "core/clock.h"
 
 static struct serial s;
 static int level, edges, seen;
@@ -705,14 +706,6 @@ static void clock_registers(void **state)
 	assert_int_equal(v, ~0ull);
 }
 
-static s64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
-}
-
 /* The port on a pipe that is full, as behind "| sleep 100"; what it holds */
 static int full_pipe(int fds[2])
 {
@@ -757,7 +750,7 @@ static void *end_soon(void *opaque)
 /* Nobody reads: the guest waits, until the run ends and then a second. */
 static void stalled(void **state)
 {
-	s64 start = now_ms();
+	s64 start = clock_ms();
 	pthread_t thread;
 	int fds[2];
 
@@ -766,14 +759,14 @@ static void stalled(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, end_soon, NULL), 0);
 	serial_flush(&s);
 	pthread_join(thread, NULL);
-	assert_in_range(now_ms() - start, 1150, 5000);
+	assert_in_range(clock_ms() - start, 1150, 5000);
 	assert_int_equal(s.out_len, 0);
 
 	/* A second in all, not one each time */
-	start = now_ms();
+	start = clock_ms();
 	s.out_len = 1;
 	serial_flush(&s);
-	assert_in_range(now_ms() - start, 0, 500);
+	assert_in_range(clock_ms() - start, 0, 500);
 	assert_int_equal(s.out_len, 0);
 	close_pipe(fds);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "expect.h"
 #include "guest.h"
 #include "hv/synthvid.h"
 
@@ -205,14 +206,6 @@ static void fb_is(u64 start, u64 end)
 	assert_int_equal(v.fb.range.end, end);
 }
 
-static void complains(const char *what, u64 value)
-{
-	assert_string_equal(mock_bad_what, what);
-	assert_int_equal(mock_bad_value, value);
-	assert_int_equal(mock_bad_count, 1);
-	mock_reset();
-}
-
 static void offer(void **state)
 {
 	static const u8 class[16] = {
@@ -252,7 +245,7 @@ static void versions(void **state)
 	open_video();
 	ask_version(VIDEO_VERSION(3, 0), false);
 	say(VIDEO_RESOLUTION_REQUEST, "\x40", 1);
-	complains("message before a version", VIDEO_RESOLUTION_REQUEST);
+	expect_bad("message before a version", VIDEO_RESOLUTION_REQUEST);
 	gets_nothing();
 	for (n = 1; n < 10; n++)
 		if (n != 2 && n != 5)
@@ -332,7 +325,7 @@ static void resolutions(void **state)
 	assert_true(among(7680, 4320));
 	assert_int_equal(mock_bad_count, 0);
 	say(VIDEO_RESOLUTION_REQUEST, "", 1);
-	complains("resolutions asked for", 0);
+	expect_bad("resolutions asked for", 0);
 	gets_nothing();
 }
 
@@ -365,13 +358,13 @@ static void bad_location(void **state)
 	mock_reset();
 	assert_false(place(FB + 1, true));
 	assert_non_null(strstr(mock_trace, "accepted=false"));
-	complains("VRAM location", FB + 1);
+	expect_bad("VRAM location", FB + 1);
 	assert_false(place(-4096ull, true));
-	complains("VRAM location", -4096ull);
+	expect_bad("VRAM location", -4096ull);
 	assert_int_equal(moves, 1);
 	move_error = -EBUSY;
 	assert_false(place(0x100000, true));
-	complains("VRAM location", 0x100000);
+	expect_bad("VRAM location", 0x100000);
 	fb_is(FB + MAX_FB, FB + 2 * MAX_FB - 1);
 	assert_int_equal(moved.start, FB + MAX_FB);
 }
@@ -424,7 +417,7 @@ static void no_framebuffer(void **state)
 	mock_reset();
 	move_error = -ENOSPC;
 	assert_false(place(0, false));
-	complains("VRAM location", 0);
+	expect_bad("VRAM location", 0);
 	fb_is(FB, FB + MAX_FB - 1);
 	move_error = 0;
 	assert_true(place(0, false));
@@ -569,23 +562,23 @@ static void dirt(void **state)
 	assert_int_equal(mock_bad_count, 0);
 	d.head.count = 3;
 	say(VIDEO_DIRT, &d, sizeof(d) - 1);
-	complains("dirty rectangles", 3);
+	expect_bad("dirty rectangles", 3);
 	d.head.count = 255;
 	say(VIDEO_DIRT, &d, sizeof(d));
-	complains("dirty rectangles", 255);
+	expect_bad("dirty rectangles", 255);
 	d.head.count = 1;
 	d.rect[0].x1 = -1;
 	say(VIDEO_DIRT, &d, 18);
-	complains("dirty rectangle from", 0xffffffff00000000);
+	expect_bad("dirty rectangle from", 0xffffffff00000000);
 	d.rect[0] = (struct video_rect) { 2, 1, 1, 1 };
 	say(VIDEO_DIRT, &d, 18);
-	complains("dirty rectangle from", 0x200000001);
+	expect_bad("dirty rectangle from", 0x200000001);
 	d.rect[0] = (struct video_rect) { 1, 2, 1, 1 };
 	say(VIDEO_DIRT, &d, 18);
-	complains("dirty rectangle from", 0x100000002);
+	expect_bad("dirty rectangle from", 0x100000002);
 	d.head.output = 1;
 	say(VIDEO_DIRT, &d, 18);
-	complains("output that is dirty", 1);
+	expect_bad("output that is dirty", 1);
 	assert_int_equal(v.dirt, 4);
 	gets_nothing();
 }
@@ -602,14 +595,14 @@ static void pointers(void **state)
 	assert_int_equal(mock_bad_count, 0);
 	p.output = 1;
 	say(VIDEO_POINTER_POSITION, &p, sizeof(p));
-	complains("output of a pointer", 1);
+	expect_bad("output of a pointer", 1);
 	s.width = 97;
 	say(VIDEO_POINTER_SHAPE, &s, sizeof(s));
-	complains("size of a pointer", 97ull << 32 | 96);
+	expect_bad("size of a pointer", 97ull << 32 | 96);
 	s.width = 1;
 	s.height = 97;
 	say(VIDEO_POINTER_SHAPE, &s, sizeof(s));
-	complains("size of a pointer", 1ull << 32 | 97);
+	expect_bad("size of a pointer", 1ull << 32 | 97);
 	gets_nothing();
 }
 
@@ -636,38 +629,38 @@ static void malformed(void **state)
 	mock_reset();
 	for (i = 0; i < ARRAY_SIZE(least); i++) {
 		say(least[i].type, zero, least[i].len - 1);
-		complains("short message of type", least[i].type);
+		expect_bad("short message of type", least[i].type);
 	}
 	for (i = 0; i < ARRAY_SIZE(unknown); i++) {
 		say(unknown[i], zero, 64);
-		complains("message type", unknown[i]);
+		expect_bad("message type", unknown[i]);
 	}
 
 	guest_write(&up, RING_PKT_INBAND, 1, zero, 8);
 	signal_host();
-	complains("bytes of a message", 8);
+	expect_bad("bytes of a message", 8);
 	guest_write(&up, RING_PKT_COMPLETION, 1, zero, 32);
 	signal_host();
-	complains("packet type", RING_PKT_COMPLETION);
+	expect_bad("packet type", RING_PKT_COMPLETION);
 	head.pipe_type = 2;
 	say_head(&head, zero, 4);
-	complains("pipe message type", 2);
+	expect_bad("pipe message type", 2);
 	head.pipe_type = 1;
 	head.pipe_size = 11;
 	say_head(&head, zero, 4);
-	complains("size of a message", 12);
+	expect_bad("size of a message", 12);
 	head.pipe_size = 25;
 	head.size = 25;
 	say_head(&head, zero, 16);
-	complains("size of a message", 25);
+	expect_bad("size of a message", 25);
 	head.pipe_size = 7;
 	head.size = 7;
 	say_head(&head, zero, 16);
-	complains("size of a message", 7);
+	expect_bad("size of a message", 7);
 	head.pipe_size = 0xffffffff;
 	head.size = 0xffffffff;
 	say_head(&head, zero, 16);
-	complains("size of a message", 0xffffffff);
+	expect_bad("size of a message", 0xffffffff);
 	gets_nothing();
 	assert_int_equal(moves, 0);
 	assert_int_equal(v.version, V3_5);

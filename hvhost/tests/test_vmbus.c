@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "hv/hv.h"
+#include "expect.h"
 #include "guest.h"
 
 #define V(major, minor)	VMBUS_VERSION(major, minor)
@@ -153,20 +154,6 @@ static void expect_none(void)
 }
 
 /* One complaint since the last look, of this kind */
-static void expect_bad(const char *what, u64 value)
-{
-	assert_int_equal(mock_bad_count, 1);
-	assert_string_equal(mock_bad_what, what);
-	assert_int_equal(mock_bad_value, value);
-	mock_reset();
-}
-
-static void expect_good(void)
-{
-	assert_string_equal(mock_bad_what, "");
-	assert_int_equal(mock_bad_count, 0);
-}
-
 static void connect(void)
 {
 	assert_int_equal(guest_contact(&g, V(6, 0), 2), HV_STATUS_SUCCESS);

@@ -9,6 +9,7 @@
 #include <linux/pci_regs.h>
 
 #include "hv/hv.h"
+#include "expect.h"
 #include "guest.h"
 #include "hv/vpci.h"
 #include "hv/vpci_proto.h"
@@ -298,35 +299,9 @@ static void restart(const struct vpci_config *config)
 	start(config);
 }
 
-static void expect_bad(const char *what, u64 value)
-{
-	assert_string_equal(mock_bad_what, what);
-	assert_int_equal(mock_bad_value, value);
-	assert_int_equal(mock_bad_count, 1);
-	mock_reset();
-}
-
-static void expect_good(void)
-{
-	assert_string_equal(mock_bad_what, "");
-	assert_int_equal(mock_bad_count, 0);
-}
-
-static int count(const char *what)
-{
-	const char *p = mock_trace;
-	int n = 0;
-
-	while ((p = strstr(p, what))) {
-		n++;
-		p++;
-	}
-	return n;
-}
-
 static void expect_once(const char *what)
 {
-	if (count(what) != 1)
+	if (mock_count(what) != 1)
 		fail_msg("not once '%s' in '%s'", what, mock_trace);
 }
 
@@ -817,8 +792,8 @@ static void test_held(void **state)
 		get_relations(0, VV(1, 4));
 		mock_reset();
 		assert_int_equal(d0_entry(0, window), WRONG_STATE);
-		assert_int_equal(count("conflict"), 0);
-		assert_int_equal(count(i == 2 ? "nvme0 window=fe0000000" :
+		assert_int_equal(mock_count("conflict"), 0);
+		assert_int_equal(mock_count(i == 2 ? "nvme0 window=fe0000000" :
 					       "nvme0 window=f9000000"), 1);
 		expect_trace(" status=c0000184 reason=held;");
 		assert_int_equal(mapped(), 0);
@@ -933,7 +908,7 @@ static void test_refused_windows(void **state)
 		assert_int_equal(d0_entry(0, windows[i].window),
 				 windows[i].status);
 		/* What else is there is not looked at. */
-		assert_int_equal(count("conflict"),
+		assert_int_equal(mock_count("conflict"),
 				 windows[i].window == FB + 0x1000);
 		expect_trace(windows[i].trace);
 		assert_int_equal(mapped(), windows[i].status == OK ||
@@ -1032,7 +1007,7 @@ static void test_dead_addresses(void **state)
 	assert_int_equal(d0_entry(1, WINDOW), WRONG_STATE);
 	bus_exit(1);
 	assert_int_equal(d0_entry(1, WINDOW), OK);
-	assert_int_equal(count("conflict"), 0);
+	assert_int_equal(mock_count("conflict"), 0);
 	expect_good();
 	assert_int_equal(vpci_surprise(vpci, "nvme1", false), 0);
 }
@@ -1076,8 +1051,8 @@ static void test_window(void **state)
 		mock_reset();
 		assert_int_equal(d0_entry(1, refused[i].window),
 				 refused[i].status);
-		assert_int_equal(count("d0_entry device=other"), 1);
-		assert_int_equal(count("conflict"),
+		assert_int_equal(mock_count("d0_entry device=other"), 1);
+		assert_int_equal(mock_count("conflict"),
 				 refused[i].status == INVALID ? 0 :
 				 refused[i].window == FB - 0x1000 ? 2 : 1);
 		expect_trace(refused[i].reason);
@@ -1261,7 +1236,7 @@ static void test_bar_refused(void **state)
 	assert_int_equal(rd(BAR4, 4), ~0ull);
 	mock_reset();
 	place(WINDOW, 0x80000000, 0x1000000000);
-	assert_int_equal(count("with=outside action=refused;"), 2);
+	assert_int_equal(mock_count("with=outside action=refused;"), 2);
 	assert_int_equal(mapped(), 1);
 	/* What was in the way leaves: it counts from the next time on. */
 	place(WINDOW, FB, BAR4);
@@ -2061,7 +2036,7 @@ static void test_surprise(void **state)
 		assert_int_equal(vpci_surprise(vpci, "nvme1", true), -ENOENT);
 		mock_reset();
 		assert_int_equal(vpci_surprise(vpci, NVME, true), 0);
-		assert_int_equal(count(" eject device=nvme0 how=surprise;"), 1);
+		assert_int_equal(mock_count(" eject device=nvme0 how=surprise;"), 1);
 		assert_null(nvme.bus);
 		assert_int_equal(mapped(), 0);
 		assert_int_equal(next_message(0, &msg), i ?
@@ -2089,7 +2064,7 @@ static void test_rescind(void **state)
 	read = *guest_field(&r, RING_READ_INDEX);
 	assert_int_equal(vpci_surprise(vpci, "nvme1", false), -ENOENT);
 	assert_int_equal(vpci_surprise(vpci, NVME, false), 0);
-	assert_int_equal(count(" eject device=nvme0 how=rescind;"), 1);
+	assert_int_equal(mock_count(" eject device=nvme0 how=rescind;"), 1);
 	assert_null(nvme.bus);
 	assert_int_equal(mapped(), 0);
 	assert_int_equal(*guest_field(&r, RING_READ_INDEX), read);
@@ -2120,7 +2095,7 @@ static void test_begun(void **state)
 	open_bus(0);
 	assert_int_equal(ask_version(0, VV(1, 4)), OK);
 	assert_int_equal(begun, 2);
-	assert_int_equal(count(" eject device=nvme0 how=unseen;"), 1);
+	assert_int_equal(mock_count(" eject device=nvme0 how=unseen;"), 1);
 	assert_null(nvme.bus);
 
 	at_begun = REMOVE;
@@ -2356,7 +2331,7 @@ static void test_many(void **state)
 			place(window, BAR0 + i * 0x20000ull,
 			      BAR4 + i * 0x20000ull);
 			assert_int_equal(mapped(), 3 * (i + 1));
-			assert_int_equal(count("conflict"), 0);
+			assert_int_equal(mock_count("conflict"), 0);
 			expect_good();
 		}
 	}
