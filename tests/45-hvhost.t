@@ -221,7 +221,7 @@ awk 'match($0, /trace_begin\("[a-z_]*"/) {
 		event = substr($0, RSTART + 15, RLENGTH - 16)
 		print event; print event, "device"; print event, "relid"
 	}
-	/[^_]trace_message\(bus, / { event = "vpci" }
+	/vpci_trace_message\(bus, / { event = "vpci" }
 	match($0, /trace_(str|num|hex|bool|range|ranges|guid)\("[a-z_]*"/) {
 		split(substr($0, RSTART, RLENGTH), key, "\"")
 		if (event != "")

@@ -10,6 +10,7 @@
 #include "core/limits.h"
 #include "core/mem.h"
 #include "core/mmio.h"
+#include "core/pcicfg.h"
 #include "core/types.h"
 #include "hv/vmbus.h"
 
@@ -63,11 +64,7 @@ struct vpci_device {
 	u16 vendor, device, subsystem_vendor, subsystem;
 	u32 class;			/* 24 bits */
 	u8 revision;
-	struct {
-		u64 size;		/* power of two from 16 on; 0: none */
-		bool is_64;		/* takes the next one too */
-		bool prefetch;
-	} bar[MAX_BARS];
+	struct pci_bar bar[MAX_BARS];
 	/* MSI-X: table and PBA lie in this BAR; vPCI answers for them */
 	u16 vectors;			/* 0: no MSI-X */
 	u8 msix_bar;
