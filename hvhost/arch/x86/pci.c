@@ -11,43 +11,19 @@
 
 #include "arch/x86/acpi.h"
 #include "arch/x86/pci.h"
+#include "core/math.h"
+#include "core/range.h"
 #include "core/trace.h"
 
 static struct pci bus;
 
-static void put16(u8 *p, u32 v)
+static void pci_setup_function(struct pcicfg *cfg, u16 vendor, u16 device,
+			       u32 class, u8 revision, u16 command)
 {
-	p[0] = v;
-	p[1] = v >> 8;
-}
-
-static void put32(u8 *p, u32 v)
-{
-	put16(p, v);
-	put16(p + 2, v >> 16);
-}
-
-static u32 get(const u8 *p, unsigned int size)
-{
-	u32 v = 0;
-
-	while (size--)
-		v = v << 8 | p[size];
-	return v;
-}
-
-static void setup_function(struct pci_function *f, u16 vendor, u16 device,
-			   u32 class, u8 revision, u16 command)
-{
-	put16(f->config + PCI_VENDOR_ID, vendor);
-	put16(f->config + PCI_DEVICE_ID, device);
-	put32(f->config + PCI_CLASS_REVISION, class << 8 | revision);
-	put16(f->config + PCI_COMMAND, command);
-	put16(f->writable + PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY |
-	      PCI_COMMAND_MASTER);
-	f->writable[PCI_CACHE_LINE_SIZE] = 0xff;
-	f->writable[PCI_LATENCY_TIMER] = 0xff;
-	f->writable[PCI_INTERRUPT_LINE] = 0xff;
+	pcicfg_init(cfg, vendor, device, class, revision);
+	pcicfg_set(cfg, PCI_COMMAND, command, 2);
+	pcicfg_allow(cfg, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY |
+		     PCI_COMMAND_MASTER, 2);
 }
 
 /**
@@ -59,20 +35,23 @@ static void setup_function(struct pci_function *f, u16 vendor, u16 device,
  */
 int pci_setup(struct pci *pci, const struct range *vga_bar)
 {
-	u64 size = vga_bar->end - vga_bar->start + 1;
+	u64 size = range_size(vga_bar);
 
 	if (vga_bar->end <= vga_bar->start || vga_bar->end >> 32 ||
-	    size < 16 || size & (size - 1) || vga_bar->start & (size - 1))
+	    size < 16 || !is_power_of_two(size) || vga_bar->start % size)
 		return -EINVAL;
 	memset(pci, 0, sizeof(*pci));
-	setup_function(&pci->host, 0x8086, 0x7192, 0x060000, 3,
-		       PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-	setup_function(&pci->isa, 0x8086, 0x7110, 0x060100, 1,
-		       PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-	setup_function(&pci->vga, 0x1414, 0x5353, 0x030000, 0,
-		       PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-	put32(pci->vga.config + PCI_BASE_ADDRESS_0, vga_bar->start);
-	put32(pci->vga.writable + PCI_BASE_ADDRESS_0, -(u32)size);
+	pci_setup_function(&pci->host, 0x8086, 0x7192, 0x060000, 3,
+			   PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	pci_setup_function(&pci->isa, 0x8086, 0x7110, 0x060100, 1,
+			   PCI_COMMAND_IO | PCI_COMMAND_MEMORY |
+			   PCI_COMMAND_MASTER);
+	pci_setup_function(&pci->vga, 0x1414, 0x5353, 0x030000, 0,
+			   PCI_COMMAND_IO | PCI_COMMAND_MEMORY |
+			   PCI_COMMAND_MASTER);
+	pci->vga_bar.size = size;
+	pcicfg_set_bar(&pci->vga, 0, &pci->vga_bar);
+	pcicfg_set(&pci->vga, PCI_BASE_ADDRESS_0, vga_bar->start, 4);
 	pci->vga_base = vga_bar->start;
 	pci->slot[0] = &pci->host;
 	pci->slot[7] = &pci->isa;
@@ -81,49 +60,42 @@ int pci_setup(struct pci *pci, const struct range *vga_bar)
 }
 
 /* Where BAR0 is counts once it decodes; sizing it moves nothing. */
-static void watch_vga(struct pci *pci)
+static void pci_watch_vga(struct pci *pci)
 {
-	u32 base = get(pci->vga.config + PCI_BASE_ADDRESS_0, 4);
-	u32 mask = get(pci->vga.writable + PCI_BASE_ADDRESS_0, 4);
-	struct range bar = { base, (u64)base + (u32)-mask - 1 };
+	u64 base = pcicfg_bar_address(&pci->vga, 0, &pci->vga_bar);
+	struct range bar = range_of(base, pci->vga_bar.size);
 
-	if (!(pci->vga.config[PCI_COMMAND] & PCI_COMMAND_MEMORY) ||
-	    base == mask || base == pci->vga_base)
+	if (!(pcicfg_command(&pci->vga) & PCI_COMMAND_MEMORY) ||
+	    base == pci_bar_mask(&pci->vga_bar) || base == pci->vga_base)
 		return;
 	trace_begin("vga_bar");
 	trace_hex("from", pci->vga_base);
 	trace_range("bar", &bar);
 	trace_end();
-	pci->vga_base = base;
+	pci->vga_base = (u32)base;
 }
 
-static void config(struct pci *pci, unsigned int at, bool write, u64 *value,
-		   unsigned int size)
+static void pci_config(struct pci *pci, unsigned int at, bool write, u64 *value,
+		       unsigned int size)
 {
-	struct pci_function *f = NULL;
+	struct pcicfg *cfg = NULL;
 	u32 a = pci->address;
-	unsigned int reg = (a & 0xfc) + at;
-	unsigned int i;
+	u32 reg = (a & 0xfc) + at;
 
 	/* Enabled; bus 0, function 0 is all there is */
 	if ((a & 0x80ffff00) == (0x80000000 | (a & 0xf800)))
-		f = pci->slot[a >> 11 & (PCI_SLOTS - 1)];
+		cfg = pci->slot[a >> 11 & (PCI_SLOTS - 1)];
 	if (at + size > 4)
-		f = NULL;
+		cfg = NULL;
 	if (!write) {
-		*value = f ? get(f->config + reg, size) : ~0ull;
+		*value = cfg ? pcicfg_read(cfg, reg, size) : ~0ull;
 		return;
 	}
-	if (!f)
+	if (!cfg)
 		return;
-	for (i = 0; i < size; i++) {
-		u8 mask = f->writable[reg + i];
-
-		f->config[reg + i] = (f->config[reg + i] & ~mask) |
-				     (*value >> 8 * i & mask);
-	}
-	if (f == &pci->vga)
-		watch_vga(pci);
+	pcicfg_write(cfg, reg, *value, size);
+	if (cfg == &pci->vga)
+		pci_watch_vga(pci);
 }
 
 /**
@@ -142,7 +114,7 @@ void pci_io(void *opaque, u64 offset, bool write, u64 *value, unsigned int size)
 	struct pci *pci = opaque;
 
 	if (offset >= 4) {
-		config(pci, offset - 4, write, value, size);
+		pci_config(pci, offset - 4, write, value, size);
 	} else if (offset == 0 && size == 4) {
 		if (write)
 			pci->address = *value & 0x80fffffc;

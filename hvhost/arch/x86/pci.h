@@ -5,6 +5,7 @@
 
 #include "arch/machine.h"
 #include "core/layout.h"
+#include "core/pcicfg.h"
 #include "core/types.h"
 
 #define PCI_PORT	0xcf8
@@ -12,16 +13,12 @@
 #define PCI_SLOTS	32
 #define PCI_VGA_SLOT	8
 
-struct pci_function {
-	u8 config[256];
-	u8 writable[256];	/* the bits that a guest can change */
-};
-
 struct pci {
 	struct vm *vm;
 	u32 address;		/* what is in 0xcf8 */
-	struct pci_function *slot[PCI_SLOTS];
-	struct pci_function host, isa, vga;
+	struct pcicfg *slot[PCI_SLOTS];
+	struct pcicfg host, isa, vga;
+	struct pci_bar vga_bar;
 	u32 vga_base;		/* where BAR0 decodes, as last traced */
 };
 
