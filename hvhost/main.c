@@ -15,8 +15,7 @@
 #include "core/math.h"
 #include "core/options.h"
 #include "core/trace.h"
-#include "dev/echo.h"
-#include "dev/nvme.h"
+#include "dev/kinds.h"
 #include "dev/screen.h"
 #include "hv/ics.h"
 #include "hv/synthvid.h"
@@ -235,17 +234,6 @@ static int interrupt(void *opaque, u32 vp, u8 vector)
 	return arch_interrupt(opaque, vp, vector);
 }
 
-static struct vpci_device *make_echo(const struct option_pci *p, char *why,
-				     size_t why_len)
-{
-	struct echo_bar bar[MAX_BARS];
-	int i;
-
-	for (i = 0; i < p->bars; i++)
-		bar[i] = (struct echo_bar) { p->bar[i].size, p->bar[i].is_64 };
-	return echo_new(p->name, bar, p->bars, why, why_len);
-}
-
 /* Before there is a VM: what is wrong with them is bad use. */
 static int make_pci(const struct options *opt)
 {
@@ -255,16 +243,12 @@ static int make_pci(const struct options *opt)
 	for (i = 0; i < opt->pcis; i++) {
 		const struct option_pci *p = &opt->pci[i];
 
-		pci[i] = p->disk ?
-			nvme_new(p->name, p->disk, why, sizeof(why)) :
-			make_echo(p, why, sizeof(why));
+		pci[i] = p->kind->make(p->name, p->args, why, sizeof(why));
 		if (!pci[i]) {
 			fprintf(stderr, "hvhost: --pci, %s: %s\n", p->name,
 				why);
 			return -EINVAL;
 		}
-		pci[i]->refuse_first = p->refuse_first;
-		pci[i]->refuse_last = p->refuse_last;
 	}
 	return 0;
 }
@@ -478,7 +462,7 @@ static enum run_end run_vm(const struct options *opt)
 int main(int argc, char **argv)
 {
 	static struct options opt;
-	int ret = options_parse(argc, argv, &opt);
+	int ret = options_parse(argc, argv, device_kinds, &opt);
 
 	switch (ret) {
 	case OPTIONS_RUN:

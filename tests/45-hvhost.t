@@ -129,6 +129,14 @@ while read -r option; do
 	like "$help" "$option" "--help tells of $option"
 done < <(sed -n 's/^\t{ "\([a-z-]*\)", .*/--\1/p' hvhost/core/options.c)
 is "$("$HVHOST" run --help)" "$help" "hvhost run --help says the same"
+mapfile -t kinds < <(sed -n 's/^\t\.prefix = "\(.*\)",$/\1/p' hvhost/dev/*.c)
+is "${#kinds[@]}" "$(grep -c '_kind,$' hvhost/dev/kinds.c)" \
+	"every kind of device is in the table"
+for kind in "${kinds[@]}"; do
+	like "$help" "--pci $kind" "--help tells of --pci $kind"
+	run_ok "the README tells of --pci $kind" \
+		grep -q -e "^- \`--pci $kind" hvhost/README.md
+done
 
 # refuses WANT ARGUMENT...: exit 2, one line, which says what.
 refuses() {

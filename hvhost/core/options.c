@@ -10,9 +10,10 @@
 #include <unistd.h>
 
 #include "core/options.h"
+#include "core/parse.h"
 #include "core/run.h"
 
-static const char usage[] =
+static const char usage_start[] =
 "hvhost: a Hyper-V host on KVM\n"
 "\n"
 "  hvhost run --kernel FILE [OPTION...]   boot a Linux bzImage\n"
@@ -27,12 +28,10 @@ static const char usage[] =
 "  --isolation none|vbs  what kind of isolated VM it is told to be; none\n"
 "  --vmbus-version M.N   the highest that is accepted; 6.0\n"
 "\n"
-"Its devices (run):\n"
-"  --pci nvme,disk=FILE  an NVMe controller with that disk; its name is nvme0,\n"
-"                        the next one's nvme1; up to 128 times --pci in all\n"
-"  --pci test,bar32=SIZE,bar64=SIZE,...\n"
-"                        a device of nothing but BARs, 4K to 1G; test0, test1;\n"
-"                        with ,refuse-d0=2-3 behind, these D0 entries fail\n"
+"Its devices (run):\n";
+
+/* Between the two: --pci of each kind */
+static const char usage_rest[] =
 "  --bar-conflicts refuse|ignore\n"
 "                        whether a BAR in another's way decodes; refuse\n"
 "  --overlap refuse|cover\n"
@@ -96,6 +95,14 @@ static const char usage[] =
 "Ends with 0: guest powered off, 1: host error, 2: bad use, 3: guest reset,\n"
 "4: triple fault, 124: timeout.\n";
 
+static void print_usage(const struct device_kind *const *kind)
+{
+	fputs(usage_start, stdout);
+	for (; *kind; kind++)
+		fputs((*kind)->help, stdout);
+	fputs(usage_rest, stdout);
+}
+
 enum {
 	OPT_ADD_ON = 256, OPT_APPEND, OPT_ARCH, OPT_BAR_CONFLICTS, OPT_BAR_READS,
 	OPT_CPUS, OPT_CRS, OPT_DEAD_DEVICES, OPT_EJECT_ON, OPT_FB,
@@ -158,103 +165,6 @@ static const struct option long_options[] = {
 /* The lowest NTSTATUS that Linux takes for a failure: it is signed there */
 #define REFUSAL_MIN		0x80000000u
 
-/*
- * A number, without sign or blanks; 0x may precede one of base 16. @end is
- * left behind it.
- * Return: false if there is none, or it is beyond u64.
- */
-static bool parse_u64(const char *s, u32 base, const char **end, u64 *value)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *first, *d;
-
-	if (base == 16 && s[0] == '0' && (s[1] | 0x20) == 'x')
-		s += 2;
-	*value = 0;
-	for (first = s; *s; s++) {
-		d = memchr(digits, *s >= 'A' && *s <= 'F' ? *s | 0x20 : *s,
-			   base);
-		if (!d)
-			break;
-		if (__builtin_mul_overflow(*value, base, value) ||
-		    __builtin_add_overflow(*value, d - digits, value))
-			return false;
-	}
-	*end = s;
-	return s != first;
-}
-
-static bool parse_number(const char *s, u64 min, u64 max, u64 *value)
-{
-	const char *end;
-
-	return parse_u64(s, 10, &end, value) && !*end && *value >= min &&
-	       *value <= max;
-}
-
-/* Bytes, not 0: 4096, 4K, 128M, 128MB, 3G */
-static bool parse_size(const char *s, u64 *value)
-{
-	u64 unit = 1;
-	const char *end;
-
-	if (!parse_u64(s, 10, &end, value))
-		return false;
-	switch (*end) {
-	case 'g':
-	case 'G':
-		unit = GIB;
-		break;
-	case 'm':
-	case 'M':
-		unit = MIB;
-		break;
-	case 'k':
-	case 'K':
-		unit = KIB;
-		break;
-	}
-	if (unit > 1) {
-		end++;
-		if (*end == 'b' || *end == 'B')
-			end++;
-	}
-	if (*end || !*value || *value > ~0ull / unit)
-		return false;
-	*value *= unit;
-	return true;
-}
-
-/* As parse_u64(): @end is left behind it. */
-static bool parse_range_until(const char *s, const char **end,
-			      struct range *range)
-{
-	return parse_u64(s, 16, end, &range->start) && **end == '-' &&
-	       parse_u64(*end + 1, 16, end, &range->end);
-}
-
-static bool parse_range(const char *s, struct range *range)
-{
-	const char *end;
-
-	return parse_range_until(s, &end, range) && !*end;
-}
-
-/* Two numbers with @between between */
-static bool parse_pair(const char *s, char between, u32 max, u32 *a, u32 *b)
-{
-	u64 first, second;
-	const char *end;
-
-	if (!parse_u64(s, 10, &end, &first) || *end != between ||
-	    !parse_u64(end + 1, 10, &end, &second) || *end ||
-	    first > max || second > max)
-		return false;
-	*a = first;
-	*b = second;
-	return true;
-}
-
 static bool parse_crs(const char *s, struct layout_request *layout)
 {
 	layout->crs_given = true;
@@ -293,20 +203,6 @@ static bool parse_version(const char *s, struct options *opt)
 	return opt->vmbus_version >= VMBUS_VERSION_MIN;
 }
 
-/*
- * One of two words, @choice as "WORD or OTHER": the second one sets @flag, the
- * first one clears it. Return: @choice if @s is neither, for what was expected.
- */
-static const char *parse_choice(const char *s, const char *choice, bool *flag)
-{
-	size_t first = strcspn(choice, " ");
-
-	*flag = !strcmp(s, choice + first + strlen(" or "));
-	if (*flag || (strlen(s) == first && !strncmp(s, choice, first)))
-		return NULL;
-	return choice;
-}
-
 /* START-END[=STATUS] */
 static const char *parse_refused_windows(const char *s, struct options *opt)
 {
@@ -328,83 +224,42 @@ static const char *parse_refused_windows(const char *s, struct options *opt)
 	return NULL;
 }
 
-/* What follows @prefix, or NULL */
-static const char *after(const char *s, const char *prefix)
+/* "A or B": every kind's syntax, for a message */
+static const char *all_syntaxes(const struct device_kind *const *kind)
 {
-	size_t len = strlen(prefix);
+	static char text[400];
+	size_t len = 0;
 
-	return strncmp(s, prefix, len) ? NULL : s + len;
-}
-
-static bool parse_refusal(const char *s, struct option_pci *pci)
-{
-	return parse_pair(s, '-', INT_MAX, &pci->refuse_first,
-			  &pci->refuse_last) &&
-	       pci->refuse_first && pci->refuse_first <= pci->refuse_last;
-}
-
-/*
- * bar32=16M,bar64=1G,...: whether there can be such BARs is echo.c's to say.
- * Last of all may be refuse-d0=2-3.
- */
-static const char *parse_bars(const char *s, struct option_pci *pci)
-{
-	char text[32];
-	const char *size, *refusal;
-	size_t len;
-
-	for (;; s += len + 1) {
-		struct option_bar *bar = &pci->bar[pci->bars];
-
-		refusal = after(s, "refuse-d0=");
-		if (refusal && pci->bars)
-			return parse_refusal(refusal, pci) ? NULL :
-				"test with refuse-d0=FIRST-LAST, from 1 on";
-		if (pci->bars == MAX_BARS)
-			return "test with at most 6 BARs";
-		len = strcspn(s, ",");
-		if (len >= sizeof(text))
-			return "test with bar32=SIZE and bar64=SIZE";
-		memcpy(text, s, len);
-		text[len] = 0;
-		size = after(text, "bar64=");
-		bar->is_64 = size;
-		if (!size)
-			size = after(text, "bar32=");
-		if (!size || !parse_size(size, &bar->size))
-			return "test with bar32=SIZE and bar64=SIZE";
-		pci->bars++;
-		if (!s[len])
-			return NULL;
-	}
+	for (; *kind && len < sizeof(text); kind++)
+		len += snprintf(text + len, sizeof(text) - len, "%s%s",
+				len ? " or " : "", (*kind)->syntax);
+	return text;
 }
 
 /* Its name is its kind, and how many of that there were before. */
 static const char *parse_pci(const char *s, struct options *opt)
 {
 	struct option_pci *pci = &opt->pci[opt->pcis];
-	const char *want, *kind, *rest;
+	const struct device_kind *const *kind;
+	const char *args, *want;
 	int i, n = 0;
 
 	if (opt->pcis == MAX_PCI)
 		return "one of the first 128";
-	*pci = (struct option_pci) { .disk = after(s, "nvme,disk=") };
-	if (pci->disk) {
-		if (!*pci->disk)
-			return "nvme with a disk";
-		kind = "nvme";
-	} else {
-		rest = after(s, "test,");
-		if (!rest)
-			return "nvme,disk=FILE or test,bar32=SIZE,bar64=SIZE,...";
-		want = parse_bars(rest, pci);
-		if (want)
-			return want;
-		kind = "test";
+	for (kind = opt->kinds; *kind; kind++) {
+		args = parse_after(s, (*kind)->prefix);
+		if (args)
+			break;
 	}
+	if (!*kind)
+		return all_syntaxes(opt->kinds);
+	want = (*kind)->check(args);
+	if (want)
+		return want;
+	*pci = (struct option_pci) { .kind = *kind, .args = args };
 	for (i = 0; i < opt->pcis; i++)
-		n += !opt->pci[i].disk == !pci->disk;
-	snprintf(pci->name, sizeof(pci->name), "%s%d", kind, n);
+		n += opt->pci[i].kind == *kind;
+	snprintf(pci->name, sizeof(pci->name), "%s%d", pci->kind->name, n);
 	opt->pcis++;
 	return NULL;
 }
@@ -649,6 +504,7 @@ static int check(int command, struct options *opt)
  * options_parse() - Read the command line.
  * @argc:	main()'s
  * @argv:	main()'s; its order may change, and @opt points into it
+ * @kinds:	The kinds of PCI devices that --pci can make, NULL at the end
  * @opt:	Result, unless OPTIONS_BAD
  *
  * An option that comes twice counts as it came last, but each --crs, --pci,
@@ -657,13 +513,15 @@ static int check(int command, struct options *opt)
  *
  * Return: enum options_command.
  */
-int options_parse(int argc, char **argv, struct options *opt)
+int options_parse(int argc, char **argv,
+		  const struct device_kind *const *kinds, struct options *opt)
 {
 	int command, c, index = 0;
 	const char *want;
 
 	*opt = (struct options) {
 		.cpus = 1,
+		.kinds = kinds,
 		.vmbus_version = VMBUS_VERSION_DEFAULT,
 		.layout = { .generation = 2, .memory = 512 * MIB },
 	};
@@ -672,7 +530,7 @@ int options_parse(int argc, char **argv, struct options *opt)
 		return bad("no command");
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
 	    !strcmp(argv[1], "help")) {
-		fputs(usage, stdout);
+		print_usage(kinds);
 		return OPTIONS_HELP;
 	}
 	if (!strcmp(argv[1], "run"))
@@ -690,7 +548,7 @@ int options_parse(int argc, char **argv, struct options *opt)
 				&index)) != -1) {
 		switch (c) {
 		case 'h':
-			fputs(usage, stdout);
+			print_usage(kinds);
 			return OPTIONS_HELP;
 		case ':':
 			return bad("%s needs a value", argv[optind - 1]);

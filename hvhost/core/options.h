@@ -3,24 +3,17 @@
 #ifndef HVHOST_OPTIONS_H
 #define HVHOST_OPTIONS_H
 
+#include "core/kind.h"
 #include "core/layout.h"
 #include "core/limits.h"
 #include "core/types.h"
 
-/* A BAR of a test device */
-struct option_bar {
-	u64 size;
-	bool is_64;
-};
-
 /* One --pci */
 struct option_pci {
 	char name[16];			/* "nvme0" */
-	const char *disk;		/* NULL: it is a test device */
-	struct option_bar bar[MAX_BARS];
-	int bars;
+	const struct device_kind *kind;
+	const char *args;		/* checked by it */
 	bool later;			/* not there before an --add-on */
-	u32 refuse_first, refuse_last;	/* D0 entries, from 1; 0: none */
 };
 
 /* One --refuse-windows */
@@ -61,6 +54,7 @@ struct options {
 	struct option_refusal refusal[MAX_REFUSALS];
 	int refusals;
 	bool verbose;
+	const struct device_kind *const *kinds;
 	struct option_pci pci[MAX_PCI];
 	int pcis;
 	struct option_watch watch[MAX_WATCHES];
@@ -76,7 +70,8 @@ enum options_command {
 	OPTIONS_BAD,		/* stderr was told */
 };
 
-int options_parse(int argc, char **argv, struct options *opt);
+int options_parse(int argc, char **argv,
+		  const struct device_kind *const *kinds, struct options *opt);
 int options_layout(const struct options *opt);
 
 #endif

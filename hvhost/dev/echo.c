@@ -3,10 +3,12 @@
  * A PCI device of nothing but BARs, in which each word says where it is. There
  * is no memory behind them, so that they cost nothing.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/parse.h"
 #include "dev/echo.h"
 
 #define MIN_BAR		(4 * KIB)
@@ -134,3 +136,86 @@ void echo_free(struct vpci_device *dev)
 	free(echo->name);
 	free(echo);
 }
+
+/* What follows "test," on the command line */
+struct echo_args {
+	struct echo_bar bar[MAX_BARS];
+	int bars;
+	u32 refuse_first, refuse_last;	/* D0 entries, from 1; 0: none */
+};
+
+/*
+ * bar32=16M,bar64=1G,...: whether there can be such BARs is for echo_new().
+ * Last of all may be refuse-d0=2-3.
+ * Return: NULL, or what @s should have been.
+ */
+static const char *echo_parse(const char *s, struct echo_args *args)
+{
+	const char *size, *refusal;
+	char text[32];
+	size_t len;
+
+	*args = (struct echo_args) { .bars = 0 };
+	for (;; s += len + 1) {
+		struct echo_bar *bar = &args->bar[args->bars];
+
+		refusal = parse_after(s, "refuse-d0=");
+		if (refusal && args->bars)
+			return parse_pair(refusal, '-', INT_MAX,
+					  &args->refuse_first,
+					  &args->refuse_last) &&
+			       args->refuse_first &&
+			       args->refuse_first <= args->refuse_last ? NULL :
+				"test with refuse-d0=FIRST-LAST, from 1 on";
+		if (args->bars == MAX_BARS)
+			return "test with at most 6 BARs";
+		len = strcspn(s, ",");
+		if (len >= sizeof(text))
+			return "test with bar32=SIZE and bar64=SIZE";
+		memcpy(text, s, len);
+		text[len] = 0;
+		size = parse_after(text, "bar64=");
+		bar->is_64 = size;
+		if (!size)
+			size = parse_after(text, "bar32=");
+		if (!size || !parse_size(size, &bar->size))
+			return "test with bar32=SIZE and bar64=SIZE";
+		args->bars++;
+		if (!s[len])
+			return NULL;
+	}
+}
+
+static const char *echo_check(const char *args)
+{
+	struct echo_args a;
+
+	return echo_parse(args, &a);
+}
+
+static struct vpci_device *echo_make(const char *name, const char *args,
+				     char *why, size_t why_len)
+{
+	struct vpci_device *dev;
+	struct echo_args a;
+
+	echo_parse(args, &a);
+	dev = echo_new(name, a.bar, a.bars, why, why_len);
+	if (dev) {
+		dev->refuse_first = a.refuse_first;
+		dev->refuse_last = a.refuse_last;
+	}
+	return dev;
+}
+
+const struct device_kind echo_kind = {
+	.name = "test",
+	.prefix = "test,",
+	.syntax = "test,bar32=SIZE,bar64=SIZE,...",
+	.help =
+"  --pci test,bar32=SIZE,bar64=SIZE,...\n"
+"                        a device of nothing but BARs, 4K to 1G; test0, test1;\n"
+"                        with ,refuse-d0=2-3 behind, these D0 entries fail\n",
+	.check = echo_check,
+	.make = echo_make,
+};

@@ -8,9 +8,12 @@
 #ifndef HVHOST_ECHO_H
 #define HVHOST_ECHO_H
 
+#include "core/kind.h"
 #include "hv/vpci.h"
 
 #define ECHO_MAX_BAR	GIB
+
+extern const struct device_kind echo_kind;
 
 struct echo_bar {
 	u64 size;

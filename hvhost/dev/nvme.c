@@ -1230,3 +1230,19 @@ void nvme_free(struct vpci_device *dev)
 	close(n->fd);
 	free(n);
 }
+
+static const char *nvme_check(const char *disk)
+{
+	return *disk ? NULL : "nvme with a disk";
+}
+
+const struct device_kind nvme_kind = {
+	.name = "nvme",
+	.prefix = "nvme,disk=",
+	.syntax = "nvme,disk=FILE",
+	.help =
+"  --pci nvme,disk=FILE  an NVMe controller with that disk; its name is nvme0,\n"
+"                        the next one's nvme1; up to 128 times --pci in all\n",
+	.check = nvme_check,
+	.make = nvme_new,
+};

@@ -11,6 +11,9 @@
 
 #include "core/options.h"
 #include "core/run.h"
+#include "dev/echo.h"
+#include "dev/kinds.h"
+#include "dev/nvme.h"
 
 #define MAX_ARGS	300
 
@@ -45,7 +48,7 @@ static int captured(int (*fn)(int argc, char **argv), int argc, char **argv)
 
 static int do_parse(int argc, char **argv)
 {
-	return options_parse(argc, argv, &opt);
+	return options_parse(argc, argv, device_kinds, &opt);
 }
 
 static int do_layout(int argc, char **argv)
@@ -160,37 +163,58 @@ static void all(void **state)
 	assert_true(opt.verbose);
 }
 
-static void check_pci(int i, const char *name, const char *disk, int bars)
+static void check_pci(int i, const char *name, const struct device_kind *kind,
+		      const char *args)
 {
 	assert_string_equal(opt.pci[i].name, name);
-	assert_int_equal(opt.pci[i].bars, bars);
-	if (disk)
-		assert_string_equal(opt.pci[i].disk, disk);
-	else
-		assert_null(opt.pci[i].disk);
+	assert_ptr_equal(opt.pci[i].kind, kind);
+	assert_string_equal(opt.pci[i].args, args);
 }
 
-/* Names count within a kind; a disk's name may have commas. */
+/* The test device that the last command line's --pci with that index makes */
+static struct vpci_device *make_test(int i)
+{
+	const struct option_pci *p = &opt.pci[i];
+	char why[160] = "";
+	struct vpci_device *dev;
+
+	assert_ptr_equal(p->kind, &echo_kind);
+	dev = p->kind->make(p->name, p->args, why, sizeof(why));
+	if (!dev)
+		fail_msg("%s: %s", p->name, why);
+	assert_string_equal(dev->name, p->name);
+	return dev;
+}
+
 static void pci(void **state)
 {
 	char args[4096] = "run --kernel /dev/null", want[100];
+	struct vpci_device *dev;
 	int i;
 
 	(void)state;
 	accepted("run --kernel /dev/null --pci test,bar32=16M --pci nvme,disk=/a,b=c --pci test,bar64=1G,bar32=4K,bar64=64K --pci nvme,disk=d --bar-conflicts ignore --no-synthvid",
 		 OPTIONS_RUN);
 	assert_int_equal(opt.pcis, 4);
-	check_pci(0, "test0", NULL, 1);
-	check_pci(1, "nvme0", "/a,b=c", 0);
-	check_pci(2, "test1", NULL, 3);
-	check_pci(3, "nvme1", "d", 0);
-	assert_int_equal(opt.pci[0].bar[0].size, 16 * MIB);
-	assert_false(opt.pci[0].bar[0].is_64);
-	assert_int_equal(opt.pci[2].bar[0].size, GIB);
-	assert_true(opt.pci[2].bar[0].is_64);
-	assert_int_equal(opt.pci[2].bar[1].size, 4 * KIB);
-	assert_false(opt.pci[2].bar[1].is_64);
-	assert_true(opt.pci[2].bar[2].is_64);
+	check_pci(0, "test0", &echo_kind, "bar32=16M");
+	check_pci(1, "nvme0", &nvme_kind, "/a,b=c");
+	check_pci(2, "test1", &echo_kind, "bar64=1G,bar32=4K,bar64=64K");
+	check_pci(3, "nvme1", &nvme_kind, "d");
+	dev = make_test(0);
+	assert_int_equal(dev->bar[0].size, 16 * MIB);
+	assert_false(dev->bar[0].is_64);
+	assert_int_equal(dev->bar[1].size, 0);
+	assert_int_equal(dev->refuse_first, 0);
+	assert_int_equal(dev->refuse_last, 0);
+	echo_free(dev);
+	dev = make_test(2);
+	assert_int_equal(dev->bar[0].size, GIB);
+	assert_true(dev->bar[0].is_64);
+	assert_int_equal(dev->bar[2].size, 4 * KIB);
+	assert_false(dev->bar[2].is_64);
+	assert_int_equal(dev->bar[3].size, 64 * KIB);
+	assert_true(dev->bar[3].is_64);
+	echo_free(dev);
 	assert_true(opt.no_synthvid);
 	assert_true(opt.ignore_bar_conflicts);
 	accepted("run --kernel /dev/null --bar-conflicts ignore --bar-conflicts refuse",
@@ -217,8 +241,11 @@ static void pci(void **state)
 	assert_false(opt.video_first);
 	accepted("run --kernel /dev/null --pci test,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,bar32=4K,refuse-d0=2-3",
 		 OPTIONS_RUN);
-	assert_int_equal(opt.pci[0].refuse_first, 2);
-	assert_int_equal(opt.pci[0].refuse_last, 3);
+	dev = make_test(0);
+	assert_int_equal(dev->bar[5].size, 4 * KIB);
+	assert_int_equal(dev->refuse_first, 2);
+	assert_int_equal(dev->refuse_last, 3);
+	echo_free(dev);
 
 	for (i = 0; i < MAX_PCI; i++)
 		strcat(args, " --pci nvme,disk=a");
