@@ -48,17 +48,18 @@ static struct shutdown shutdown_ic;
 static struct synthvid video;
 static struct vpci_device *pci[MAX_PCI];
 
-static void request_shutdown(void)
+static void main_request_shutdown(void)
 {
 	int err = shutdown_request(&shutdown_ic, false);
 
 	if (err)
-		fprintf(stderr, "hvhost: the guest cannot be asked to shut down: %s\n",
+		fprintf(stderr,
+			"hvhost: the guest cannot be asked to shut down: %s\n",
 			strerror(-err));
 }
 
 /* What is on the screen, as the guest last told, or as firmware set it. */
-static int write_screen(struct vm *vm, const char *path)
+static int main_write_screen(struct vm *vm, const char *path)
 {
 	struct screen screen = SCREEN_FIRMWARE;
 	u64 offset = video.fb.range.start % HV_PAGE_SIZE;
@@ -89,7 +90,7 @@ static int write_screen(struct vm *vm, const char *path)
 }
 
 /* The device of that name, of which options_parse() has made sure */
-static struct vpci_device *find_pci(const char *name)
+static struct vpci_device *main_find_pci(const char *name)
 {
 	int i = 0;
 
@@ -99,21 +100,21 @@ static struct vpci_device *find_pci(const char *name)
 }
 
 /* What was waited for is here: do what is to be done then. The lock is held. */
-static void watch_seen(struct vm *vm, const struct option_watch *watch)
+static void main_watch_seen(struct vm *vm, const struct option_watch *watch)
 {
 	const char *what = "taken away";
 	int err = 0;
 
 	switch (watch->action) {
 	case WATCH_SHUTDOWN:
-		request_shutdown();
+		main_request_shutdown();
 		return;
 	case WATCH_SCREEN:
-		write_screen(vm, watch->object);
+		main_write_screen(vm, watch->object);
 		return;
 	case WATCH_ADD:
 		what = "added";
-		err = vpci_add(vm->vpci, find_pci(watch->object));
+		err = vpci_add(vm->vpci, main_find_pci(watch->object));
 		break;
 	case WATCH_EJECT:
 		err = vpci_eject(vm->vpci, watch->object);
@@ -130,7 +131,7 @@ static void watch_seen(struct vm *vm, const struct option_watch *watch)
 }
 
 /* The guest begins with a bus; the first time counts, as with texts. */
-static void begun(void *opaque, const char *name)
+static void main_begun(void *opaque, const char *name)
 {
 	static bool done[MAX_WATCHES];
 	struct vm *vm = opaque;
@@ -143,17 +144,17 @@ static void begun(void *opaque, const char *name)
 		    (done[i] && w->action != WATCH_SCREEN))
 			continue;
 		done[i] = true;
-		watch_seen(vm, w);
+		main_watch_seen(vm, w);
 	}
 }
 
 /* The guest sent the text of the watch with that index. */
-static void text_seen(void *opaque, int watch)
+static void main_text_seen(void *opaque, int watch)
 {
-	watch_seen(opaque, &options->watch[watch]);
+	main_watch_seen(opaque, &options->watch[watch]);
 }
 
-static void trace_layout(const struct layout *l)
+static void main_trace_layout(const struct layout *l)
 {
 	trace_begin("layout");
 	trace_num("generation", l->generation);
@@ -173,7 +174,7 @@ static void trace_layout(const struct layout *l)
  * may hold the lock for as long as nobody reads stdout, so what ends the run
  * does without it.
  */
-static void watch(struct vm *vm, int signal_fd)
+static void main_watch(struct vm *vm, int signal_fd)
 {
 	struct pollfd fds[] = {
 		{ .fd = vm->run.end_fd, .events = POLLIN },
@@ -200,7 +201,8 @@ static void watch(struct vm *vm, int signal_fd)
 		    read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
 			ask = !signals;
 			if (signals++)
-				run_end(&vm->run, RUN_HOST_ERROR, "asked twice to stop");
+				run_end(&vm->run, RUN_HOST_ERROR,
+					"asked twice to stop");
 			why = "did not shut down when asked";
 			limit = min64(limit, now + SHUTDOWN_SECONDS * 1000);
 		}
@@ -208,7 +210,7 @@ static void watch(struct vm *vm, int signal_fd)
 		if ((!ask && now < beat) || !run_lock(&vm->run, LOCK_MS))
 			continue;
 		if (ask)
-			request_shutdown();
+			main_request_shutdown();
 		ask = false;
 		if (now >= beat) {
 			beat = now + HEARTBEAT_SECONDS * 1000;
@@ -219,23 +221,23 @@ static void watch(struct vm *vm, int signal_fd)
 	}
 }
 
-static int map_mmio(void *opaque, u64 gpa, u64 size, vm_io_fn fn, void *io)
+static int main_map_mmio(void *opaque, u64 gpa, u64 size, vm_io_fn fn, void *io)
 {
 	return vm_add_mmio(opaque, gpa, size, fn, io);
 }
 
-static void unmap_mmio(void *opaque, u64 gpa)
+static void main_unmap_mmio(void *opaque, u64 gpa)
 {
 	vm_del_mmio(opaque, gpa);
 }
 
-static int interrupt(void *opaque, u32 vp, u8 vector)
+static int main_interrupt(void *opaque, u32 vp, u8 vector)
 {
 	return arch_interrupt(opaque, vp, vector);
 }
 
 /* Before there is a VM: what is wrong with them is bad use. */
-static int make_pci(const struct options *opt)
+static int main_make_pci(const struct options *opt)
 {
 	char why[160] = "no memory";
 	int i;
@@ -253,13 +255,13 @@ static int make_pci(const struct options *opt)
 	return 0;
 }
 
-static int add_pci(struct vm *vm)
+static int main_add_pci(struct vm *vm)
 {
 	static const struct vpci_ops ops = {
-		.map = map_mmio,
-		.unmap = unmap_mmio,
-		.interrupt = interrupt,
-		.begun = begun,
+		.map = main_map_mmio,
+		.unmap = main_unmap_mmio,
+		.interrupt = main_interrupt,
+		.begun = main_begun,
 	};
 	struct vpci_config config = {
 		.cpus = options->cpus,
@@ -285,15 +287,15 @@ static int add_pci(struct vm *vm)
 	return err;
 }
 
-static int post(void *opaque, u32 vp, u32 sint, u32 type, const void *payload,
-		size_t len)
+static int main_post(void *opaque, u32 vp, u32 sint, u32 type,
+		     const void *payload, size_t len)
 {
 	struct vm *vm = opaque;
 
 	return synic_post(&vm->synic, vp, sint, type, payload, len);
 }
 
-static int signal_flag(void *opaque, u32 vp, u32 sint, u32 flag)
+static int main_signal_flag(void *opaque, u32 vp, u32 sint, u32 flag)
 {
 	struct vm *vm = opaque;
 
@@ -301,11 +303,11 @@ static int signal_flag(void *opaque, u32 vp, u32 sint, u32 flag)
 }
 
 /* What the guest finds on VMBus */
-static int add_devices(struct vm *vm)
+static int main_add_devices(struct vm *vm)
 {
 	static const struct vmbus_ops ops = {
-		.post = post,
-		.signal = signal_flag,
+		.post = main_post,
+		.signal = main_signal_flag,
 	};
 	struct vmbus_config config = {
 		.max_version = options->vmbus_version,
@@ -326,19 +328,19 @@ static int add_devices(struct vm *vm)
 	if (!err && !options->no_synthvid)
 		err = synthvid_add(&video, vm->bus);
 	if (!err)
-		err = add_pci(vm);
+		err = main_add_pci(vm);
 	if (err)
 		fprintf(stderr, "hvhost: VMBus: %s\n", strerror(-err));
 	return err;
 }
 
 /* The console, and what texts to wait for in it */
-static void init_console(struct vm *vm)
+static void main_init_console(struct vm *vm)
 {
 	int i;
 
 	console_init(&vm->console, &vm->run);
-	vm->console.seen = text_seen;
+	vm->console.seen = main_text_seen;
 	vm->console.opaque = vm;
 	for (i = 0; i < options->watches; i++) {
 		const struct option_watch *w = &options->watch[i];
@@ -349,16 +351,16 @@ static void init_console(struct vm *vm)
 	}
 }
 
-static int start(struct vm *vm)
+static int main_start(struct vm *vm)
 {
 	int err;
 
 	err = vm_init(vm);
 	if (!err)
-		err = add_devices(vm);
+		err = main_add_devices(vm);
 	if (err)
 		return err;
-	init_console(vm);
+	main_init_console(vm);
 	err = arch_add_devices(vm);
 	if (!err)
 		err = console_start(&vm->console);
@@ -370,7 +372,7 @@ static int start(struct vm *vm)
 }
 
 /* The trace's last word. Return: @how. */
-static enum run_end trace_ending(enum run_end how, const char *why)
+static enum run_end main_trace_ending(enum run_end how, const char *why)
 {
 	trace_begin("end");
 	trace_str("how", end_name[how]);
@@ -381,7 +383,7 @@ static enum run_end trace_ending(enum run_end how, const char *why)
 	return how;
 }
 
-static enum run_end run_vm(const struct options *opt)
+static enum run_end main_run(const struct options *opt)
 {
 	static struct vm vm;
 	enum run_end how;
@@ -404,13 +406,13 @@ static enum run_end run_vm(const struct options *opt)
 		fprintf(stderr, "hvhost: %s\n", text);
 		return RUN_USAGE;
 	}
-	if (make_pci(opt))
+	if (main_make_pci(opt))
 		return RUN_USAGE;
 	if (trace_open(opt->trace, opt->verbose))
 		return RUN_HOST_ERROR;
-	trace_layout(&vm.layout);
+	main_trace_layout(&vm.layout);
 
-	/* For watch() alone, whichever thread they would have found. */
+	/* For main_watch() alone, whichever thread they would have found. */
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
@@ -418,14 +420,15 @@ static enum run_end run_vm(const struct options *opt)
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0) {
 		fprintf(stderr, "hvhost: signalfd: %s\n", strerror(errno));
-		return trace_ending(RUN_HOST_ERROR, "no signalfd");
+		return main_trace_ending(RUN_HOST_ERROR, "no signalfd");
 	}
 	/* In these two stderr knows why */
 	if (console_open_findings(&vm.console, opt->findings))
-		return trace_ending(RUN_HOST_ERROR, "no file for findings");
-	if (start(&vm))
-		return trace_ending(RUN_HOST_ERROR, "it could not start");
-	watch(&vm, fd);
+		return main_trace_ending(RUN_HOST_ERROR,
+					 "no file for findings");
+	if (main_start(&vm))
+		return main_trace_ending(RUN_HOST_ERROR, "it could not start");
+	main_watch(&vm, fd);
 
 	/*
 	 * Whoever still handles an exit, finishes; nobody begins, since the
@@ -434,18 +437,20 @@ static enum run_end run_vm(const struct options *opt)
 	 */
 	how = run_ended(&vm.run, &why);
 	if (run_lock(&vm.run, FINISH_MS)) {
-		if (opt->screen && write_screen(&vm, opt->screen) &&
+		if (opt->screen && main_write_screen(&vm, opt->screen) &&
 		    how == RUN_POWEROFF) {
 			how = RUN_HOST_ERROR;
 			why = "the screen could not be written";
 		}
-		if (console_close_findings(&vm.console) && how == RUN_POWEROFF) {
+		if (console_close_findings(&vm.console) &&
+		    how == RUN_POWEROFF) {
 			how = RUN_HOST_ERROR;
 			why = "the findings could not be written";
 		}
-		trace_ending(how, why);
+		main_trace_ending(how, why);
 	} else {
-		fprintf(stderr, "hvhost: a vCPU is stuck: the trace has no end\n");
+		fprintf(stderr,
+			"hvhost: a vCPU is stuck: the trace has no end\n");
 	}
 	if (how != RUN_POWEROFF)
 		fprintf(stderr, "hvhost: %s: %s\n", end_name[how], why);
@@ -466,7 +471,7 @@ int main(int argc, char **argv)
 
 	switch (ret) {
 	case OPTIONS_RUN:
-		return run_vm(&opt);
+		return main_run(&opt);
 	case OPTIONS_LAYOUT:
 		return options_layout(&opt);
 	case OPTIONS_HELP:

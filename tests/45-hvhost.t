@@ -122,6 +122,14 @@ is "$(grep -l '"core/options.h"' "${sources[@]}" | paste -sd' ')" \
 	"hvhost/core/options.c hvhost/main.c hvhost/tests/test_options.c" \
 	"options are included by main, their parser and its test"
 
+# Backtraces read: a static function's name begins as its file's does.
+is "$(awk '/^static .*\(/ && !/[;=]$/ && !/ = / {
+		file = FILENAME; sub(/.*\//, "", file); sub(/s?(_.*)?\.c$/, "", file)
+		name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name)
+		if (name !~ "^" file "s?_") print FILENAME ": " name
+	}' hvhost/main.c hvhost/core/*.c hvhost/hv/*.c hvhost/dev/*.c)" "" \
+	"static functions are called after their file"
+
 # What it says
 run_ok "hvhost --help" "$HVHOST" --help
 help=$("$HVHOST" --help)
@@ -262,8 +270,8 @@ is "$(cut -sd' ' -f2 "$T/readme" | sort -u |
 	"the README has no other members"
 for file in "${traced[@]}"; do
 	run_ok "$file: every event has a name of its own" \
-		awk -v helper="trace_channel" '
-		/^static void trace_channel/ { in_helper = 1 }
+		awk '
+		/^static void vmbus_trace_channel/ { in_helper = 1 }
 		/^}/ { in_helper = 0 }
 		/trace_begin\([^"]/ && !in_helper { bad = 1; print }
 		END { exit bad }' "$file"

@@ -7,7 +7,7 @@
 #include "core/io.h"
 
 /* The first region that ends beyond @addr: its index, or how many there are */
-static u32 find(const struct io_table *table, u64 addr)
+static u32 io_find(const struct io_table *table, u64 addr)
 {
 	u32 low = 0, high = table->count;
 
@@ -37,7 +37,7 @@ int io_add(struct io_table *table, const struct io_region *region)
 
 	if (!region->size || region->start + region->size < region->start)
 		return -EINVAL;
-	i = find(table, region->start);
+	i = io_find(table, region->start);
 	if (i < table->count &&
 	    table->region[i].start < region->start + region->size)
 		return -EBUSY;
@@ -68,7 +68,7 @@ int io_add(struct io_table *table, const struct io_region *region)
  */
 int io_del(struct io_table *table, u64 start)
 {
-	u32 i = find(table, start);
+	u32 i = io_find(table, start);
 	struct io_region *r;
 
 	if (i == table->count || table->region[i].start != start)
@@ -89,7 +89,7 @@ int io_del(struct io_table *table, u64 start)
  */
 bool io_next(const struct io_table *table, u64 from, struct range *range)
 {
-	u32 i = find(table, from);
+	u32 i = io_find(table, from);
 
 	if (i == table->count)
 		return false;
@@ -111,7 +111,7 @@ bool io_next(const struct io_table *table, u64 from, struct range *range)
 bool io_access(const struct io_table *table, u64 addr, bool write, void *data,
 	       unsigned int size)
 {
-	u32 i = find(table, addr);
+	u32 i = io_find(table, addr);
 	struct io_region r;
 	u64 value = 0;
 

@@ -83,7 +83,7 @@ static const struct range fixed_arm64[] = {
 /* Nobody can use what lies between the vTPM's base and 4 GiB. */
 #define HOLE_START	0xfed40000ull
 
-static bool fb_known(const struct range *fb)
+static bool layout_fb_known(const struct range *fb)
 {
 	return fb->start || fb->end;
 }
@@ -94,19 +94,19 @@ static bool fb_known(const struct range *fb)
 
 #define MIB_FMT		"%.10g MiB"
 
-static double mib(u64 bytes)
+static double layout_mib(u64 bytes)
 {
 	return (double)bytes / MIB;
 }
 
 /* Can screen_info say that? */
-static int check_firmware(const struct layout_request *req, char *why,
-			  size_t why_len)
+static int layout_check_firmware(const struct layout_request *req, char *why,
+				 size_t why_len)
 {
 	const struct range *fb = &req->firmware;
 	u64 unit = req->generation == 1 ? VESA_UNIT : 1;
 
-	if (!req->firmware_given || !fb_known(fb))
+	if (!req->firmware_given || !layout_fb_known(fb))
 		return 0;
 	if (range_empty(fb))
 		return refuse(why, why_len,
@@ -123,13 +123,13 @@ static int check_firmware(const struct layout_request *req, char *why,
 		return refuse(why, why_len,
 			      "firmware's framebuffer of " MIB_FMT
 			      " is more than screen_info can say",
-			      mib(range_size(fb)));
+			      layout_mib(range_size(fb)));
 	return 0;
 }
 
 /* What can be without firmware? */
-static int check_no_firmware(const struct layout_request *req, char *why,
-			     size_t why_len)
+static int layout_check_no_firmware(const struct layout_request *req, char *why,
+				    size_t why_len)
 {
 	if (!req->no_firmware)
 		return 0;
@@ -141,15 +141,15 @@ static int check_no_firmware(const struct layout_request *req, char *why,
 		return refuse(why, why_len,
 			      "firmware's framebuffer [%#llx-%#llx] is given, but there is no firmware",
 			      req->firmware.start, req->firmware.end);
-	if (req->fb_given && fb_known(&req->fb))
+	if (req->fb_given && layout_fb_known(&req->fb))
 		return refuse(why, why_len,
 			      "framebuffer [%#llx-%#llx] is given, but without firmware it is mapped nowhere at first",
 			      req->fb.start, req->fb.end);
 	return 0;
 }
 
-static int check_request(const struct layout_request *req, char *why,
-			 size_t why_len)
+static int layout_check_request(const struct layout_request *req, char *why,
+				size_t why_len)
 {
 	u64 low_min = req->arch == LAYOUT_ARM64 ? LOW_MIN_ARM64 : LOW_MIN_X86;
 
@@ -164,10 +164,11 @@ static int check_request(const struct layout_request *req, char *why,
 
 	if (req->memory < RAM_MIN)
 		return refuse(why, why_len, "memory of " MIB_FMT
-			      " is less than %llu MiB", mib(req->memory),
+			      " is less than %llu MiB", layout_mib(req->memory),
 			      RAM_MIN / MIB);
 	if (req->memory % MIB)
-		return refuse(why, why_len, "memory of %llu bytes is not whole MiB",
+		return refuse(why, why_len,
+			      "memory of %llu bytes is not whole MiB",
 			      req->memory);
 
 	if (req->not_windows)
@@ -176,22 +177,25 @@ static int check_request(const struct layout_request *req, char *why,
 			      req->low_mmio > LOW_MAX))
 		return refuse(why, why_len, "low MMIO of " MIB_FMT
 			      " is not within %llu to %llu MiB%s",
-			      mib(req->low_mmio), low_min / MIB,
+			      layout_mib(req->low_mmio), low_min / MIB,
 			      LOW_MAX / MIB, req->not_windows ? "" :
 			      ", which is what Windows takes");
 	if (req->low_mmio % HV_PAGE_SIZE)
-		return refuse(why, why_len, "low MMIO of %llu bytes is not whole pages",
+		return refuse(why, why_len,
+			      "low MMIO of %llu bytes is not whole pages",
 			      req->low_mmio);
 	if (req->no_high_mmio && req->high_mmio)
-		return refuse(why, why_len, "high MMIO is both absent and " MIB_FMT,
-			      mib(req->high_mmio));
+		return refuse(why, why_len,
+			      "high MMIO is both absent and " MIB_FMT,
+			      layout_mib(req->high_mmio));
 	if (req->high_mmio % HV_PAGE_SIZE)
-		return refuse(why, why_len, "high MMIO of %llu bytes is not whole pages",
+		return refuse(why, why_len,
+			      "high MMIO of %llu bytes is not whole pages",
 			      req->high_mmio);
 	if (req->high_mmio > PHYS_LIMIT - HIGH_BASE)
 		return refuse(why, why_len, "high MMIO of " MIB_FMT
 			      " from %#llx goes beyond %#llx",
-			      mib(req->high_mmio), HIGH_BASE, PHYS_LIMIT);
+			      layout_mib(req->high_mmio), HIGH_BASE, PHYS_LIMIT);
 
 	if (!req->width != !req->height || req->width > FB_MAX_W ||
 	    req->height > FB_MAX_H)
@@ -210,18 +214,20 @@ static int check_request(const struct layout_request *req, char *why,
 
 	if (req->crs_given && (req->crs_count < 0 ||
 			       req->crs_count > LAYOUT_MAX_RANGES))
-		return refuse(why, why_len, "%d ranges in _CRS, at most %d can be",
+		return refuse(why, why_len,
+			      "%d ranges in _CRS, at most %d can be",
 			      req->crs_count, LAYOUT_MAX_RANGES);
 	if (req->fb_given && range_empty(&req->fb))
 		return refuse(why, why_len,
 			      "framebuffer [%#llx-%#llx] ends before it starts",
 			      req->fb.start, req->fb.end);
-	return check_no_firmware(req, why, why_len) ?:
-	       check_firmware(req, why, why_len);
+	return layout_check_no_firmware(req, why, why_len) ?:
+	       layout_check_firmware(req, why, why_len);
 }
 
 /* The host's rule, as in the head of this file. */
-static void place_windows(const struct layout_request *req, struct layout *out)
+static void layout_place_windows(const struct layout_request *req,
+				 struct layout *out)
 {
 	u64 low_default, low_base, low_size, fb_base, cut = 0;
 	u64 width = req->width ? req->width : FB_DEFAULT_W;
@@ -267,15 +273,16 @@ static void place_windows(const struct layout_request *req, struct layout *out)
 	if (req->generation == 1) {
 		out->vga_bar = range_of(VGA_BASE, VGA_SIZE);
 		/* What is larger has to be moved before it is used as a whole */
-		out->fb = range_of(VGA_BASE, req->fb_mapped_whole ? out->max_fb :
-				   min64(out->max_fb, VGA_SIZE));
+		out->fb = range_of(VGA_BASE, req->fb_mapped_whole ?
+				   out->max_fb : min64(out->max_fb, VGA_SIZE));
 	}
-	if (req->fb_mapped && fb_known(&out->fb))
+	if (req->fb_mapped && layout_fb_known(&out->fb))
 		out->fb = range_of(out->fb.start,
 				   min64(range_size(&out->fb), req->fb_mapped));
 }
 
-static void place_fixed(const struct layout_request *req, struct layout *out)
+static void layout_place_fixed(const struct layout_request *req,
+			       struct layout *out)
 {
 	const struct range *fixed = fixed_x86;
 
@@ -293,8 +300,8 @@ static void place_fixed(const struct layout_request *req, struct layout *out)
  * Windows given by hand can be anywhere; whatever has a byte from 1 MiB on
  * bounds the RAM below it.
  */
-static int place_ram(const struct layout_request *req, struct layout *out,
-		     char *why, size_t why_len)
+static int layout_place_ram(const struct layout_request *req,
+			    struct layout *out, char *why, size_t why_len)
 {
 	u64 low = RAM_LOW_MAX, high = PHYS_LIMIT, room;
 	struct range taken[LAYOUT_MAX_RANGES + 2];
@@ -303,7 +310,7 @@ static int place_ram(const struct layout_request *req, struct layout *out,
 	memcpy(taken, out->crs, n * sizeof(taken[0]));
 	if (out->generation == 1)
 		taken[n++] = out->vga_bar;
-	if (fb_known(&out->fb))
+	if (layout_fb_known(&out->fb))
 		taken[n++] = out->fb;
 
 	for (i = 0; i < n; i++) {
@@ -320,12 +327,12 @@ static int place_ram(const struct layout_request *req, struct layout *out,
 	if (low < RAM_MIN)
 		return refuse(why, why_len, "only " MIB_FMT
 			      " below the lowest window or framebuffer are left for RAM",
-			      mib(low));
+			      layout_mib(low));
 	room = high - 4 * GIB;
 	if (req->memory > low && req->memory - low > room)
 		return refuse(why, why_len, "memory of " MIB_FMT
 			      " does not fit: %llu MiB below the low window and %llu MiB between 4 GiB and the high one",
-			      mib(req->memory), low / MIB, room / MIB);
+			      layout_mib(req->memory), low / MIB, room / MIB);
 
 	out->ram[out->ram_count++] = range_of(0, min64(req->memory, low));
 	if (req->memory > low)
@@ -335,7 +342,7 @@ static int place_ram(const struct layout_request *req, struct layout *out,
 }
 
 /* Add one range; @out->usable stays sorted, and what touches is one. */
-static void add_usable(struct layout *out, struct range r)
+static void layout_add_usable(struct layout *out, struct range r)
 {
 	struct range *u = out->usable;
 	int i = 0, j;
@@ -360,7 +367,7 @@ static void add_usable(struct layout *out, struct range r)
  * 1 MiB (legacy), no range of less than a page (nothing fits, and an absent
  * window is one of length zero).
  */
-static void find_usable(struct layout *out)
+static void layout_find_usable(struct layout *out)
 {
 	int i;
 
@@ -371,10 +378,10 @@ static void find_usable(struct layout *out)
 		    r.end < MIB)
 			continue;
 		if (r.start < HOLE_START)
-			add_usable(out, (struct range) {
+			layout_add_usable(out, (struct range) {
 				r.start, min64(r.end, HOLE_START - 1) });
 		if (r.end >= 4 * GIB)
-			add_usable(out, (struct range) {
+			layout_add_usable(out, (struct range) {
 				max64(r.start, 4 * GIB), r.end });
 	}
 }
@@ -391,7 +398,7 @@ static void find_usable(struct layout *out)
  * with tiny low MMIO do not keep to the rule; a quarter of what can be used
  * there is left to PCI. Nothing spans two windows.
  */
-static void find_reserve(struct layout *out)
+static void layout_find_reserve(struct layout *out)
 {
 	u64 usable = 0, size;
 	const struct range *u = out->usable;
@@ -409,7 +416,8 @@ static void find_reserve(struct layout *out)
 	if (!usable)
 		return;
 	size = usable / 4 * 3;
-	size = min64(size - size % (2 * MIB), min64(FB_MAX, (4 * GIB - u[0].start) / 2));
+	size = min64(size - size % (2 * MIB),
+		     min64(FB_MAX, (4 * GIB - u[0].start) / 2));
 	size = min64(size, range_size(&u[0]));
 	if (!size)
 		return;
@@ -429,16 +437,16 @@ static void find_reserve(struct layout *out)
 int layout_make(const struct layout_request *req, struct layout *out,
 		char *why, size_t why_len)
 {
-	int ret = check_request(req, why, why_len);
+	int ret = layout_check_request(req, why, why_len);
 
 	if (ret)
 		return ret;
 	memset(out, 0, sizeof(*out));
 	out->generation = req->generation;
 	out->efi = req->generation == 2 && !req->no_firmware;
-	place_windows(req, out);
-	place_fixed(req, out);
-	find_usable(out);
+	layout_place_windows(req, out);
+	layout_place_fixed(req, out);
+	layout_find_usable(out);
 
 	if (req->no_firmware) {
 		/* Until the guest says where it is to be */
@@ -455,19 +463,19 @@ int layout_make(const struct layout_request *req, struct layout *out,
 	/* Gen1 boots in text mode, Gen2 from wherever the framebuffer is */
 	if (req->firmware_given)
 		out->fb_firmware = req->firmware;
-	else if (out->generation == 2 && fb_known(&out->fb))
+	else if (out->generation == 2 && layout_fb_known(&out->fb))
 		out->fb_firmware = range_of(out->fb.start,
 					    min64(FB_FIRMWARE,
 						  range_size(&out->fb)));
-	ret = place_ram(req, out, why, why_len);
+	ret = layout_place_ram(req, out, why, why_len);
 	if (ret)
 		return ret;
-	if (!req->crs_given && fb_known(&out->fb) && !req->fb_given &&
+	if (!req->crs_given && layout_fb_known(&out->fb) && !req->fb_given &&
 	    req->generation == 2 && out->fb.end >= HOLE_START)
 		return refuse(why, why_len,
 			      "framebuffer of %llu MiB does not fit into low MMIO of "
 			      MIB_FMT, out->max_fb / MIB,
-			      mib(range_size(&out->crs[0])));
-	find_reserve(out);
+			      layout_mib(range_size(&out->crs[0])));
+	layout_find_reserve(out);
 	return 0;
 }

@@ -18,7 +18,7 @@ void mmio_init(struct mmio_map *map, const struct layout *layout)
 	*map = (struct mmio_map) { .layout = layout };
 }
 
-static const char *kind_name(enum mmio_kind kind)
+static const char *mmio_kind_name(enum mmio_kind kind)
 {
 	static const char *const names[] = {
 		[MMIO_FRAMEBUFFER] = "framebuffer",
@@ -33,12 +33,12 @@ static const char *kind_name(enum mmio_kind kind)
  * What @claim conflicts with: @other's claim, one of the layout's @fixed devices,
  * or, if both are NULL, it is not within MMIO space.
  */
-static void trace_conflict(const struct mmio_claim *claim,
-			   const struct mmio_claim *other,
-			   const struct range *fixed, const char *action)
+static void mmio_trace_conflict(const struct mmio_claim *claim,
+				const struct mmio_claim *other,
+				const struct range *fixed, const char *action)
 {
 	trace_begin("conflict");
-	trace_str("what", kind_name(claim->kind));
+	trace_str("what", mmio_kind_name(claim->kind));
 	trace_str("device", claim->owner);
 	if (claim->kind == MMIO_BAR)
 		trace_num("bar", claim->bar);
@@ -49,7 +49,7 @@ static void trace_conflict(const struct mmio_claim *claim,
 		trace_range("with_range", &other->range);
 		/* Of a device, it can be a window or a BAR. */
 		if (claim->kind == MMIO_FRAMEBUFFER)
-			trace_str("with_what", kind_name(other->kind));
+			trace_str("with_what", mmio_kind_name(other->kind));
 		if (claim->kind == MMIO_FRAMEBUFFER && other->kind == MMIO_BAR)
 			trace_num("with_bar", other->bar);
 	} else if (fixed) {
@@ -63,7 +63,7 @@ static void trace_conflict(const struct mmio_claim *claim,
 }
 
 /* Two windows side by side are two: nothing that guests allocate spans them */
-static bool inside(const struct layout *layout, const struct range *range)
+static bool mmio_inside(const struct layout *layout, const struct range *range)
 {
 	int i;
 
@@ -74,9 +74,9 @@ static bool inside(const struct layout *layout, const struct range *range)
 }
 
 /* What @other means for @claim, with which it overlaps */
-static enum mmio_verdict verdict_on(const struct mmio_map *map,
-				    const struct mmio_claim *claim,
-				    const struct mmio_claim *other)
+static enum mmio_verdict mmio_verdict_on(const struct mmio_map *map,
+					 const struct mmio_claim *claim,
+					 const struct mmio_claim *other)
 {
 	if (map->cover && (claim->kind == MMIO_FRAMEBUFFER ||
 			   other->kind == MMIO_FRAMEBUFFER))
@@ -85,10 +85,10 @@ static enum mmio_verdict verdict_on(const struct mmio_map *map,
 						 MMIO_ON_DEVICE;
 }
 
-static enum mmio_verdict find_verdict(const struct mmio_map *map,
-				      const struct mmio_claim *claim)
+static enum mmio_verdict mmio_find_verdict(const struct mmio_map *map,
+					   const struct mmio_claim *claim)
 {
-	enum mmio_verdict worst = inside(map->layout, &claim->range) ?
+	enum mmio_verdict worst = mmio_inside(map->layout, &claim->range) ?
 				  MMIO_FREE : MMIO_OUTSIDE;
 	const struct mmio_claim *c;
 	int i;
@@ -102,7 +102,7 @@ static enum mmio_verdict find_verdict(const struct mmio_map *map,
 
 		if (c == claim || !range_overlap(&c->range, &claim->range))
 			continue;
-		verdict = verdict_on(map, claim, c);
+		verdict = mmio_verdict_on(map, claim, c);
 		if (worst == MMIO_FREE || verdict < worst)
 			worst = verdict;
 	}
@@ -123,7 +123,7 @@ static enum mmio_verdict find_verdict(const struct mmio_map *map,
 enum mmio_verdict mmio_judge(const struct mmio_map *map,
 			     const struct mmio_claim *claim, bool refuse)
 {
-	enum mmio_verdict worst = find_verdict(map, claim);
+	enum mmio_verdict worst = mmio_find_verdict(map, claim);
 	bool accepted = !refuse || worst == MMIO_COVERED;
 	const char *action = accepted ? "ignored" : "refused";
 	const struct mmio_claim *c;
@@ -135,19 +135,19 @@ enum mmio_verdict mmio_judge(const struct mmio_map *map,
 		if (c == claim || !range_overlap(&c->range, &claim->range))
 			continue;
 		/* What is refused has nothing there to be covered. */
-		if (accepted && verdict_on(map, claim, c) == MMIO_COVERED)
-			trace_conflict(claim, c, NULL, "covered");
+		if (accepted && mmio_verdict_on(map, claim, c) == MMIO_COVERED)
+			mmio_trace_conflict(claim, c, NULL, "covered");
 		else
-			trace_conflict(claim, c, NULL, action);
+			mmio_trace_conflict(claim, c, NULL, action);
 	}
 	for (i = 0; i < map->layout->fixed_count; i++) {
 		const struct range *fixed = &map->layout->fixed[i];
 
 		if (range_overlap(fixed, &claim->range))
-			trace_conflict(claim, NULL, fixed, action);
+			mmio_trace_conflict(claim, NULL, fixed, action);
 	}
-	if (!inside(map->layout, &claim->range))
-		trace_conflict(claim, NULL, NULL, action);
+	if (!mmio_inside(map->layout, &claim->range))
+		mmio_trace_conflict(claim, NULL, NULL, action);
 	return worst;
 }
 

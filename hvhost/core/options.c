@@ -95,7 +95,7 @@ static const char usage_rest[] =
 "Ends with 0: guest powered off, 1: host error, 2: bad use, 3: guest reset,\n"
 "4: triple fault, 124: timeout.\n";
 
-static void print_usage(const struct device_kind *const *kind)
+static void options_print_usage(const struct device_kind *const *kind)
 {
 	fputs(usage_start, stdout);
 	for (; *kind; kind++)
@@ -165,7 +165,7 @@ static const struct option long_options[] = {
 /* The lowest NTSTATUS that Linux takes for a failure: it is signed there */
 #define REFUSAL_MIN		0x80000000u
 
-static bool parse_crs(const char *s, struct layout_request *layout)
+static bool options_parse_crs(const char *s, struct layout_request *layout)
 {
 	layout->crs_given = true;
 	return layout->crs_count < LAYOUT_MAX_RANGES &&
@@ -173,27 +173,27 @@ static bool parse_crs(const char *s, struct layout_request *layout)
 }
 
 /* A range, {0, 0} for none */
-static bool parse_fb(const char *s, struct range *fb, bool *given)
+static bool options_parse_fb(const char *s, struct range *fb, bool *given)
 {
 	*given = true;
 	*fb = (struct range) { 0, 0 };
 	return !strcmp(s, "none") || parse_range(s, fb);
 }
 
-static bool parse_high(const char *s, struct layout_request *layout)
+static bool options_parse_high(const char *s, struct layout_request *layout)
 {
 	layout->high_mmio = 0;
 	layout->no_high_mmio = !strcmp(s, "none");
 	return layout->no_high_mmio || parse_size(s, &layout->high_mmio);
 }
 
-static bool parse_arch(const char *s, struct layout_request *layout)
+static bool options_parse_arch(const char *s, struct layout_request *layout)
 {
 	layout->arch = strcmp(s, "arm64") ? LAYOUT_X86 : LAYOUT_ARM64;
 	return layout->arch == LAYOUT_ARM64 || !strcmp(s, "x86");
 }
 
-static bool parse_version(const char *s, struct options *opt)
+static bool options_parse_version(const char *s, struct options *opt)
 {
 	u32 major, minor;
 
@@ -204,7 +204,8 @@ static bool parse_version(const char *s, struct options *opt)
 }
 
 /* START-END[=STATUS] */
-static const char *parse_refused_windows(const char *s, struct options *opt)
+static const char *options_parse_refused_windows(const char *s,
+						 struct options *opt)
 {
 	struct option_refusal *refusal = &opt->refusal[opt->refusals];
 	u64 status = REFUSAL_DEFAULT;
@@ -225,7 +226,7 @@ static const char *parse_refused_windows(const char *s, struct options *opt)
 }
 
 /* "A or B": every kind's syntax, for a message */
-static const char *all_syntaxes(const struct device_kind *const *kind)
+static const char *options_all_syntaxes(const struct device_kind *const *kind)
 {
 	static char text[400];
 	size_t len = 0;
@@ -237,7 +238,7 @@ static const char *all_syntaxes(const struct device_kind *const *kind)
 }
 
 /* Its name is its kind, and how many of that there were before. */
-static const char *parse_pci(const char *s, struct options *opt)
+static const char *options_parse_pci(const char *s, struct options *opt)
 {
 	struct option_pci *pci = &opt->pci[opt->pcis];
 	const struct device_kind *const *kind;
@@ -252,7 +253,7 @@ static const char *parse_pci(const char *s, struct options *opt)
 			break;
 	}
 	if (!*kind)
-		return all_syntaxes(opt->kinds);
+		return options_all_syntaxes(opt->kinds);
 	want = (*kind)->check(args);
 	if (want)
 		return want;
@@ -265,8 +266,8 @@ static const char *parse_pci(const char *s, struct options *opt)
 }
 
 /* TEXT, DEVICE=TEXT or FILE=TEXT; @s stays as it is unless all is well */
-static const char *parse_watch(char *s, enum watch_action action,
-			       struct options *opt)
+static const char *options_parse_watch(char *s, enum watch_action action,
+				       struct options *opt)
 {
 	struct option_watch watch = { .action = action, .text = s };
 	char *equals = NULL;
@@ -294,7 +295,7 @@ static const char *parse_watch(char *s, enum watch_action action,
 /*
  * One option. Return: NULL, or what its value should have been.
  */
-static const char *take(int option, char *arg, struct options *opt)
+static const char *options_take(int option, char *arg, struct options *opt)
 {
 	struct layout_request *layout = &opt->layout;
 	u64 value;
@@ -319,19 +320,19 @@ static const char *take(int option, char *arg, struct options *opt)
 		opt->screen = arg;
 		return *arg ? NULL : "a file";
 	case OPT_SHUTDOWN_ON:
-		return parse_watch(arg, WATCH_SHUTDOWN, opt);
+		return options_parse_watch(arg, WATCH_SHUTDOWN, opt);
 	case OPT_ADD_ON:
-		return parse_watch(arg, WATCH_ADD, opt);
+		return options_parse_watch(arg, WATCH_ADD, opt);
 	case OPT_EJECT_ON:
-		return parse_watch(arg, WATCH_EJECT, opt);
+		return options_parse_watch(arg, WATCH_EJECT, opt);
 	case OPT_REMOVE_ON:
-		return parse_watch(arg, WATCH_REMOVE, opt);
+		return options_parse_watch(arg, WATCH_REMOVE, opt);
 	case OPT_RESCIND_ON:
-		return parse_watch(arg, WATCH_RESCIND, opt);
+		return options_parse_watch(arg, WATCH_RESCIND, opt);
 	case OPT_SCREEN_ON:
-		return parse_watch(arg, WATCH_SCREEN, opt);
+		return options_parse_watch(arg, WATCH_SCREEN, opt);
 	case OPT_PCI:
-		return parse_pci(arg, opt);
+		return options_parse_pci(arg, opt);
 	case OPT_BAR_CONFLICTS:
 		return parse_choice(arg, "refuse or ignore",
 				    &opt->ignore_bar_conflicts);
@@ -347,7 +348,7 @@ static const char *take(int option, char *arg, struct options *opt)
 		return parse_choice(arg, "guid or video-first",
 				    &opt->video_first);
 	case OPT_REFUSE_WINDOWS:
-		return parse_refused_windows(arg, opt);
+		return options_parse_refused_windows(arg, opt);
 	case OPT_NO_SYNTHVID:
 		opt->no_synthvid = true;
 		return NULL;
@@ -379,7 +380,7 @@ static const char *take(int option, char *arg, struct options *opt)
 		return parse_size(arg, &layout->low_mmio) ? NULL :
 			"a size, such as 3G";
 	case OPT_HIGH_MMIO:
-		return parse_high(arg, layout) ? NULL :
+		return options_parse_high(arg, layout) ? NULL :
 			"a size, such as 512M, or none";
 	case OPT_VIDEO:
 		if (!parse_pair(arg, 'x', INT_MAX, &layout->width,
@@ -388,10 +389,11 @@ static const char *take(int option, char *arg, struct options *opt)
 			return "WxH, such as 1920x1080";
 		return NULL;
 	case OPT_CRS:
-		return parse_crs(arg, layout) ? NULL :
+		return options_parse_crs(arg, layout) ? NULL :
 			"START-END in hexadecimal, at most 16 times";
 	case OPT_FB:
-		return parse_fb(arg, &layout->fb, &layout->fb_given) ? NULL :
+		return options_parse_fb(arg, &layout->fb,
+					&layout->fb_given) ? NULL :
 			"START-END in hexadecimal, or none";
 	case OPT_FB_MAPPED:
 		layout->fb_mapped_whole = !strcmp(arg, "offered");
@@ -404,15 +406,15 @@ static const char *take(int option, char *arg, struct options *opt)
 		return parse_choice(arg, "uefi or none",
 				    &layout->no_firmware);
 	case OPT_FIRMWARE_FB:
-		return parse_fb(arg, &layout->firmware,
-				&layout->firmware_given) ? NULL :
+		return options_parse_fb(arg, &layout->firmware,
+					&layout->firmware_given) ? NULL :
 			"START-END in hexadecimal, or none";
 	case OPT_ARCH:
-		return parse_arch(arg, layout) ? NULL : "x86 or arm64";
+		return options_parse_arch(arg, layout) ? NULL : "x86 or arm64";
 	case OPT_ISOLATION:
 		return parse_choice(arg, "none or vbs", &opt->isolation_vbs);
 	case OPT_VMBUS_VERSION:
-		return parse_version(arg, opt) ? NULL : "2.4 or later";
+		return options_parse_version(arg, opt) ? NULL : "2.4 or later";
 	}
 	return "unknown";
 }
@@ -423,7 +425,7 @@ static const char *take(int option, char *arg, struct options *opt)
 		 ##__VA_ARGS__), OPTIONS_BAD)
 
 /* Better now than when KVM has been set up. */
-static int check_file(const char *option, const char *path)
+static int options_check_file(const char *option, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
 	struct stat st;
@@ -438,7 +440,8 @@ static int check_file(const char *option, const char *path)
 			 strerror(err)) : 0;
 }
 
-static struct option_pci *find_pci(struct options *opt, const char *name)
+static struct option_pci *options_find_pci(struct options *opt,
+					   const char *name)
 {
 	int i;
 
@@ -449,7 +452,7 @@ static struct option_pci *find_pci(struct options *opt, const char *name)
 }
 
 /* Backwards, for the first that names a device says whether it is there. */
-static int check_watches(struct options *opt)
+static int options_check_watches(struct options *opt)
 {
 	static const char * const name[] = {
 		[WATCH_SHUTDOWN] = "shutdown-on", [WATCH_SCREEN] = "screen-on",
@@ -462,7 +465,7 @@ static int check_watches(struct options *opt)
 	for (i = opt->watches; i--;) {
 		const struct option_watch *w = &opt->watch[i];
 
-		if (w->bus && !find_pci(opt, w->bus))
+		if (w->bus && !options_find_pci(opt, w->bus))
 			return bad("--%s '%s%s%s': no --pci makes a '%s'",
 				   name[w->action], w->object ? w->object : "",
 				   w->object ? "=" : "", w->text, w->bus);
@@ -472,7 +475,7 @@ static int check_watches(struct options *opt)
 		    !strcmp(w->object, w->bus))
 			return bad("--add-on '%s=%s': nobody begins with what is to come",
 				   w->object, w->text);
-		pci = find_pci(opt, w->object);
+		pci = options_find_pci(opt, w->object);
 		if (!pci)
 			return bad("--%s '%s=%s': no --pci makes a '%s'",
 				   name[w->action], w->object, w->text,
@@ -483,7 +486,7 @@ static int check_watches(struct options *opt)
 }
 
 /* What options say together */
-static int check(int command, struct options *opt)
+static int options_check(int command, struct options *opt)
 {
 	if (opt->isolation_vbs && opt->layout.generation == 1)
 		return bad("--isolation vbs needs --generation 2");
@@ -493,9 +496,9 @@ static int check(int command, struct options *opt)
 		return bad("run needs --kernel");
 	if (opt->layout.arch != LAYOUT_X86)
 		return bad("--arch arm64 is for layout only");
-	if (check_file("kernel", opt->kernel) ||
-	    (opt->initrd && check_file("initrd", opt->initrd)) ||
-	    check_watches(opt))
+	if (options_check_file("kernel", opt->kernel) ||
+	    (opt->initrd && options_check_file("initrd", opt->initrd)) ||
+	    options_check_watches(opt))
 		return OPTIONS_BAD;
 	return command;
 }
@@ -530,7 +533,7 @@ int options_parse(int argc, char **argv,
 		return bad("no command");
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
 	    !strcmp(argv[1], "help")) {
-		print_usage(kinds);
+		options_print_usage(kinds);
 		return OPTIONS_HELP;
 	}
 	if (!strcmp(argv[1], "run"))
@@ -548,7 +551,7 @@ int options_parse(int argc, char **argv,
 				&index)) != -1) {
 		switch (c) {
 		case 'h':
-			print_usage(kinds);
+			options_print_usage(kinds);
 			return OPTIONS_HELP;
 		case ':':
 			return bad("%s needs a value", argv[optind - 1]);
@@ -560,17 +563,18 @@ int options_parse(int argc, char **argv,
 					   argv[optind - 1]);
 			return bad("unknown option '%s'", argv[optind - 1]);
 		}
-		want = take(c, optarg, opt);
+		want = options_take(c, optarg, opt);
 		if (want)
 			return bad("--%s '%s' is not %s",
 				   long_options[index].name, optarg, want);
 	}
 	if (optind < argc)
 		return bad("unexpected argument '%s'", argv[optind]);
-	return check(command, opt);
+	return options_check(command, opt);
 }
 
-static void print_range(const char *name, const struct range *range, bool has)
+static void options_print_range(const char *name, const struct range *range,
+				bool has)
 {
 	if (has)
 		printf("  \"%s\": \"0x%llx-0x%llx\",\n", name, range->start,
@@ -579,8 +583,8 @@ static void print_range(const char *name, const struct range *range, bool has)
 		printf("  \"%s\": null,\n", name);
 }
 
-static void print_ranges(const char *name, const struct range *range,
-			 int count)
+static void options_print_ranges(const char *name, const struct range *range,
+				 int count)
 {
 	int i;
 
@@ -609,14 +613,14 @@ int options_layout(const struct options *opt)
 		return RUN_USAGE;
 	}
 	printf("{\n  \"generation\": %d,\n", l.generation);
-	print_ranges("ram", l.ram, l.ram_count);
-	print_ranges("crs", l.crs, l.crs_count);
-	print_ranges("windows", l.usable, l.usable_count);
-	print_range("reserve", &l.reserve, l.has_reserve);
-	print_range("fb", &l.fb, l.fb.end);
-	print_range("fb_firmware", &l.fb_firmware, l.fb_firmware.end);
-	print_range("vga_bar", &l.vga_bar, l.vga_bar.end);
-	print_ranges("fixed", l.fixed, l.fixed_count);
+	options_print_ranges("ram", l.ram, l.ram_count);
+	options_print_ranges("crs", l.crs, l.crs_count);
+	options_print_ranges("windows", l.usable, l.usable_count);
+	options_print_range("reserve", &l.reserve, l.has_reserve);
+	options_print_range("fb", &l.fb, l.fb.end);
+	options_print_range("fb_firmware", &l.fb_firmware, l.fb_firmware.end);
+	options_print_range("vga_bar", &l.vga_bar, l.vga_bar.end);
+	options_print_ranges("fixed", l.fixed, l.fixed_count);
 	printf("  \"max_fb\": \"0x%llx\",\n", l.max_fb);
 	printf("  \"mmio_megabytes\": %u\n}\n", l.mmio_megabytes);
 	if (fflush(stdout) || ferror(stdout)) {

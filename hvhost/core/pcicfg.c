@@ -140,7 +140,7 @@ bool pci_bars_ok(const struct pci_bar bars[MAX_BARS])
 	return true;
 }
 
-static unsigned int pci_bar_bytes(const struct pci_bar *bar)
+static unsigned int pcicfg_bar_bytes(const struct pci_bar *bar)
 {
 	return bar->is_64 ? 8 : 4;
 }
@@ -160,7 +160,7 @@ u64 pci_bar_mask(const struct pci_bar *bar)
 	return bar->is_64 ? mask : (u32)mask;
 }
 
-static u32 pci_bar_type(const struct pci_bar *bar)
+static u32 pcicfg_bar_type(const struct pci_bar *bar)
 {
 	return (bar->is_64 ? PCI_BASE_ADDRESS_MEM_TYPE_64 : 0) |
 	       (bar->prefetch ? PCI_BASE_ADDRESS_MEM_PREFETCH : 0);
@@ -174,7 +174,7 @@ static u32 pci_bar_type(const struct pci_bar *bar)
  */
 u64 pci_bar_probed(const struct pci_bar *bar)
 {
-	return bar->size ? pci_bar_mask(bar) | pci_bar_type(bar) : 0;
+	return bar->size ? pci_bar_mask(bar) | pcicfg_bar_type(bar) : 0;
 }
 
 /**
@@ -189,8 +189,8 @@ void pcicfg_set_bar(struct pcicfg *cfg, int index, const struct pci_bar *bar)
 
 	if (!bar->size)
 		return;
-	pcicfg_set(cfg, at, pci_bar_type(bar), 4);
-	pcicfg_allow(cfg, at, pci_bar_mask(bar), pci_bar_bytes(bar));
+	pcicfg_set(cfg, at, pcicfg_bar_type(bar), 4);
+	pcicfg_allow(cfg, at, pci_bar_mask(bar), pcicfg_bar_bytes(bar));
 }
 
 /**
@@ -205,5 +205,5 @@ u64 pcicfg_bar_address(const struct pcicfg *cfg, int index,
 		       const struct pci_bar *bar)
 {
 	return get_le(cfg->value + PCI_BASE_ADDRESS_0 + 4 * index,
-		      pci_bar_bytes(bar)) & pci_bar_mask(bar);
+		      pcicfg_bar_bytes(bar)) & pci_bar_mask(bar);
 }

@@ -87,7 +87,7 @@ int trace_open(const char *path, bool verbose)
 }
 
 /* Trouble with the file: one word about it, and no more of it. */
-static void give_up(const char *why)
+static void trace_give_up(const char *why)
 {
 	fprintf(stderr, "hvhost: cannot write trace '%s': %s; it ends here\n",
 		trace.path, why);
@@ -115,7 +115,8 @@ void trace_close(void)
 }
 
 /* Append to one of the buffers if it all fits into @max. */
-static bool append(char *buf, size_t *len, size_t max, const char *s, size_t n)
+static bool trace_append(char *buf, size_t *len, size_t max, const char *s,
+			 size_t n)
 {
 	if (n > max - *len)
 		return false;
@@ -124,29 +125,31 @@ static bool append(char *buf, size_t *len, size_t max, const char *s, size_t n)
 	return true;
 }
 
-static bool append_json(const char *s, size_t n)
+static bool trace_append_json(const char *s, size_t n)
 {
 	/* What comes before the members has a place at the end, too. */
 	size_t max = sizeof(line.json) - END_LEN - sizeof("{\"t\":") - 24;
 
-	return append(line.json, &line.json_len, max, s, n);
+	return trace_append(line.json, &line.json_len, max, s, n);
 }
 
-static bool append_text(const char *s, size_t n)
+static bool trace_append_text(const char *s, size_t n)
 {
-	return append(line.text, &line.text_len, sizeof(line.text) - 2, s, n);
+	return trace_append(line.text, &line.text_len, sizeof(line.text) - 2,
+			    s, n);
 }
 
 /* A member whose value is JSON already; left out whole if it does not fit. */
-static void member(const char *key, const char *value)
+static void trace_member(const char *key, const char *value)
 {
 	size_t json_len = line.json_len, text_len = line.text_len;
 	size_t n = strlen(value);
 
 	if (!line.open)
 		return;
-	if (!append_json(",\"", 2) || !append_json(key, strlen(key)) ||
-	    !append_json("\":", 2) || !append_json(value, n)) {
+	if (!trace_append_json(",\"", 2) ||
+	    !trace_append_json(key, strlen(key)) ||
+	    !trace_append_json("\":", 2) || !trace_append_json(value, n)) {
 		line.json_len = json_len;
 		line.cut = true;
 	}
@@ -155,8 +158,9 @@ static void member(const char *key, const char *value)
 		value++;
 		n -= 2;
 	}
-	if (!append_text(" ", 1) || !append_text(key, strlen(key)) ||
-	    !append_text("=", 1) || !append_text(value, n))
+	if (!trace_append_text(" ", 1) ||
+	    !trace_append_text(key, strlen(key)) ||
+	    !trace_append_text("=", 1) || !trace_append_text(value, n))
 		line.text_len = text_len;
 }
 
@@ -176,14 +180,14 @@ void trace_begin(const char *event)
 	line.open = __atomic_load_n(&trace.on, __ATOMIC_ACQUIRE);
 	if (!line.open)
 		return;
-	append_json(",\"event\":\"", 10);
-	append_json(event, strlen(event));
-	append_json("\"", 1);
-	append_text(event, strlen(event));
+	trace_append_json(",\"event\":\"", 10);
+	trace_append_json(event, strlen(event));
+	trace_append_json("\"", 1);
+	trace_append_text(event, strlen(event));
 }
 
 /* One line into the file: whole, or not at all, and then no other. */
-static void write_line(const char *buf, size_t len)
+static void trace_write_line(const char *buf, size_t len)
 {
 	size_t done = 0;
 
@@ -197,7 +201,7 @@ static void write_line(const char *buf, size_t len)
 
 			if (done && ftruncate(trace.fd, trace.len))
 				done = 0;	/* a pipe: cannot be helped */
-			give_up(strerror(err));
+			trace_give_up(strerror(err));
 			return;
 		}
 		done += n;
@@ -205,7 +209,7 @@ static void write_line(const char *buf, size_t len)
 }
 
 /* Whether a line of @len bytes is still to be written, here and to stderr */
-static bool fits(size_t len)
+static bool trace_fits(size_t len)
 {
 	bool last = line.json_len >= strlen(LAST) &&
 		    !memcmp(line.json, LAST, strlen(LAST));
@@ -238,10 +242,10 @@ void trace_end(void)
 	len = snprintf(out, sizeof(out), "{\"t\":%lld.%06lld%.*s%s}\n",
 		       us / 1000000, us % 1000000, (int)line.json_len,
 		       line.json, line.cut ? CUT : "");
-	told = fits(len);
+	told = trace_fits(len);
 	if (told) {
 		if (trace.fd >= 0)
-			write_line(out, len);
+			trace_write_line(out, len);
 		trace.len += len;
 	}
 	if (told && trace.verbose) {
@@ -259,7 +263,7 @@ void trace_end(void)
  * Length of the UTF-8 character at @s, or 0 if it is none: not overlong, no
  * surrogate, nothing beyond U+10FFFF.
  */
-static int utf8_len(const unsigned char *s)
+static int trace_utf8_len(const unsigned char *s)
 {
 	int i, n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 :
 		   s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
@@ -289,11 +293,11 @@ void trace_str(const char *key, const char *value)
 	if (!line.open)
 		return;
 	if (!value) {
-		member(key, "null");
+		trace_member(key, "null");
 		return;
 	}
 	while (*s) {
-		int n = utf8_len(s);
+		int n = trace_utf8_len(s);
 
 		if (len > sizeof(buf) - 16) {
 			len += sprintf(buf + len, "\\u2026");
@@ -316,7 +320,7 @@ void trace_str(const char *key, const char *value)
 		s += n ?: 1;
 	}
 	sprintf(buf + len, "\"");
-	member(key, buf);
+	trace_member(key, buf);
 }
 
 /**
@@ -329,7 +333,7 @@ void trace_num(const char *key, s64 value)
 	char buf[24];
 
 	snprintf(buf, sizeof(buf), "%lld", value);
-	member(key, buf);
+	trace_member(key, buf);
 }
 
 /**
@@ -342,7 +346,7 @@ void trace_hex(const char *key, u64 value)
 	char buf[24];
 
 	snprintf(buf, sizeof(buf), "\"0x%llx\"", value);
-	member(key, buf);
+	trace_member(key, buf);
 }
 
 /**
@@ -352,7 +356,7 @@ void trace_hex(const char *key, u64 value)
  */
 void trace_bool(const char *key, bool value)
 {
-	member(key, value ? "true" : "false");
+	trace_member(key, value ? "true" : "false");
 }
 
 /**
@@ -367,7 +371,7 @@ void trace_range(const char *key, const struct range *range)
 	if (range->start || range->end)
 		snprintf(buf, sizeof(buf), "\"0x%llx-0x%llx\"", range->start,
 			 range->end);
-	member(key, buf);
+	trace_member(key, buf);
 }
 
 /**
@@ -394,7 +398,7 @@ void trace_ranges(const char *key, const struct range *range, int count)
 			       range[i].start, range[i].end);
 	}
 	sprintf(buf + len, "]");
-	member(key, buf);
+	trace_member(key, buf);
 }
 
 /**
@@ -411,7 +415,7 @@ void trace_guid(const char *key, const struct guid *guid)
 		 "\"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\"",
 		 b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6], b[8], b[9],
 		 b[10], b[11], b[12], b[13], b[14], b[15]);
-	member(key, buf);
+	trace_member(key, buf);
 }
 
 /**

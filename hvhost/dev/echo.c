@@ -24,8 +24,8 @@ struct echo {
 	u64 last[MAX_BARS];		/* written, anywhere in that BAR */
 };
 
-static void access_bar(struct vpci_device *dev, int bar, u64 offset, bool write,
-		       u64 *value, unsigned int size)
+static void echo_access_bar(struct vpci_device *dev, int bar, u64 offset,
+			    bool write, u64 *value, unsigned int size)
 {
 	struct echo *echo = (struct echo *)dev;
 	u64 word;
@@ -45,7 +45,7 @@ static void access_bar(struct vpci_device *dev, int bar, u64 offset, bool write,
 	}
 }
 
-static void reset(struct vpci_device *dev)
+static void echo_reset(struct vpci_device *dev)
 {
 	struct echo *echo = (struct echo *)dev;
 
@@ -53,8 +53,8 @@ static void reset(struct vpci_device *dev)
 }
 
 /* Return: the slot after this BAR's, or -1 and why there is no place for it. */
-static int add_bar(struct vpci_device *dev, int slot, const struct echo_bar *bar,
-		   char *why, size_t why_len)
+static int echo_add_bar(struct vpci_device *dev, int slot,
+			const struct echo_bar *bar, char *why, size_t why_len)
 {
 	if (bar->size < MIN_BAR || bar->size > ECHO_MAX_BAR) {
 		snprintf(why, why_len,
@@ -106,11 +106,11 @@ struct vpci_device *echo_new(const char *name, const struct echo_bar *bar,
 		.vendor = VENDOR, .device = DEVICE,
 		.subsystem_vendor = VENDOR, .subsystem = DEVICE,
 		.class = CLASS,
-		.access = access_bar,
-		.reset = reset,
+		.access = echo_access_bar,
+		.reset = echo_reset,
 	};
 	for (i = 0; i < count; i++) {
-		slot = add_bar(&echo->dev, slot, &bar[i], why, why_len);
+		slot = echo_add_bar(&echo->dev, slot, &bar[i], why, why_len);
 		if (slot < 0) {
 			echo_free(&echo->dev);
 			return NULL;

@@ -156,7 +156,7 @@ _Static_assert(sizeof(struct nvme_completion) == 1 << NVME_CQ_SHIFT,
 _Static_assert(ARRAY_SIZE(wrong_name) <= 32, "bits of told");
 
 /* ASCII, padded with spaces */
-static void put_text(u8 *p, size_t len, const char *text)
+static void nvme_put_text(u8 *p, size_t len, const char *text)
 {
 	size_t n = strnlen(text, len);
 
@@ -165,7 +165,7 @@ static void put_text(u8 *p, size_t len, const char *text)
 }
 
 /* A guest can do wrong as fast as it can; traces would be little else */
-static void tell_wrong(struct nvme *n, enum wrong what, u64 value)
+static void nvme_tell_wrong(struct nvme *n, enum wrong what, u64 value)
 {
 	if (n->told >> what & 1)
 		return;
@@ -173,57 +173,58 @@ static void tell_wrong(struct nvme *n, enum wrong what, u64 value)
 	trace_bad("nvme", wrong_name[what], value);
 }
 
-static u16 refuse(struct nvme *n, u16 status, enum wrong what, u64 value)
+static u16 nvme_refuse(struct nvme *n, u16 status, enum wrong what, u64 value)
 {
-	tell_wrong(n, what, value);
+	nvme_tell_wrong(n, what, value);
 	return status;
 }
 
 /* Nothing more is done until the guest resets the controller. */
-static void fatal(struct nvme *n, enum wrong what, u64 value)
+static void nvme_fatal(struct nvme *n, enum wrong what, u64 value)
 {
-	tell_wrong(n, what, value);
+	nvme_tell_wrong(n, what, value);
 	n->csts |= NVME_CSTS_CFS;
 }
 
-static bool running(const struct nvme *n)
+static bool nvme_running(const struct nvme *n)
 {
 	return (n->csts & (NVME_CSTS_RDY | NVME_CSTS_CFS | NVME_CSTS_SHST)) ==
 	       NVME_CSTS_RDY;
 }
 
 /* What the guest may change meanwhile is read once only. */
-static u64 load(const void *p)
+static u64 nvme_load(const void *p)
 {
 	return __atomic_load_n((const u64 *)p, __ATOMIC_RELAXED);
 }
 
-static u32 next(u32 index, u32 size)
+static u32 nvme_next(u32 index, u32 size)
 {
 	return index + 1 == size ? 0 : index + 1;
 }
 
 /* Entries from one index up to another; 0 when they are equal */
-static u32 distance(u32 from, u32 to, u32 size)
+static u32 nvme_distance(u32 from, u32 to, u32 size)
 {
 	return to >= from ? to - from : size - from + to;
 }
 
-static u16 add_piece(struct nvme *n, u64 gpa, u32 len)
+static u16 nvme_add_piece(struct nvme *n, u64 gpa, u32 len)
 {
 	u8 *p = vpci_dma(&n->dev, gpa, len);
 
 	if (!p)
-		return refuse(n, NVME_SC_DATA_TRANSFER, WRONG_PRP_GPA, gpa);
+		return nvme_refuse(n, NVME_SC_DATA_TRANSFER, WRONG_PRP_GPA,
+				   gpa);
 	n->piece[n->pieces].iov_base = p;
 	n->piece[n->pieces++].iov_len = len;
 	return 0;
 }
 
-static u16 add_list(struct nvme *n, u64 at, u32 len)
+static u16 nvme_add_list(struct nvme *n, u64 at, u32 len)
 {
 	if (at % 8)
-		return refuse(n, NVME_SC_PRP_OFFSET, WRONG_PRP_OFFSET, at);
+		return nvme_refuse(n, NVME_SC_PRP_OFFSET, WRONG_PRP_OFFSET, at);
 	while (len) {
 		const void *p = vpci_dma(&n->dev, at, 8);
 		u32 piece = len < PAGE ? len : PAGE;
@@ -231,18 +232,18 @@ static u16 add_list(struct nvme *n, u64 at, u32 len)
 		u16 status;
 
 		if (!p)
-			return refuse(n, NVME_SC_DATA_TRANSFER, WRONG_PRP_GPA,
-				      at);
-		entry = load(p);
+			return nvme_refuse(n, NVME_SC_DATA_TRANSFER,
+					   WRONG_PRP_GPA, at);
+		entry = nvme_load(p);
 		if (entry % PAGE)
-			return refuse(n, NVME_SC_PRP_OFFSET, WRONG_PRP_OFFSET,
-				      entry);
+			return nvme_refuse(n, NVME_SC_PRP_OFFSET,
+					   WRONG_PRP_OFFSET, entry);
 		/* A page's last entry tells where more of them are */
 		if (len > PAGE && at % PAGE == PAGE - 8) {
 			at = entry;
 			continue;
 		}
-		status = add_piece(n, entry, piece);
+		status = nvme_add_piece(n, entry, piece);
 		if (status)
 			return status;
 		len -= piece;
@@ -252,7 +253,8 @@ static u16 add_list(struct nvme *n, u64 at, u32 len)
 }
 
 /* Find a command's data, @len bytes, in RAM. Section 4.3. */
-static u16 find_data(struct nvme *n, const struct nvme_command *cmd, u32 len)
+static u16 nvme_find_data(struct nvme *n, const struct nvme_command *cmd,
+			  u32 len)
 {
 	u64 prp = cmd->prp[0];
 	u32 first = PAGE - prp % PAGE;
@@ -260,28 +262,30 @@ static u16 find_data(struct nvme *n, const struct nvme_command *cmd, u32 len)
 
 	n->pieces = 0;
 	if (len > MAX_TRANSFER)
-		return refuse(n, NVME_SC_INVALID_FIELD, WRONG_LENGTH, len);
+		return nvme_refuse(n, NVME_SC_INVALID_FIELD, WRONG_LENGTH, len);
 	if (prp % 4)
-		return refuse(n, NVME_SC_PRP_OFFSET, WRONG_PRP_OFFSET, prp);
+		return nvme_refuse(n, NVME_SC_PRP_OFFSET, WRONG_PRP_OFFSET,
+				   prp);
 	if (first > len)
 		first = len;
-	status = add_piece(n, prp, first);
+	status = nvme_add_piece(n, prp, first);
 	len -= first;
 	if (status || !len)
 		return status;
 	prp = cmd->prp[1];
 	if (len > PAGE)
-		return add_list(n, prp, len);
+		return nvme_add_list(n, prp, len);
 	if (prp % PAGE)
-		return refuse(n, NVME_SC_PRP_OFFSET, WRONG_PRP_OFFSET, prp);
-	return add_piece(n, prp, len);
+		return nvme_refuse(n, NVME_SC_PRP_OFFSET, WRONG_PRP_OFFSET,
+				   prp);
+	return nvme_add_piece(n, prp, len);
 }
 
 /* Give the guest the first @have bytes of n->page, and zeroes after them. */
-static u16 give_page(struct nvme *n, const struct nvme_command *cmd, u32 len,
-		     u32 have)
+static u16 nvme_give_page(struct nvme *n, const struct nvme_command *cmd,
+			  u32 len, u32 have)
 {
-	u16 status = find_data(n, cmd, len);
+	u16 status = nvme_find_data(n, cmd, len);
 	u32 done = 0;
 	int i;
 
@@ -299,16 +303,16 @@ static u16 give_page(struct nvme *n, const struct nvme_command *cmd, u32 len,
 	return 0;
 }
 
-static u16 file_error(struct nvme *n, int error, u16 status)
+static u16 nvme_file_error(struct nvme *n, int error, u16 status)
 {
 	n->counts.media_errors++;
 	if (error == ENOSPC || error == EDQUOT)
 		status = NVME_SC_CAPACITY;
-	return refuse(n, status, WRONG_FILE, error);
+	return nvme_refuse(n, status, WRONG_FILE, error);
 }
 
 /* Move what n->piece[] tells of. Return: 0 or -errno. */
-static int transfer(struct nvme *n, bool write, u64 at, int flags)
+static int nvme_transfer(struct nvme *n, bool write, u64 at, int flags)
 {
 	struct iovec *v = n->piece;
 	int left = n->pieces;
@@ -335,38 +339,38 @@ static int transfer(struct nvme *n, bool write, u64 at, int flags)
 	return 0;
 }
 
-static u16 flush(struct nvme *n)
+static u16 nvme_flush(struct nvme *n)
 {
 	n->counts.flushes++;
 	while (fdatasync(n->fd))
 		if (errno != EINTR)
-			return file_error(n, errno, NVME_SC_WRITE_FAULT);
+			return nvme_file_error(n, errno, NVME_SC_WRITE_FAULT);
 	return 0;
 }
 
-static bool in_disk(const struct nvme *n, u64 lba, u32 blocks)
+static bool nvme_in_disk(const struct nvme *n, u64 lba, u32 blocks)
 {
 	return lba <= n->blocks && blocks <= n->blocks - lba;
 }
 
-static u16 read_write(struct nvme *n, const struct nvme_command *cmd, u64 lba,
-		      u32 blocks)
+static u16 nvme_read_write(struct nvme *n, const struct nvme_command *cmd,
+			   u64 lba, u32 blocks)
 {
 	bool write = cmd->opcode == NVME_WRITE, fua = cmd->dw12 & NVME_FUA;
 	u32 len = blocks << BLOCK_SHIFT;
 	u16 status;
 	int err;
 
-	status = find_data(n, cmd, len);
+	status = nvme_find_data(n, cmd, len);
 	/* What is read then must be on the medium, too */
 	if (!status && !write && fua)
-		status = flush(n);
+		status = nvme_flush(n);
 	if (status)
 		return status;
-	err = transfer(n, write, lba << BLOCK_SHIFT,
-		       fua || !n->write_cache ? RWF_DSYNC : 0);
+	err = nvme_transfer(n, write, lba << BLOCK_SHIFT,
+			    fua || !n->write_cache ? RWF_DSYNC : 0);
 	if (err)
-		return file_error(n, -err, write ? NVME_SC_WRITE_FAULT :
+		return nvme_file_error(n, -err, write ? NVME_SC_WRITE_FAULT :
 						  NVME_SC_READ_ERROR);
 	if (write) {
 		n->counts.writes++;
@@ -378,33 +382,33 @@ static u16 read_write(struct nvme *n, const struct nvme_command *cmd, u64 lba,
 	return 0;
 }
 
-static u16 punch(struct nvme *n, u64 lba, u32 blocks)
+static u16 nvme_punch(struct nvme *n, u64 lba, u32 blocks)
 {
 	while (fallocate(n->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			 (off_t)(lba << BLOCK_SHIFT),
 			 (off_t)blocks << BLOCK_SHIFT))
 		if (errno != EINTR)
-			return file_error(n, errno, NVME_SC_WRITE_FAULT);
+			return nvme_file_error(n, errno, NVME_SC_WRITE_FAULT);
 	return 0;
 }
 
-static u16 write_zeroes(struct nvme *n, const struct nvme_command *cmd, u64 lba,
-			u32 blocks)
+static u16 nvme_write_zeroes(struct nvme *n, const struct nvme_command *cmd,
+			     u64 lba, u32 blocks)
 {
-	u16 status = punch(n, lba, blocks);
+	u16 status = nvme_punch(n, lba, blocks);
 
 	if (status)
 		return status;
-	return cmd->dw12 & NVME_FUA || !n->write_cache ? flush(n) : 0;
+	return cmd->dw12 & NVME_FUA || !n->write_cache ? nvme_flush(n) : 0;
 }
 
-static u16 deallocate(struct nvme *n, const struct nvme_command *cmd)
+static u16 nvme_deallocate(struct nvme *n, const struct nvme_command *cmd)
 {
 	struct nvme_dsm_range range[NVME_DSM_RANGES];
 	u32 count = (cmd->dw10 & 0xff) + 1, done = 0, i;
 	u16 status;
 
-	status = find_data(n, cmd, count * sizeof(range[0]));
+	status = nvme_find_data(n, cmd, count * sizeof(range[0]));
 	if (status)
 		return status;
 	for (i = 0; i < (u32)n->pieces; i++) {
@@ -413,19 +417,19 @@ static u16 deallocate(struct nvme *n, const struct nvme_command *cmd)
 		done += (u32)n->piece[i].iov_len;
 	}
 	for (i = 0; i < count; i++)
-		if (!in_disk(n, range[i].lba, range[i].blocks))
-			return refuse(n, NVME_SC_LBA_RANGE, WRONG_LBA,
-				      range[i].lba);
+		if (!nvme_in_disk(n, range[i].lba, range[i].blocks))
+			return nvme_refuse(n, NVME_SC_LBA_RANGE, WRONG_LBA,
+					   range[i].lba);
 	/* All else are hints at how they will be used */
 	if (!(cmd->dw11 & NVME_DSM_DEALLOCATE))
 		return 0;
 	for (i = 0; i < count && !status; i++)
 		if (range[i].blocks)
-			status = punch(n, range[i].lba, range[i].blocks);
+			status = nvme_punch(n, range[i].lba, range[i].blocks);
 	return status;
 }
 
-static u16 io_command(struct nvme *n, const struct nvme_command *cmd)
+static u16 nvme_io_command(struct nvme *n, const struct nvme_command *cmd)
 {
 	u64 lba = (u64)cmd->dw11 << 32 | cmd->dw10;
 	u32 blocks = (cmd->dw12 & 0xffff) + 1;
@@ -443,23 +447,24 @@ static u16 io_command(struct nvme *n, const struct nvme_command *cmd)
 		break;
 	}
 	if (!known)
-		return refuse(n, NVME_SC_INVALID_OPCODE, WRONG_OPCODE,
-			      cmd->opcode);
+		return nvme_refuse(n, NVME_SC_INVALID_OPCODE, WRONG_OPCODE,
+				   cmd->opcode);
 	if (cmd->nsid != 1 && !(cmd->opcode == NVME_FLUSH &&
 				cmd->nsid == NVME_ALL_NAMESPACES))
-		return refuse(n, NVME_SC_INVALID_NS, WRONG_NSID, cmd->nsid);
+		return nvme_refuse(n, NVME_SC_INVALID_NS, WRONG_NSID,
+				   cmd->nsid);
 	if (cmd->opcode == NVME_FLUSH)
-		return flush(n);
+		return nvme_flush(n);
 	if (cmd->opcode == NVME_DSM)
-		return deallocate(n, cmd);
-	if (!in_disk(n, lba, blocks))
-		return refuse(n, NVME_SC_LBA_RANGE, WRONG_LBA, lba);
+		return nvme_deallocate(n, cmd);
+	if (!nvme_in_disk(n, lba, blocks))
+		return nvme_refuse(n, NVME_SC_LBA_RANGE, WRONG_LBA, lba);
 	if (cmd->opcode == NVME_WRITE_ZEROES)
-		return write_zeroes(n, cmd, lba, blocks);
-	return read_write(n, cmd, lba, blocks);
+		return nvme_write_zeroes(n, cmd, lba, blocks);
+	return nvme_read_write(n, cmd, lba, blocks);
 }
 
-static bool has_io_queues(const struct nvme *n)
+static bool nvme_has_io_queues(const struct nvme *n)
 {
 	u32 i;
 
@@ -469,33 +474,34 @@ static bool has_io_queues(const struct nvme *n)
 	return false;
 }
 
-static u16 check_new_queue(struct nvme *n, const struct nvme_command *cmd)
+static u16 nvme_check_new_queue(struct nvme *n, const struct nvme_command *cmd)
 {
 	u32 entries = (cmd->dw10 >> 16) + 1;
 
 	if (entries < 2 || entries > QUEUE_ENTRIES)
-		return refuse(n, NVME_SC_QUEUE_SIZE, WRONG_QUEUE_SIZE, entries);
+		return nvme_refuse(n, NVME_SC_QUEUE_SIZE, WRONG_QUEUE_SIZE,
+				   entries);
 	if (!(cmd->dw11 & NVME_QUEUE_PC))
-		return refuse(n, NVME_SC_INVALID_FIELD, WRONG_QUEUE_FLAGS,
-			      cmd->dw11);
+		return nvme_refuse(n, NVME_SC_INVALID_FIELD, WRONG_QUEUE_FLAGS,
+				   cmd->dw11);
 	if (cmd->prp[0] % PAGE)
-		return refuse(n, NVME_SC_PRP_OFFSET, WRONG_PRP_OFFSET,
-			      cmd->prp[0]);
+		return nvme_refuse(n, NVME_SC_PRP_OFFSET, WRONG_PRP_OFFSET,
+				   cmd->prp[0]);
 	return 0;
 }
 
-static u16 create_cq(struct nvme *n, const struct nvme_command *cmd)
+static u16 nvme_create_cq(struct nvme *n, const struct nvme_command *cmd)
 {
 	u32 id = cmd->dw10 & 0xffff, vector = cmd->dw11 >> 16;
 	u16 status;
 
 	if (!id || id >= QUEUES || n->cq[id].on)
-		return refuse(n, NVME_SC_QUEUE_ID, WRONG_QUEUE, id);
+		return nvme_refuse(n, NVME_SC_QUEUE_ID, WRONG_QUEUE, id);
 	if (NVME_CC_IOCQES(n->cc) != NVME_CQ_SHIFT)
-		return refuse(n, NVME_SC_INVALID_FIELD, WRONG_CC, n->cc);
+		return nvme_refuse(n, NVME_SC_INVALID_FIELD, WRONG_CC, n->cc);
 	if (vector >= QUEUES)
-		return refuse(n, NVME_SC_VECTOR, WRONG_VECTOR, vector);
-	status = check_new_queue(n, cmd);
+		return nvme_refuse(n, NVME_SC_VECTOR, WRONG_VECTOR, vector);
+	status = nvme_check_new_queue(n, cmd);
 	if (status)
 		return status;
 	n->cq[id] = (struct cq) {
@@ -506,20 +512,20 @@ static u16 create_cq(struct nvme *n, const struct nvme_command *cmd)
 	return 0;
 }
 
-static u16 create_sq(struct nvme *n, const struct nvme_command *cmd)
+static u16 nvme_create_sq(struct nvme *n, const struct nvme_command *cmd)
 {
 	u32 id = cmd->dw10 & 0xffff, cq = cmd->dw11 >> 16;
 	u16 status;
 
 	if (!id || id >= QUEUES || n->sq[id].on)
-		return refuse(n, NVME_SC_QUEUE_ID, WRONG_QUEUE, id);
+		return nvme_refuse(n, NVME_SC_QUEUE_ID, WRONG_QUEUE, id);
 	if (!cq || cq >= QUEUES)
-		return refuse(n, NVME_SC_QUEUE_ID, WRONG_QUEUE, cq);
+		return nvme_refuse(n, NVME_SC_QUEUE_ID, WRONG_QUEUE, cq);
 	if (!n->cq[cq].on)
-		return refuse(n, NVME_SC_CQ_INVALID, WRONG_QUEUE, cq);
+		return nvme_refuse(n, NVME_SC_CQ_INVALID, WRONG_QUEUE, cq);
 	if (NVME_CC_IOSQES(n->cc) != NVME_SQ_SHIFT)
-		return refuse(n, NVME_SC_INVALID_FIELD, WRONG_CC, n->cc);
-	status = check_new_queue(n, cmd);
+		return nvme_refuse(n, NVME_SC_INVALID_FIELD, WRONG_CC, n->cc);
+	status = nvme_check_new_queue(n, cmd);
 	if (status)
 		return status;
 	n->sq[id] = (struct sq) {
@@ -529,36 +535,36 @@ static u16 create_sq(struct nvme *n, const struct nvme_command *cmd)
 	return 0;
 }
 
-static u16 delete_sq(struct nvme *n, u32 id)
+static u16 nvme_delete_sq(struct nvme *n, u32 id)
 {
 	if (!id || id >= QUEUES || !n->sq[id].on)
-		return refuse(n, NVME_SC_QUEUE_ID, WRONG_QUEUE, id);
+		return nvme_refuse(n, NVME_SC_QUEUE_ID, WRONG_QUEUE, id);
 	n->sq[id].on = false;
 	return 0;
 }
 
-static u16 delete_cq(struct nvme *n, u32 id)
+static u16 nvme_delete_cq(struct nvme *n, u32 id)
 {
 	u32 i;
 
 	if (!id || id >= QUEUES || !n->cq[id].on)
-		return refuse(n, NVME_SC_QUEUE_ID, WRONG_QUEUE, id);
+		return nvme_refuse(n, NVME_SC_QUEUE_ID, WRONG_QUEUE, id);
 	for (i = 1; i < QUEUES; i++)
 		if (n->sq[i].on && n->sq[i].cq == id)
-			return refuse(n, NVME_SC_QUEUE_DELETION, WRONG_QUEUE,
-				      id);
+			return nvme_refuse(n, NVME_SC_QUEUE_DELETION,
+					   WRONG_QUEUE, id);
 	n->cq[id].on = false;
 	return 0;
 }
 
 /* Offsets as in figures 109 and 114 of section 5.15 */
-static void describe_controller(const struct nvme *n, u8 *p)
+static void nvme_describe_controller(const struct nvme *n, u8 *p)
 {
 	put_le16(p, n->dev.vendor);
 	put_le16(p + 2, n->dev.subsystem_vendor);
-	put_text(p + 4, 20, n->name);			/* serial number */
-	put_text(p + 24, 40, "hvhost NVMe disk");	/* model */
-	put_text(p + 64, 8, "1");			/* firmware */
+	nvme_put_text(p + 4, 20, n->name);		/* serial number */
+	nvme_put_text(p + 24, 40, "hvhost NVMe disk");	/* model */
+	nvme_put_text(p + 64, 8, "1");			/* firmware */
 	p[77] = MDTS;
 	put_le32(p + 80, NVME_VERSION_1_3);
 	p[259] = ASYNC_EVENTS - 1;
@@ -577,7 +583,7 @@ static void describe_controller(const struct nvme *n, u8 *p)
 		 (u32)(n->eui64 >> 32), n->eui64 & 0xffffffffffffull);
 }
 
-static void describe_namespace(const struct nvme *n, u8 *p)
+static void nvme_describe_namespace(const struct nvme *n, u8 *p)
 {
 	put_le64(p, n->blocks);		/* size, capacity, utilization */
 	put_le64(p + 8, n->blocks);
@@ -588,32 +594,32 @@ static void describe_namespace(const struct nvme *n, u8 *p)
 	p[128 + 2] = BLOCK_SHIFT;	/* the only format */
 }
 
-static u16 identify(struct nvme *n, const struct nvme_command *cmd)
+static u16 nvme_identify(struct nvme *n, const struct nvme_command *cmd)
 {
 	u8 *p = n->page;
 
 	memset(p, 0, PAGE);
 	switch (cmd->dw10 & 0xff) {
 	case NVME_CNS_CONTROLLER:
-		describe_controller(n, p);
+		nvme_describe_controller(n, p);
 		break;
 	case NVME_CNS_NAMESPACE:
 		if (cmd->nsid != 1)
-			return refuse(n, NVME_SC_INVALID_NS, WRONG_NSID,
-				      cmd->nsid);
-		describe_namespace(n, p);
+			return nvme_refuse(n, NVME_SC_INVALID_NS, WRONG_NSID,
+					   cmd->nsid);
+		nvme_describe_namespace(n, p);
 		break;
 	case NVME_CNS_ACTIVE_LIST:
 		if (cmd->nsid >= NVME_ALL_NAMESPACES - 1)
-			return refuse(n, NVME_SC_INVALID_NS, WRONG_NSID,
-				      cmd->nsid);
+			return nvme_refuse(n, NVME_SC_INVALID_NS, WRONG_NSID,
+					   cmd->nsid);
 		if (!cmd->nsid)		/* those after it */
 			put_le32(p, 1);
 		break;
 	case NVME_CNS_DESCRIPTORS:
 		if (cmd->nsid != 1)
-			return refuse(n, NVME_SC_INVALID_NS, WRONG_NSID,
-				      cmd->nsid);
+			return nvme_refuse(n, NVME_SC_INVALID_NS, WRONG_NSID,
+					   cmd->nsid);
 		p[0] = 1;		/* an EUI-64 */
 		p[1] = 8;
 		put_le64(p + 4, n->eui64);
@@ -622,11 +628,11 @@ static u16 identify(struct nvme *n, const struct nvme_command *cmd)
 		/* Not traced: a driver can only find out by asking */
 		return NVME_SC_INVALID_FIELD;
 	}
-	return give_page(n, cmd, PAGE, PAGE);
+	return nvme_give_page(n, cmd, PAGE, PAGE);
 }
 
 /* Offsets as in figure 94 of section 5.14.1.2 */
-static u32 smart_log(const struct nvme *n, u8 *p)
+static u32 nvme_smart_log(const struct nvme *n, u8 *p)
 {
 	const struct counts *c = &n->counts;
 
@@ -644,7 +650,7 @@ static u32 smart_log(const struct nvme *n, u8 *p)
 	return 512;
 }
 
-static u16 get_log_page(struct nvme *n, const struct nvme_command *cmd)
+static u16 nvme_get_log_page(struct nvme *n, const struct nvme_command *cmd)
 {
 	u32 len = ((cmd->dw10 >> 16) + 1) * 4, have;
 	u8 *p = n->page;
@@ -659,21 +665,21 @@ static u16 get_log_page(struct nvme *n, const struct nvme_command *cmd)
 		have = sizeof(n->last_error);
 		break;
 	case NVME_LOG_SMART:
-		have = smart_log(n, p);
+		have = nvme_smart_log(n, p);
 		break;
 	case NVME_LOG_FIRMWARE:
 		p[0] = 1;		/* the slot in use */
-		put_text(p + 8, 8, "1");
+		nvme_put_text(p + 8, 8, "1");
 		have = 512;
 		break;
 	default:
 		return NVME_SC_LOG_PAGE;
 	}
-	return give_page(n, cmd, len, have);
+	return nvme_give_page(n, cmd, len, have);
 }
 
-static u16 get_features(const struct nvme *n, const struct nvme_command *cmd,
-			u32 *result)
+static u16 nvme_get_features(const struct nvme *n,
+			     const struct nvme_command *cmd, u32 *result)
 {
 	/* Only the current value: selecting another is an extension */
 	if (cmd->dw10 >> 8)
@@ -699,8 +705,8 @@ static u16 get_features(const struct nvme *n, const struct nvme_command *cmd,
 	return NVME_SC_INVALID_FIELD;
 }
 
-static u16 set_features(struct nvme *n, const struct nvme_command *cmd,
-			u32 *result)
+static u16 nvme_set_features(struct nvme *n, const struct nvme_command *cmd,
+			     u32 *result)
 {
 	u32 v = cmd->dw11;
 
@@ -721,8 +727,8 @@ static u16 set_features(struct nvme *n, const struct nvme_command *cmd,
 	case NVME_FEAT_QUEUES:
 		if ((v & 0xffff) == 0xffff || v >> 16 == 0xffff)
 			return NVME_SC_INVALID_FIELD;
-		if (has_io_queues(n))
-			return refuse(n, NVME_SC_SEQUENCE, WRONG_ORDER, v);
+		if (nvme_has_io_queues(n))
+			return nvme_refuse(n, NVME_SC_SEQUENCE, WRONG_ORDER, v);
 		*result = (QUEUES - 2) << 16 | (QUEUES - 2);
 		return 0;
 	case NVME_FEAT_ASYNC_EVENTS:
@@ -732,43 +738,44 @@ static u16 set_features(struct nvme *n, const struct nvme_command *cmd,
 	return NVME_SC_INVALID_FIELD;
 }
 
-static u16 admin_command(struct nvme *n, const struct nvme_command *cmd,
-			 u32 *result)
+static u16 nvme_admin_command(struct nvme *n, const struct nvme_command *cmd,
+			      u32 *result)
 {
 	switch (cmd->opcode) {
 	case NVME_DELETE_SQ:
-		return delete_sq(n, cmd->dw10 & 0xffff);
+		return nvme_delete_sq(n, cmd->dw10 & 0xffff);
 	case NVME_CREATE_SQ:
-		return create_sq(n, cmd);
+		return nvme_create_sq(n, cmd);
 	case NVME_GET_LOG_PAGE:
-		return get_log_page(n, cmd);
+		return nvme_get_log_page(n, cmd);
 	case NVME_DELETE_CQ:
-		return delete_cq(n, cmd->dw10 & 0xffff);
+		return nvme_delete_cq(n, cmd->dw10 & 0xffff);
 	case NVME_CREATE_CQ:
-		return create_cq(n, cmd);
+		return nvme_create_cq(n, cmd);
 	case NVME_IDENTIFY:
-		return identify(n, cmd);
+		return nvme_identify(n, cmd);
 	case NVME_ABORT:
 		*result = 1;	/* not aborted: there is nothing under way */
 		return 0;
 	case NVME_SET_FEATURES:
-		return set_features(n, cmd, result);
+		return nvme_set_features(n, cmd, result);
 	case NVME_GET_FEATURES:
-		return get_features(n, cmd, result);
+		return nvme_get_features(n, cmd, result);
 	case NVME_ASYNC_EVENT:
 		if (n->events == ASYNC_EVENTS)
-			return refuse(n, NVME_SC_ASYNC_LIMIT, WRONG_EVENTS,
-				      n->events + 1);
+			return nvme_refuse(n, NVME_SC_ASYNC_LIMIT, WRONG_EVENTS,
+					   n->events + 1);
 		/* To be completed when something happens; nothing does */
 		n->events++;
 		return HELD;
 	}
-	return refuse(n, NVME_SC_INVALID_OPCODE, WRONG_OPCODE, cmd->opcode);
+	return nvme_refuse(n, NVME_SC_INVALID_OPCODE, WRONG_OPCODE,
+			   cmd->opcode);
 }
 
 /* Offsets as in figure 93 of section 5.14.1.1 */
-static void log_error(struct nvme *n, u32 sq, const struct nvme_command *cmd,
-		      u16 status)
+static void nvme_log_error(struct nvme *n, u32 sq,
+			   const struct nvme_command *cmd, u16 status)
 {
 	u8 *p = n->last_error;
 
@@ -783,7 +790,7 @@ static void log_error(struct nvme *n, u32 sq, const struct nvme_command *cmd,
 }
 
 /* Complete a command in @sq with what @entry has but for queue and phase. */
-static void complete(struct nvme *n, u32 sq, struct nvme_completion *entry)
+static void nvme_complete(struct nvme *n, u32 sq, struct nvme_completion *entry)
 {
 	struct cq *cq = &n->cq[n->sq[sq].cq];
 	u64 gpa = cq->base + ((u64)cq->tail << NVME_CQ_SHIFT);
@@ -791,7 +798,7 @@ static void complete(struct nvme *n, u32 sq, struct nvme_completion *entry)
 	u32 last;
 
 	if (!p) {
-		fatal(n, WRONG_CQ_GPA, gpa);
+		nvme_fatal(n, WRONG_CQ_GPA, gpa);
 		return;
 	}
 	entry->sq_head = (u16)n->sq[sq].head;
@@ -802,13 +809,13 @@ static void complete(struct nvme *n, u32 sq, struct nvme_completion *entry)
 	/* The phase is in these, and tells the guest that all is there */
 	__atomic_store_n((u32 *)(void *)(p + sizeof(*entry) - sizeof(last)),
 			 last, __ATOMIC_RELEASE);
-	cq->tail = next(cq->tail, cq->size);
+	cq->tail = nvme_next(cq->tail, cq->size);
 	if (!cq->tail)
 		cq->phase = !cq->phase;
 }
 
 /* Take the next command of a queue that has one, and carry it out. */
-static void one_command(struct nvme *n, u32 id)
+static void nvme_one_command(struct nvme *n, u32 id)
 {
 	struct nvme_completion entry = { 0 };
 	struct sq *sq = &n->sq[id];
@@ -822,33 +829,33 @@ static void one_command(struct nvme *n, u32 id)
 	u32 i;
 
 	if (!p) {
-		fatal(n, WRONG_SQ_GPA, gpa);
+		nvme_fatal(n, WRONG_SQ_GPA, gpa);
 		return;
 	}
 	for (i = 0; i < ARRAY_SIZE(u.word); i++)
-		u.word[i] = load(p + 8 * i);
-	sq->head = next(sq->head, sq->size);
+		u.word[i] = nvme_load(p + 8 * i);
+	sq->head = nvme_next(sq->head, sq->size);
 
 	/* Fused commands and SGLs are not offered */
 	if (u.cmd.flags)
-		status = refuse(n, NVME_SC_INVALID_FIELD, WRONG_FLAGS,
-				u.cmd.flags);
+		status = nvme_refuse(n, NVME_SC_INVALID_FIELD, WRONG_FLAGS,
+				     u.cmd.flags);
 	else if (id)
-		status = io_command(n, &u.cmd);
+		status = nvme_io_command(n, &u.cmd);
 	else
-		status = admin_command(n, &u.cmd, &entry.result);
+		status = nvme_admin_command(n, &u.cmd, &entry.result);
 	if (status == HELD)
 		return;
 	if (status) {
 		status |= NVME_SC_DNR;	/* it will fail again */
-		log_error(n, id, &u.cmd, status);
+		nvme_log_error(n, id, &u.cmd, status);
 	}
 	entry.cid = u.cmd.cid;
 	entry.status = (u16)(status << 1);
-	complete(n, id, &entry);
+	nvme_complete(n, id, &entry);
 }
 
-static void interrupt(struct nvme *n, const struct cq *cq)
+static void nvme_interrupt(struct nvme *n, const struct cq *cq)
 {
 	if (cq->on && cq->interrupts && cq->head != cq->tail &&
 	    !(n->masked >> cq->vector & 1))
@@ -860,62 +867,62 @@ static void interrupt(struct nvme *n, const struct cq *cq)
  * room: at most a queue's length of commands, for the guest cannot ring the
  * doorbell meanwhile.
  */
-static void work(struct nvme *n, u32 id)
+static void nvme_work(struct nvme *n, u32 id)
 {
 	const struct sq *sq = &n->sq[id];
 	const struct cq *cq = &n->cq[sq->cq];
 	u32 tail = cq->tail;
 
-	while (running(n) && sq->head != sq->tail &&
-	       next(cq->tail, cq->size) != cq->head)
-		one_command(n, id);
+	while (nvme_running(n) && sq->head != sq->tail &&
+	       nvme_next(cq->tail, cq->size) != cq->head)
+		nvme_one_command(n, id);
 	if (cq->tail != tail)
-		interrupt(n, cq);
+		nvme_interrupt(n, cq);
 }
 
-static void ring_sq(struct nvme *n, u32 id, u32 tail)
+static void nvme_ring_sq(struct nvme *n, u32 id, u32 tail)
 {
 	if (tail >= n->sq[id].size) {
-		tell_wrong(n, WRONG_TAIL, tail);
+		nvme_tell_wrong(n, WRONG_TAIL, tail);
 		return;
 	}
 	n->sq[id].tail = tail;
-	work(n, id);
+	nvme_work(n, id);
 }
 
-static void ring_cq(struct nvme *n, u32 id, u32 head)
+static void nvme_ring_cq(struct nvme *n, u32 id, u32 head)
 {
 	struct cq *cq = &n->cq[id];
 	u32 i;
 
 	/* It cannot have seen more than there is */
-	if (head >= cq->size || distance(cq->head, head, cq->size) >
-				distance(cq->head, cq->tail, cq->size)) {
-		tell_wrong(n, WRONG_HEAD, head);
+	if (head >= cq->size || nvme_distance(cq->head, head, cq->size) >
+				nvme_distance(cq->head, cq->tail, cq->size)) {
+		nvme_tell_wrong(n, WRONG_HEAD, head);
 		return;
 	}
 	cq->head = head;
 	for (i = 0; i < QUEUES; i++)
 		if (n->sq[i].on && n->sq[i].cq == id)
-			work(n, i);
+			nvme_work(n, i);
 }
 
-static void doorbell(struct nvme *n, u64 offset, u32 value)
+static void nvme_doorbell(struct nvme *n, u64 offset, u32 value)
 {
 	u64 id = (offset - NVME_DOORBELLS) / 8;
 	bool is_cq = offset & 4;
 
-	if (!running(n))
+	if (!nvme_running(n))
 		return;
 	if (id >= QUEUES || !(is_cq ? n->cq[id].on : n->sq[id].on))
-		tell_wrong(n, WRONG_DOORBELL, offset);
+		nvme_tell_wrong(n, WRONG_DOORBELL, offset);
 	else if (is_cq)
-		ring_cq(n, (u32)id, value);
+		nvme_ring_cq(n, (u32)id, value);
 	else
-		ring_sq(n, (u32)id, value);
+		nvme_ring_sq(n, (u32)id, value);
 }
 
-static void tell(const struct nvme *n, const char *state)
+static void nvme_tell(const struct nvme *n, const char *state)
 {
 	trace_begin("nvme");
 	trace_str("device", n->name);
@@ -930,7 +937,7 @@ static void tell(const struct nvme *n, const char *state)
 }
 
 /* All that a controller reset resets: not the admin queue's registers */
-static void clear(struct nvme *n)
+static void nvme_clear(struct nvme *n)
 {
 	memset(n->sq, 0, sizeof(n->sq));
 	memset(n->cq, 0, sizeof(n->cq));
@@ -943,17 +950,17 @@ static void clear(struct nvme *n)
 	n->told = 0;
 }
 
-static void enable(struct nvme *n)
+static void nvme_enable(struct nvme *n)
 {
 	u32 sq_size = (n->aqa & 0xfff) + 1, cq_size = (n->aqa >> 16) + 1;
 
-	clear(n);
+	nvme_clear(n);
 	if (n->cc & (NVME_CC_CSS | NVME_CC_MPS | NVME_CC_AMS)) {
-		fatal(n, WRONG_CC, n->cc);
+		nvme_fatal(n, WRONG_CC, n->cc);
 		return;
 	}
 	if (sq_size < 2 || cq_size < 2) {
-		fatal(n, WRONG_AQA, n->aqa);
+		nvme_fatal(n, WRONG_AQA, n->aqa);
 		return;
 	}
 	n->sq[0] = (struct sq) { .on = true, .base = n->asq, .size = sq_size };
@@ -962,47 +969,47 @@ static void enable(struct nvme *n)
 		.interrupts = true,
 	};
 	n->csts = NVME_CSTS_RDY;
-	tell(n, "enabled");
+	nvme_tell(n, "enabled");
 }
 
-static void disable(struct nvme *n, const char *state)
+static void nvme_disable(struct nvme *n, const char *state)
 {
 	bool was_enabled = n->csts & NVME_CSTS_RDY;
 
-	clear(n);
+	nvme_clear(n);
 	if (was_enabled)
-		tell(n, state);
+		nvme_tell(n, state);
 }
 
-static void write_cc(struct nvme *n, u32 value)
+static void nvme_write_cc(struct nvme *n, u32 value)
 {
 	u32 changed = n->cc ^ value;
 
 	n->cc = value & NVME_CC_WRITABLE;
 	if (changed & NVME_CC_EN) {
 		if (value & NVME_CC_EN)
-			enable(n);
+			nvme_enable(n);
 		else
-			disable(n, "disabled");
+			nvme_disable(n, "disabled");
 	}
 	if (changed & value & NVME_CC_SHN && !(n->csts & NVME_CSTS_SHST)) {
-		flush(n);
+		nvme_flush(n);
 		n->csts |= NVME_CSTS_SHST_DONE;
-		tell(n, "shutdown");
+		nvme_tell(n, "shutdown");
 	}
 }
 
-static void write_mask(struct nvme *n, u32 masked)
+static void nvme_write_mask(struct nvme *n, u32 masked)
 {
 	u32 unmasked = n->masked & ~masked, i;
 
 	n->masked = masked;
 	for (i = 0; i < QUEUES; i++)
 		if (unmasked >> n->cq[i].vector & 1)
-			interrupt(n, &n->cq[i]);
+			nvme_interrupt(n, &n->cq[i]);
 }
 
-static void put_half(u64 *reg, bool high, u32 value)
+static void nvme_put_half(u64 *reg, bool high, u32 value)
 {
 	if (high)
 		*reg = (*reg & 0xffffffffull) | (u64)value << 32;
@@ -1010,23 +1017,23 @@ static void put_half(u64 *reg, bool high, u32 value)
 		*reg = (*reg & ~0xffffffffull) | (value & ~(PAGE - 1));
 }
 
-static void write_register(struct nvme *n, u64 offset, u32 value)
+static void nvme_write_register(struct nvme *n, u64 offset, u32 value)
 {
 	bool enabled = n->cc & NVME_CC_EN;
 
 	if (offset >= NVME_DOORBELLS) {
-		doorbell(n, offset, value);
+		nvme_doorbell(n, offset, value);
 		return;
 	}
 	switch (offset) {
 	case NVME_INTMS:
-		write_mask(n, n->masked | value);
+		nvme_write_mask(n, n->masked | value);
 		break;
 	case NVME_INTMC:
-		write_mask(n, n->masked & ~value);
+		nvme_write_mask(n, n->masked & ~value);
 		break;
 	case NVME_CC:
-		write_cc(n, value);
+		nvme_write_cc(n, value);
 		break;
 	case NVME_AQA:
 		if (!enabled)
@@ -1035,17 +1042,17 @@ static void write_register(struct nvme *n, u64 offset, u32 value)
 	case NVME_ASQ:
 	case NVME_ASQ + 4:
 		if (!enabled)
-			put_half(&n->asq, offset & 4, value);
+			nvme_put_half(&n->asq, offset & 4, value);
 		break;
 	case NVME_ACQ:
 	case NVME_ACQ + 4:
 		if (!enabled)
-			put_half(&n->acq, offset & 4, value);
+			nvme_put_half(&n->acq, offset & 4, value);
 		break;
 	}
 }
 
-static u32 read_register(const struct nvme *n, u64 offset)
+static u32 nvme_read_register(const struct nvme *n, u64 offset)
 {
 	static const u64 cap = NVME_CAP_MQES(QUEUE_ENTRIES) | NVME_CAP_CQR |
 			       NVME_CAP_TO(READY_TIMEOUT) | NVME_CAP_CSS_NVM;
@@ -1078,8 +1085,8 @@ static u32 read_register(const struct nvme *n, u64 offset)
 	return 0;
 }
 
-static void bar_access(struct vpci_device *dev, int bar, u64 offset, bool write,
-		       u64 *value, unsigned int size)
+static void nvme_bar_access(struct vpci_device *dev, int bar, u64 offset,
+			    bool write, u64 *value, unsigned int size)
 {
 	struct nvme *n = (struct nvme *)dev;
 	bool whole = size >= 4 && !(offset % size);
@@ -1093,11 +1100,11 @@ static void bar_access(struct vpci_device *dev, int bar, u64 offset, bool write,
 	}
 	if (!write) {
 		if (!whole)
-			tell_wrong(n, WRONG_READ_SIZE, offset);
+			nvme_tell_wrong(n, WRONG_READ_SIZE, offset);
 		*value = 0;
 		for (i = 0; i < size; i++) {
 			u64 at = offset + i;
-			u64 byte = read_register(n, at & ~3ull) >>
+			u64 byte = nvme_read_register(n, at & ~3ull) >>
 				   8 * (at & 3) & 0xff;
 
 			*value |= byte << 8 * i;
@@ -1108,27 +1115,27 @@ static void bar_access(struct vpci_device *dev, int bar, u64 offset, bool write,
 	if (size == 8 && offset != NVME_ASQ && offset != NVME_ACQ)
 		whole = false;
 	if (!whole) {
-		tell_wrong(n, WRONG_WRITE_SIZE, offset);
+		nvme_tell_wrong(n, WRONG_WRITE_SIZE, offset);
 		return;
 	}
-	write_register(n, offset, (u32)*value);
+	nvme_write_register(n, offset, (u32)*value);
 	if (size == 8)
-		write_register(n, offset + 4, (u32)(*value >> 32));
+		nvme_write_register(n, offset + 4, (u32)(*value >> 32));
 }
 
-static void power_on(struct vpci_device *dev)
+static void nvme_power_on(struct vpci_device *dev)
 {
 	struct nvme *n = (struct nvme *)dev;
 
-	disable(n, "reset");
+	nvme_disable(n, "reset");
 	n->cc = 0;
 	n->aqa = 0;
 	n->asq = 0;
 	n->acq = 0;
 }
 
-static int open_disk(struct nvme *n, const char *disk, char *why,
-		     size_t why_len)
+static int nvme_open_disk(struct nvme *n, const char *disk, char *why,
+			  size_t why_len)
 {
 	struct stat st;
 	off_t size;
@@ -1165,7 +1172,7 @@ static int open_disk(struct nvme *n, const char *disk, char *why,
 }
 
 /* FNV-1a: something that is this name's own, whenever and wherever it runs */
-static u64 hash(const char *name)
+static u64 nvme_hash(const char *name)
 {
 	u64 h = 0xcbf29ce484222325ull;
 
@@ -1193,14 +1200,14 @@ struct vpci_device *nvme_new(const char *name, const char *disk, char *why,
 		snprintf(why, why_len, "%s", strerror(ENOMEM));
 		return NULL;
 	}
-	if (open_disk(n, disk, why, why_len)) {
+	if (nvme_open_disk(n, disk, why, why_len)) {
 		if (n->fd >= 0)
 			close(n->fd);
 		free(n);
 		return NULL;
 	}
 	snprintf(n->name, sizeof(n->name), "%s", name);
-	n->eui64 = hash(n->name);
+	n->eui64 = nvme_hash(n->name);
 	n->dev = (struct vpci_device) {
 		.name = n->name,
 		.vendor = 0x1414, .device = 0xb111,
@@ -1212,10 +1219,10 @@ struct vpci_device *nvme_new(const char *name, const char *disk, char *why,
 		},
 		.vectors = QUEUES,
 		.msix_bar = MSIX_BAR, .msix_pba = MSIX_PBA,
-		.access = bar_access,
-		.reset = power_on,
+		.access = nvme_bar_access,
+		.reset = nvme_power_on,
 	};
-	clear(n);
+	nvme_clear(n);
 	return &n->dev;
 }
 

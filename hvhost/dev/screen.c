@@ -14,7 +14,7 @@
 	(snprintf(why, why_len, __VA_ARGS__), -EINVAL)
 
 /* ... because of what a call left in errno */
-static int failed(int err, char *why, size_t why_len)
+static int screen_failed(int err, char *why, size_t why_len)
 {
 	snprintf(why, why_len, "%s", strerror(err));
 	return -err;
@@ -23,13 +23,13 @@ static int failed(int err, char *why, size_t why_len)
 #define RGB	3	/* bytes of a pixel in the picture */
 
 /* 5 or 6 bits of a colour as 8 */
-static u8 widen(u32 value, u32 bits)
+static u8 screen_widen(u32 value, u32 bits)
 {
 	value &= (1u << bits) - 1;
 	return value << (8 - bits) | value >> (2 * bits - 8);
 }
 
-static void convert(const struct screen *screen, const u8 *vram, u8 *rgb)
+static void screen_convert(const struct screen *screen, const u8 *vram, u8 *rgb)
 {
 	u32 x, y;
 
@@ -45,16 +45,17 @@ static void convert(const struct screen *screen, const u8 *vram, u8 *rgb)
 			} else {
 				u32 v = p[0] | (u32)p[1] << 8;
 
-				rgb[0] = widen(v >> 11, 5);
-				rgb[1] = widen(v >> 5, 6);
-				rgb[2] = widen(v, 5);
+				rgb[0] = screen_widen(v >> 11, 5);
+				rgb[1] = screen_widen(v >> 5, 6);
+				rgb[2] = screen_widen(v, 5);
 				p += 2;
 			}
 		}
 	}
 }
 
-static int check(const struct screen *s, u64 size, char *why, size_t why_len)
+static int screen_check(const struct screen *s, u64 size, char *why,
+			size_t why_len)
 {
 	u64 row = (u64)s->width * s->depth / 8;
 
@@ -62,7 +63,8 @@ static int check(const struct screen *s, u64 size, char *why, size_t why_len)
 		return refuse(why, why_len, "%u bits a pixel are not supported",
 			      s->depth);
 	if (!s->width || !s->height || s->pitch < row)
-		return refuse(why, why_len, "no picture is %ux%u with %u bytes a row",
+		return refuse(why, why_len,
+			      "no picture is %ux%u with %u bytes a row",
 			      s->width, s->height, s->pitch);
 	if ((u64)s->pitch * (s->height - 1) + row > size)
 		return refuse(why, why_len,
@@ -71,8 +73,8 @@ static int check(const struct screen *s, u64 size, char *why, size_t why_len)
 	return 0;
 }
 
-static int write_png(FILE *f, png_image *image, const u8 *rgb, char *why,
-		     size_t why_len)
+static int screen_write_png(FILE *f, png_image *image, const u8 *rgb, char *why,
+			    size_t why_len)
 {
 	int err = 0;
 
@@ -81,7 +83,7 @@ static int write_png(FILE *f, png_image *image, const u8 *rgb, char *why,
 		err = -EIO;
 	}
 	if (fclose(f) && !err)
-		err = failed(errno, why, why_len);
+		err = screen_failed(errno, why, why_len);
 	return err;
 }
 
@@ -112,25 +114,25 @@ int screen_write(const char *path, const struct screen *screen, const u8 *vram,
 	FILE *f;
 	int err;
 
-	err = check(screen, size, why, why_len);
+	err = screen_check(screen, size, why, why_len);
 	if (err)
 		return err;
 	if (snprintf(part, sizeof(part), "%s.part", path) >= (int)sizeof(part))
-		return failed(ENAMETOOLONG, why, why_len);
+		return screen_failed(ENAMETOOLONG, why, why_len);
 	rgb = malloc((u64)screen->width * screen->height * RGB);
 	if (!rgb)
-		return failed(ENOMEM, why, why_len);
-	convert(screen, vram, rgb);
+		return screen_failed(ENOMEM, why, why_len);
+	screen_convert(screen, vram, rgb);
 	f = fopen(part, "we");
 	if (!f) {
-		err = failed(errno, why, why_len);
+		err = screen_failed(errno, why, why_len);
 		free(rgb);
 		return err;
 	}
-	err = write_png(f, &image, rgb, why, why_len);
+	err = screen_write_png(f, &image, rgb, why, why_len);
 	free(rgb);
 	if (!err && rename(part, path))
-		err = failed(errno, why, why_len);
+		err = screen_failed(errno, why, why_len);
 	if (err)
 		unlink(part);
 	return err;

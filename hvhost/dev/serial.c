@@ -14,7 +14,7 @@
 #define DROP_MS		1000
 
 /* Wait for the reader. Return: 0, or -errno if it does not read any more. */
-static int wait_writable(struct serial *s)
+static int serial_wait_writable(struct serial *s)
 {
 	struct pollfd fds[] = {
 		{ .fd = s->out_fd, .events = POLLOUT },
@@ -57,7 +57,7 @@ void serial_flush(struct serial *s)
 	ssize_t n;
 
 	while (s->out_fd >= 0 && done < s->out_len) {
-		err = wait_writable(s);
+		err = serial_wait_writable(s);
 		if (err)
 			break;
 		/* A pipe that is writable takes so much without blocking */
@@ -76,7 +76,7 @@ void serial_flush(struct serial *s)
 		s->failed(s->opaque, err);
 }
 
-static void watch(struct serial *s, u8 c)
+static void serial_watch(struct serial *s, u8 c)
 {
 	unsigned int len;
 	int i;
@@ -100,22 +100,22 @@ static void watch(struct serial *s, u8 c)
 	}
 }
 
-static void transmit(struct serial *s, u8 c)
+static void serial_transmit(struct serial *s, u8 c)
 {
 	s->out[s->out_len++] = c;
 	if (c == '\n' || s->out_len == sizeof(s->out))
 		serial_flush(s);
-	watch(s, c);
+	serial_watch(s, c);
 }
 
-static unsigned int fifo_size(const struct serial *s)
+static unsigned int serial_fifo_size(const struct serial *s)
 {
 	return s->fcr & UART_FCR_ENABLE_FIFO ? SERIAL_FIFO : 1;
 }
 
-static void receive(struct serial *s, u8 c)
+static void serial_receive(struct serial *s, u8 c)
 {
-	if (s->fifo_len >= fifo_size(s)) {
+	if (s->fifo_len >= serial_fifo_size(s)) {
 		s->overrun = true;
 		return;
 	}
@@ -126,12 +126,12 @@ static void receive(struct serial *s, u8 c)
  * Input waits until the guest listens for it: else what a script says at the
  * start would be gone by the time a driver has reset the FIFO.
  */
-static void take_waiting(struct serial *s)
+static void serial_take_waiting(struct serial *s)
 {
 	if (!(s->ier & UART_IER_RDI) || s->mcr & UART_MCR_LOOP)
 		return;
-	while (s->waiting_len && s->fifo_len < fifo_size(s)) {
-		receive(s, s->waiting[s->waiting_head]);
+	while (s->waiting_len && s->fifo_len < serial_fifo_size(s)) {
+		serial_receive(s, s->waiting[s->waiting_head]);
 		s->waiting_head = (s->waiting_head + 1) % SERIAL_WAITING;
 		s->waiting_len--;
 	}
@@ -142,7 +142,7 @@ static void take_waiting(struct serial *s)
  * would not have been on the wire yet. Linux clears the FIFO when it opens and
  * sets up the port.
  */
-static void clear_fifo(struct serial *s)
+static void serial_clear_fifo(struct serial *s)
 {
 	while (s->fifo_len && !(s->mcr & UART_MCR_LOOP) &&
 	       s->waiting_len < SERIAL_WAITING) {
@@ -157,7 +157,7 @@ static void clear_fifo(struct serial *s)
 }
 
 /* The interrupt of highest priority, as IIR tells it */
-static u8 interrupt(const struct serial *s)
+static u8 serial_interrupt(const struct serial *s)
 {
 	if (s->ier & UART_IER_RLSI && s->overrun)
 		return UART_IIR_RLSI;
@@ -168,21 +168,21 @@ static u8 interrupt(const struct serial *s)
 	return UART_IIR_NO_INT;
 }
 
-static void update(struct serial *s)
+static void serial_update(struct serial *s)
 {
 	int level;
 
-	take_waiting(s);
+	serial_take_waiting(s);
 	/* On a PC, OUT2 lets the interrupt through */
-	level = interrupt(s) != UART_IIR_NO_INT && s->mcr & UART_MCR_OUT2 &&
-		!(s->mcr & UART_MCR_LOOP);
+	level = serial_interrupt(s) != UART_IIR_NO_INT &&
+		s->mcr & UART_MCR_OUT2 && !(s->mcr & UART_MCR_LOOP);
 	if (level != s->level) {
 		s->level = level;
 		s->irq(s->irq_opaque, level);
 	}
 }
 
-static u8 read_rx(struct serial *s)
+static u8 serial_read_rx(struct serial *s)
 {
 	u8 c;
 
@@ -194,7 +194,7 @@ static u8 read_rx(struct serial *s)
 	return c;
 }
 
-static u8 read_msr(const struct serial *s)
+static u8 serial_read_msr(const struct serial *s)
 {
 	u8 msr = 0;
 
@@ -218,11 +218,11 @@ static u8 serial_read(struct serial *s, unsigned int reg)
 
 	switch (reg) {
 	case UART_RX:
-		return dlab ? s->dll : read_rx(s);
+		return dlab ? s->dll : serial_read_rx(s);
 	case UART_IER:
 		return dlab ? s->dlm : s->ier;
 	case UART_IIR:
-		v = interrupt(s);
+		v = serial_interrupt(s);
 		if (v == UART_IIR_THRI)
 			s->thre = false;
 		if (s->fcr & UART_FCR_ENABLE_FIFO)
@@ -241,7 +241,7 @@ static u8 serial_read(struct serial *s, unsigned int reg)
 		s->overrun = false;
 		return v;
 	case UART_MSR:
-		return read_msr(s);
+		return serial_read_msr(s);
 	default:
 		return s->scr;
 	}
@@ -258,9 +258,9 @@ static void serial_write(struct serial *s, unsigned int reg, u8 v)
 			break;
 		}
 		if (s->mcr & UART_MCR_LOOP)
-			receive(s, v);
+			serial_receive(s, v);
 		else
-			transmit(s, v);
+			serial_transmit(s, v);
 		/* Sent, so empty again. When that was known already, no new
 		 * edge is needed: the guest has yet to see the first.
 		 */
@@ -279,7 +279,7 @@ static void serial_write(struct serial *s, unsigned int reg, u8 v)
 	case UART_FCR:
 		if ((v ^ s->fcr) & UART_FCR_ENABLE_FIFO ||
 		    v & UART_FCR_CLEAR_RCVR)
-			clear_fifo(s);
+			serial_clear_fifo(s);
 		s->fcr = v & UART_FCR_ENABLE_FIFO ? v & 0xc9 : 0;
 		break;
 	case UART_LCR:
@@ -317,7 +317,7 @@ void serial_io(void *opaque, u64 offset, bool write, u64 *value,
 		*value = serial_read(s, offset);
 	/* By far the most frequent access changes nothing but an overrun */
 	if (offset != UART_LSR || s->level)
-		update(s);
+		serial_update(s);
 }
 
 /**
@@ -335,6 +335,6 @@ unsigned int serial_input(struct serial *s, const u8 *p, unsigned int len)
 	for (i = 0; i < len && s->waiting_len < SERIAL_WAITING; i++)
 		s->waiting[(s->waiting_head + s->waiting_len++) %
 			   SERIAL_WAITING] = p[i];
-	update(s);
+	serial_update(s);
 	return i;
 }

@@ -13,13 +13,13 @@
 
 #define PAGE_MASK	((u64)HV_PAGE_SIZE - 1)
 
-static bool nowhere(const struct range *r)
+static bool vram_nowhere(const struct range *r)
 {
 	return r->end < r->start;
 }
 
 /* The lowest range from @from on that is not mapped. Return: false if none is. */
-static bool next_cut(const struct vram *v, u64 from, struct range *cut)
+static bool vram_next_cut(const struct vram *v, u64 from, struct range *cut)
 {
 	bool found = v->mmio && io_next(v->mmio, from, cut);
 
@@ -34,16 +34,16 @@ static bool next_cut(const struct vram *v, u64 from, struct range *cut)
 }
 
 /* What is left of ->at beside MMIO, in whole pages. Return: how many pieces. */
-static u32 find_pieces(const struct vram *v, struct range *piece)
+static u32 vram_find_pieces(const struct vram *v, struct range *piece)
 {
 	u64 from = v->at.start;
 	struct range io;
 	u32 n = 0;
 
-	if (nowhere(&v->at))
+	if (vram_nowhere(&v->at))
 		return 0;
 	while (from <= v->at.end) {
-		bool cut = next_cut(v, from, &io) && io.start <= v->at.end;
+		bool cut = vram_next_cut(v, from, &io) && io.start <= v->at.end;
 		u64 end = v->at.end;
 
 		if (cut)
@@ -64,7 +64,7 @@ static u32 find_pieces(const struct vram *v, struct range *piece)
 	return n;
 }
 
-static int unmap(struct vram *v)
+static int vram_unmap(struct vram *v)
 {
 	int err = 0;
 
@@ -84,12 +84,12 @@ static int unmap(struct vram *v)
 int vram_cut(struct vram *v)
 {
 	struct range piece[VRAM_MAX_PIECES];
-	u32 n = find_pieces(v, piece);
+	u32 n = vram_find_pieces(v, piece);
 	int err;
 
 	if (n == v->pieces && !memcmp(piece, v->piece, n * sizeof(piece[0])))
 		return 0;
-	err = unmap(v);
+	err = vram_unmap(v);
 	memcpy(v->piece, piece, n * sizeof(piece[0]));
 	while (!err && v->pieces < n) {
 		const struct range *p = &piece[v->pieces];
@@ -117,8 +117,9 @@ int vram_move(struct vram *v, const struct range *to)
 	struct range before = v->at;
 	int i, err;
 
-	if (!nowhere(to)) {
-		if (to->start & PAGE_MASK || (to->end & PAGE_MASK) != PAGE_MASK ||
+	if (!vram_nowhere(to)) {
+		if (to->start & PAGE_MASK ||
+		    (to->end & PAGE_MASK) != PAGE_MASK ||
 		    to->end - to->start >= v->size || to->end >= v->limit)
 			return -EINVAL;
 		for (i = 0; i < v->mem->count; i++) {
@@ -130,11 +131,11 @@ int vram_move(struct vram *v, const struct range *to)
 	}
 	/* The same place in pieces, but other bytes of it */
 	if (to->start != before.start)
-		unmap(v);
+		vram_unmap(v);
 	v->at = *to;
 	err = vram_cut(v);
 	if (err) {
-		unmap(v);
+		vram_unmap(v);
 		v->at = before;
 		vram_cut(v);
 	}
@@ -157,7 +158,7 @@ int vram_move(struct vram *v, const struct range *to)
 bool vram_access(const struct vram *v, u64 addr, bool write, void *data,
 		 unsigned int size)
 {
-	if (nowhere(&v->at) || addr < v->at.start || addr > v->at.end ||
+	if (vram_nowhere(&v->at) || addr < v->at.start || addr > v->at.end ||
 	    size > v->at.end - addr + 1)
 		return false;
 	if (write)

@@ -53,8 +53,8 @@ struct gpadl *gpadl_new(u32 id, u32 relid, u32 list_len, u32 range_count)
 }
 
 /* Find the pages of one range; *pos is advanced over its list. */
-static int parse_range(struct gpadl *g, const struct mem *mem,
-		       struct gpadl_range *r, u32 *pos)
+static int gpadl_parse_range(struct gpadl *g, const struct mem *mem,
+			     struct gpadl_range *r, u32 *pos)
 {
 	struct wire_range w;
 	u64 pfn, pages;
@@ -98,7 +98,7 @@ static int parse_range(struct gpadl *g, const struct mem *mem,
 	return 0;
 }
 
-static int parse(struct gpadl *g, const struct mem *mem)
+static int gpadl_parse(struct gpadl *g, const struct mem *mem)
 {
 	u32 pos = 0, i;
 	int ret;
@@ -108,7 +108,7 @@ static int parse(struct gpadl *g, const struct mem *mem)
 	if (!g->range || !g->page)
 		return -ENOMEM;
 	for (i = 0; i < g->range_count; i++) {
-		ret = parse_range(g, mem, &g->range[i], &pos);
+		ret = gpadl_parse_range(g, mem, &g->range[i], &pos);
 		if (ret)
 			return ret;
 	}
@@ -148,7 +148,7 @@ int gpadl_feed(struct gpadl *g, const struct mem *mem, const void *data,
 	g->list_got += (u32)len;
 	if (g->list_got < g->list_len)
 		return 0;
-	ret = parse(g, mem);
+	ret = gpadl_parse(g, mem);
 	return ret ? ret : 1;
 }
 

@@ -14,7 +14,7 @@ struct heartbeat_msg {
 	u32 reserved[8];
 } __packed;
 
-static void tell(const struct heartbeat *hb, const char *state)
+static void heartbeat_tell(const struct heartbeat *hb, const char *state)
 {
 	trace_begin("heartbeat");
 	trace_str("state", state);
@@ -22,7 +22,7 @@ static void tell(const struct heartbeat *hb, const char *state)
 	trace_end();
 }
 
-static void changed(struct ic *ic)
+static void heartbeat_changed(struct ic *ic)
 {
 	struct heartbeat *hb = (struct heartbeat *)ic;
 
@@ -33,7 +33,8 @@ static void changed(struct ic *ic)
 	hb->lost = false;
 }
 
-static void answer(struct ic *ic, u32 status, const u8 *data, size_t len)
+static void heartbeat_answer(struct ic *ic, u32 status, const u8 *data,
+			     size_t len)
 {
 	struct heartbeat *hb = (struct heartbeat *)ic;
 	u64 sequence;
@@ -55,7 +56,7 @@ static void answer(struct ic *ic, u32 status, const u8 *data, size_t len)
 	hb->unanswered = 0;
 	/* Traces would be little else if each beat had its line */
 	if (!hb->answered++ || hb->lost)
-		tell(hb, "ok");
+		heartbeat_tell(hb, "ok");
 	hb->lost = false;
 }
 
@@ -78,7 +79,7 @@ void heartbeat_tick(struct heartbeat *hb)
 	}
 	if (++hb->unanswered == LOST_AFTER) {
 		hb->lost = true;
-		tell(hb, "lost");
+		heartbeat_tell(hb, "lost");
 	}
 }
 
@@ -101,8 +102,8 @@ int heartbeat_add(struct heartbeat *hb, struct vmbus *bus)
 			.type = IC_HEARTBEAT,
 			.offered = { { 1, 0 }, { 3, 0 } },
 			.offered_count = 2,
-			.changed = changed,
-			.answer = answer,
+			.changed = heartbeat_changed,
+			.answer = heartbeat_answer,
 		},
 	};
 	return ic_add(&hb->ic, bus);

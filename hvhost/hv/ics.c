@@ -27,7 +27,7 @@ struct ic_negotiate {
 } __packed;
 
 /* Send one message; its answer has the same transaction number. */
-static int send(struct ic *ic, u16 type, const void *data, size_t len)
+static int ic_send(struct ic *ic, u16 type, const void *data, size_t len)
 {
 	u8 buf[sizeof(struct ic_head) + IC_MAX_LEN];
 	struct ic_head head = {
@@ -55,14 +55,14 @@ static int send(struct ic *ic, u16 type, const void *data, size_t len)
 	return 0;
 }
 
-static void set_state(struct ic *ic, enum ic_state state)
+static void ic_set_state(struct ic *ic, enum ic_state state)
 {
 	ic->state = state;
 	if (ic->changed)
 		ic->changed(ic);
 }
 
-static void negotiate(struct ic *ic)
+static void ic_negotiate(struct ic *ic)
 {
 	struct ic_negotiate n = {
 		.frame_count = ARRAY_SIZE(frames),
@@ -74,12 +74,13 @@ static void negotiate(struct ic *ic)
 	memcpy(n.version + ARRAY_SIZE(frames), ic->offered,
 	       sizeof(ic->offered[0]) * (size_t)ic->offered_count);
 	/* A ring that was just opened has room, if the guest is honest */
-	ic->resend = send(ic, IC_NEGOTIATE, &n,
-			  offsetof(struct ic_negotiate, version) +
-			  count * sizeof(n.version[0])) == -EAGAIN;
+	ic->resend = ic_send(ic, IC_NEGOTIATE, &n,
+			     offsetof(struct ic_negotiate, version) +
+			     count * sizeof(n.version[0])) == -EAGAIN;
 }
 
-static bool among(struct ic_version v, const struct ic_version *list, int count)
+static bool ic_among(struct ic_version v, const struct ic_version *list,
+		     int count)
 {
 	int i;
 
@@ -90,23 +91,23 @@ static bool among(struct ic_version v, const struct ic_version *list, int count)
 }
 
 /* The guest chose one version of each kind, or said that it knows none. */
-static void negotiated(struct ic *ic, const u8 *data, size_t len)
+static void ic_negotiated(struct ic *ic, const u8 *data, size_t len)
 {
 	struct ic_negotiate n;
 
 	if (len < offsetof(struct ic_negotiate, version) +
 		  2 * sizeof(n.version[0])) {
 		trace_bad(ic->dev.name, "bytes of a negotiation", len);
-		set_state(ic, IC_FAILED);
+		ic_set_state(ic, IC_FAILED);
 		return;
 	}
 	memcpy(&n, data, len < sizeof(n) ? len : sizeof(n));
 	if (n.frame_count != 1 || n.msg_count != 1 ||
-	    !among(n.version[0], frames, ARRAY_SIZE(frames)) ||
-	    !among(n.version[1], ic->offered, ic->offered_count)) {
+	    !ic_among(n.version[0], frames, ARRAY_SIZE(frames)) ||
+	    !ic_among(n.version[1], ic->offered, ic->offered_count)) {
 		trace_bad(ic->dev.name, "choice of version",
 			  (u64)n.version[1].major << 16 | n.version[1].minor);
-		set_state(ic, IC_FAILED);
+		ic_set_state(ic, IC_FAILED);
 		return;
 	}
 	ic->frame = n.version[0];
@@ -118,10 +119,10 @@ static void negotiated(struct ic *ic, const u8 *data, size_t len)
 	trace_num("major", ic->msg.major);
 	trace_num("minor", ic->msg.minor);
 	trace_end();
-	set_state(ic, IC_READY);
+	ic_set_state(ic, IC_READY);
 }
 
-static void opened(struct vmbus_device *dev, struct vmbus_channel *chan)
+static void ic_opened(struct vmbus_device *dev, struct vmbus_channel *chan)
 {
 	struct ic *ic = dev->opaque;
 
@@ -129,32 +130,32 @@ static void opened(struct vmbus_device *dev, struct vmbus_channel *chan)
 	ic->waiting = false;
 	ic->frame = frames[0];
 	ic->msg = ic->offered[0];
-	set_state(ic, IC_NEGOTIATING);
-	negotiate(ic);
+	ic_set_state(ic, IC_NEGOTIATING);
+	ic_negotiate(ic);
 }
 
-static void closed(struct vmbus_device *dev)
+static void ic_closed(struct vmbus_device *dev)
 {
 	struct ic *ic = dev->opaque;
 
 	ic->chan = NULL;
 	ic->waiting = false;
 	ic->resend = false;
-	set_state(ic, IC_CLOSED);
+	ic_set_state(ic, IC_CLOSED);
 }
 
-static void room(struct vmbus_device *dev)
+static void ic_room(struct vmbus_device *dev)
 {
 	struct ic *ic = dev->opaque;
 
 	if (ic->resend)
-		negotiate(ic);
+		ic_negotiate(ic);
 	else if (ic->changed)
 		ic->changed(ic);
 }
 
-static void received(struct vmbus_device *dev, u16 type, u16 flags,
-		     u64 transaction, const u8 *payload, size_t len)
+static void ic_received(struct vmbus_device *dev, u16 type, u16 flags,
+			u64 transaction, const u8 *payload, size_t len)
 {
 	struct ic *ic = dev->opaque;
 	struct ic_head head;
@@ -180,7 +181,7 @@ static void received(struct vmbus_device *dev, u16 type, u16 flags,
 	}
 	ic->waiting = false;
 	if (ic->state == IC_NEGOTIATING && head.type == IC_NEGOTIATE)
-		negotiated(ic, payload, len);
+		ic_negotiated(ic, payload, len);
 	else if (ic->state == IC_READY && head.type == ic->type)
 		ic->answer(ic, head.status, payload, len);
 	else
@@ -205,7 +206,7 @@ int ic_request(struct ic *ic, const void *data, size_t len)
 		return -ENOTCONN;
 	if (ic->waiting)
 		return -EBUSY;
-	return send(ic, ic->type, data, len);
+	return ic_send(ic, ic->type, data, len);
 }
 
 /**
@@ -224,10 +225,10 @@ int ic_add(struct ic *ic, struct vmbus *bus)
 	ic->dev.chn_flags = 0x0010;
 	ic->dev.user_def[0] = message_mode;
 	ic->dev.in_isolated = true;
-	ic->dev.opened = opened;
-	ic->dev.closed = closed;
-	ic->dev.packet = received;
-	ic->dev.room = room;
+	ic->dev.opened = ic_opened;
+	ic->dev.closed = ic_closed;
+	ic->dev.packet = ic_received;
+	ic->dev.room = ic_room;
 	ic->dev.opaque = ic;
 	return vmbus_add_device(bus, &ic->dev);
 }

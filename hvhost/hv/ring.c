@@ -9,22 +9,22 @@
 #include "core/trace.h"
 #include "hv/ring.h"
 
-static u32 *field(const struct ring *r, u32 offset)
+static u32 *ring_field(const struct ring *r, u32 offset)
 {
 	return (u32 *)(void *)(r->head + offset);
 }
 
-static void set(const struct ring *r, u32 offset, u32 value)
+static void ring_set(const struct ring *r, u32 offset, u32 value)
 {
-	__atomic_store_n(field(r, offset), value, __ATOMIC_RELEASE);
+	__atomic_store_n(ring_field(r, offset), value, __ATOMIC_RELEASE);
 }
 
-static u32 get(const struct ring *r, u32 offset)
+static u32 ring_get(const struct ring *r, u32 offset)
 {
-	return __atomic_load_n(field(r, offset), __ATOMIC_ACQUIRE);
+	return __atomic_load_n(ring_field(r, offset), __ATOMIC_ACQUIRE);
 }
 
-static u32 advance(const struct ring *r, u32 index, u32 bytes)
+static u32 ring_advance(const struct ring *r, u32 index, u32 bytes)
 {
 	u32 left = r->size - index;
 
@@ -32,25 +32,25 @@ static u32 advance(const struct ring *r, u32 index, u32 bytes)
 }
 
 /* Bytes from one index up to another; 0 when they are equal */
-static u32 distance(const struct ring *r, u32 from, u32 to)
+static u32 ring_distance(const struct ring *r, u32 from, u32 to)
 {
 	return to >= from ? to - from : r->size - from + to;
 }
 
 /* What the writer may fill; the last byte of it must stay free */
-static u32 space(const struct ring *r, u32 read, u32 write)
+static u32 ring_space(const struct ring *r, u32 read, u32 write)
 {
-	return r->size - distance(r, read, write);
+	return r->size - ring_distance(r, read, write);
 }
 
-static bool index_ok(const struct ring *r, u32 index)
+static bool ring_index_ok(const struct ring *r, u32 index)
 {
 	return index < r->size && !(index % 8);
 }
 
 /* Copy across pages and around the end; @index and @len are in range. */
-static void copy(const struct ring *r, u32 index, void *buf, u32 len,
-		 bool to_ring)
+static void ring_copy(const struct ring *r, u32 index, void *buf, u32 len,
+		      bool to_ring)
 {
 	u8 *p = buf;
 
@@ -66,11 +66,11 @@ static void copy(const struct ring *r, u32 index, void *buf, u32 len,
 			memcpy(p, at, n);
 		p += n;
 		len -= n;
-		index = advance(r, index, n);
+		index = ring_advance(r, index, n);
 	}
 }
 
-static int init(struct ring *r, u8 **page, u32 count, u32 own)
+static int ring_init(struct ring *r, u8 **page, u32 count, u32 own)
 {
 	u32 read, write;
 
@@ -83,13 +83,13 @@ static int init(struct ring *r, u8 **page, u32 count, u32 own)
 		.head = page[0], .data = page + 1,
 		.size = (count - 1) * HV_PAGE_SIZE,
 	};
-	read = get(r, RING_READ_INDEX);
-	write = get(r, RING_WRITE_INDEX);
-	if (!index_ok(r, read)) {
+	read = ring_get(r, RING_READ_INDEX);
+	write = ring_get(r, RING_WRITE_INDEX);
+	if (!ring_index_ok(r, read)) {
 		trace_bad("ring", "read index", read);
 		return -EPROTO;
 	}
-	if (!index_ok(r, write)) {
+	if (!ring_index_ok(r, write)) {
 		trace_bad("ring", "write index", write);
 		return -EPROTO;
 	}
@@ -107,7 +107,7 @@ static int init(struct ring *r, u8 **page, u32 count, u32 own)
  */
 int ring_init_reader(struct ring *r, u8 **page, u32 count)
 {
-	return init(r, page, count, RING_READ_INDEX);
+	return ring_init(r, page, count, RING_READ_INDEX);
 }
 
 /**
@@ -122,11 +122,11 @@ int ring_init_reader(struct ring *r, u8 **page, u32 count)
  */
 int ring_init_writer(struct ring *r, u8 **page, u32 count)
 {
-	int ret = init(r, page, count, RING_WRITE_INDEX);
+	int ret = ring_init(r, page, count, RING_WRITE_INDEX);
 
 	if (!ret)
-		__atomic_fetch_or(field(r, RING_FEATURES), RING_FEATURE_PENDING,
-				  __ATOMIC_SEQ_CST);
+		__atomic_fetch_or(ring_field(r, RING_FEATURES),
+				  RING_FEATURE_PENDING, __ATOMIC_SEQ_CST);
 	return ret;
 }
 
@@ -137,7 +137,7 @@ int ring_init_writer(struct ring *r, u8 **page, u32 count)
  */
 void ring_mask(struct ring *r, bool on)
 {
-	set(r, RING_INTERRUPT_MASK, on);
+	ring_set(r, RING_INTERRUPT_MASK, on);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
@@ -149,29 +149,29 @@ void ring_mask(struct ring *r, bool on)
  */
 bool ring_readable(const struct ring *r)
 {
-	return get(r, RING_WRITE_INDEX) != r->index;
+	return ring_get(r, RING_WRITE_INDEX) != r->index;
 }
 
 /*
  * Room has come up by our reading from @old to r->index: does the guest wait
  * for it, and only since now have it?
  */
-static bool guest_waits(const struct ring *r, u32 old)
+static bool ring_guest_waits(const struct ring *r, u32 old)
 {
 	u32 pending, write;
 
-	if (!(get(r, RING_FEATURES) & RING_FEATURE_PENDING))
+	if (!(ring_get(r, RING_FEATURES) & RING_FEATURE_PENDING))
 		return false;
 	/* The new read index must be out before we look at this one */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	pending = get(r, RING_PENDING_SEND_SZ);
+	pending = ring_get(r, RING_PENDING_SEND_SZ);
 	if (!pending)
 		return false;
-	write = get(r, RING_WRITE_INDEX);
-	if (!index_ok(r, write))
+	write = ring_get(r, RING_WRITE_INDEX);
+	if (!ring_index_ok(r, write))
 		return false;		/* the next read will say so */
-	return space(r, old, write) <= pending &&
-	       space(r, r->index, write) > pending;
+	return ring_space(r, old, write) <= pending &&
+	       ring_space(r, r->index, write) > pending;
 }
 
 /**
@@ -186,22 +186,22 @@ static bool guest_waits(const struct ring *r, u32 old)
  */
 int ring_read(struct ring *r, u8 *buf, struct ring_packet *pkt, bool *signal)
 {
-	u32 write = get(r, RING_WRITE_INDEX), old = r->index;
+	u32 write = ring_get(r, RING_WRITE_INDEX), old = r->index;
 	struct ring_desc *d = &pkt->desc;
 	u32 avail, len, offset;
 
-	if (!index_ok(r, write)) {
+	if (!ring_index_ok(r, write)) {
 		trace_bad("ring", "write index", write);
 		return -EPROTO;
 	}
-	avail = distance(r, old, write);
+	avail = ring_distance(r, old, write);
 	if (!avail)
 		return 0;
 	if (avail < sizeof(*d) + RING_TRAILER) {
 		trace_bad("ring", "bytes too few for a packet", avail);
 		return -EPROTO;
 	}
-	copy(r, old, d, sizeof(*d), false);
+	ring_copy(r, old, d, sizeof(*d), false);
 	len = d->len8 * 8u;
 	offset = d->offset8 * 8u;
 	if (len < sizeof(*d) || len > avail - RING_TRAILER) {
@@ -212,14 +212,14 @@ int ring_read(struct ring *r, u8 *buf, struct ring_packet *pkt, bool *signal)
 		trace_bad("ring", "payload offset", offset);
 		return -EPROTO;
 	}
-	copy(r, old, buf, len, false);
+	ring_copy(r, old, buf, len, false);
 	pkt->payload = buf + offset;
 	pkt->len = len - offset;
 
 	/* The trailer is for walking backwards; nobody does */
-	r->index = advance(r, old, len + RING_TRAILER);
-	set(r, RING_READ_INDEX, r->index);
-	if (guest_waits(r, old))
+	r->index = ring_advance(r, old, len + RING_TRAILER);
+	ring_set(r, RING_READ_INDEX, r->index);
+	if (ring_guest_waits(r, old))
 		*signal = true;
 	return 1;
 }
@@ -255,46 +255,46 @@ int ring_write(struct ring *r, const struct ring_desc *desc,
 	d.offset8 = sizeof(d) / 8;
 	d.len8 = (u16)((sizeof(d) + padded) / 8);
 
-	read = get(r, RING_READ_INDEX);
-	if (!index_ok(r, read)) {
+	read = ring_get(r, RING_READ_INDEX);
+	if (!ring_index_ok(r, read)) {
 		trace_bad("ring", "read index", read);
 		return -EPROTO;
 	}
-	if (space(r, read, at) <= total) {
+	if (ring_space(r, read, at) <= total) {
 		r->pending = total;
-		set(r, RING_PENDING_SEND_SZ, total);
+		ring_set(r, RING_PENDING_SEND_SZ, total);
 		/* The guest may have made room just before it could see that */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		read = get(r, RING_READ_INDEX);
-		if (!index_ok(r, read)) {
+		read = ring_get(r, RING_READ_INDEX);
+		if (!ring_index_ok(r, read)) {
 			trace_bad("ring", "read index", read);
 			return -EPROTO;
 		}
-		if (space(r, read, at) <= total)
+		if (ring_space(r, read, at) <= total)
 			return -EAGAIN;
 	}
 	if (r->pending) {
 		r->pending = 0;
-		set(r, RING_PENDING_SEND_SZ, 0);
+		ring_set(r, RING_PENDING_SEND_SZ, 0);
 	}
-	copy(r, at, &d, sizeof(d), true);
-	at = advance(r, at, sizeof(d));
-	copy(r, at, (void *)payload, len, true);
-	at = advance(r, at, len);
-	copy(r, at, (void *)zero, padded - len, true);
-	at = advance(r, at, padded - len);
-	copy(r, at, &trailer, sizeof(trailer), true);
-	at = advance(r, at, sizeof(trailer));
+	ring_copy(r, at, &d, sizeof(d), true);
+	at = ring_advance(r, at, sizeof(d));
+	ring_copy(r, at, (void *)payload, len, true);
+	at = ring_advance(r, at, len);
+	ring_copy(r, at, (void *)zero, padded - len, true);
+	at = ring_advance(r, at, padded - len);
+	ring_copy(r, at, &trailer, sizeof(trailer), true);
+	at = ring_advance(r, at, sizeof(trailer));
 
-	set(r, RING_WRITE_INDEX, at);
+	ring_set(r, RING_WRITE_INDEX, at);
 	/*
 	 * A reader that found the ring empty has set its read index, and
 	 * cleared the mask if it uses one, before it looked a last time: one
 	 * of us two sees the other's store.
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!get(r, RING_INTERRUPT_MASK) &&
-	    get(r, RING_READ_INDEX) == r->index)
+	if (!ring_get(r, RING_INTERRUPT_MASK) &&
+	    ring_get(r, RING_READ_INDEX) == r->index)
 		*signal = true;
 	r->index = at;
 	return 0;
@@ -313,10 +313,11 @@ bool ring_room(struct ring *r)
 
 	if (!r->pending)
 		return false;
-	read = get(r, RING_READ_INDEX);
-	if (index_ok(r, read) && space(r, read, r->index) <= r->pending)
+	read = ring_get(r, RING_READ_INDEX);
+	if (ring_index_ok(r, read) &&
+	    ring_space(r, read, r->index) <= r->pending)
 		return false;
 	r->pending = 0;
-	set(r, RING_PENDING_SEND_SZ, 0);
+	ring_set(r, RING_PENDING_SEND_SZ, 0);
 	return true;
 }

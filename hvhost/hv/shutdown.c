@@ -18,7 +18,7 @@ struct shutdown_msg {
 } __packed;
 
 /* Send what was asked for, as soon as the guest can take it. */
-static int try_send(struct shutdown *sd)
+static int shutdown_try_send(struct shutdown *sd)
 {
 	struct shutdown_msg msg = {
 		.flags = sd->reboot ? SHUTDOWN_REBOOT : SHUTDOWN_POWEROFF,
@@ -37,15 +37,16 @@ static int try_send(struct shutdown *sd)
 	return 0;
 }
 
-static void changed(struct ic *ic)
+static void shutdown_changed(struct ic *ic)
 {
 	struct shutdown *sd = (struct shutdown *)ic;
 
 	if (sd->wanted && ic->state == IC_READY)
-		try_send(sd);
+		shutdown_try_send(sd);
 }
 
-static void answer(struct ic *ic, u32 status, const u8 *data, size_t len)
+static void shutdown_answer(struct ic *ic, u32 status, const u8 *data,
+			    size_t len)
 {
 	struct shutdown *sd = (struct shutdown *)ic;
 
@@ -55,7 +56,7 @@ static void answer(struct ic *ic, u32 status, const u8 *data, size_t len)
 	trace_hex("status", status);
 	trace_end();
 	if (sd->wanted)
-		try_send(sd);
+		shutdown_try_send(sd);
 }
 
 /**
@@ -75,7 +76,7 @@ int shutdown_request(struct shutdown *sd, bool reboot)
 
 	sd->wanted = true;
 	sd->reboot = reboot;
-	ret = try_send(sd);
+	ret = shutdown_try_send(sd);
 	if (ret != -EMSGSIZE)
 		return 0;
 	sd->wanted = false;
@@ -101,8 +102,8 @@ int shutdown_add(struct shutdown *sd, struct vmbus *bus)
 			.type = IC_SHUTDOWN,
 			.offered = { { 1, 0 }, { 3, 0 }, { 3, 1 }, { 3, 2 } },
 			.offered_count = 4,
-			.changed = changed,
-			.answer = answer,
+			.changed = shutdown_changed,
+			.answer = shutdown_answer,
 		},
 	};
 	return ic_add(&sd->ic, bus);

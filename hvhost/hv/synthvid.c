@@ -35,7 +35,8 @@ static const struct video_resolution common[] = {
  * Send one message, or keep it until the guest has read enough. A driver that
  * never reads is left alone with what it misses.
  */
-static void send(struct synthvid *v, u32 type, const void *data, size_t len)
+static void synthvid_send(struct synthvid *v, u32 type, const void *data,
+			  size_t len)
 {
 	struct video_head head = {
 		.pipe_type = PIPE_DATA,
@@ -56,14 +57,14 @@ static void send(struct synthvid *v, u32 type, const void *data, size_t len)
 	memcpy(w->msg, &head, sizeof(head));
 	memcpy(w->msg + sizeof(head), data, len);
 	w->len = sizeof(head) + len;
-	/* In their order: one that waits is tried in room() */
+	/* In their order: one that waits is tried in synthvid_room() */
 	if (!v->count && vmbus_send(v->chan, RING_PKT_INBAND, 0, 0, w->msg,
 				    w->len) != -EAGAIN)
 		return;
 	v->count++;
 }
 
-static void room(struct vmbus_device *dev)
+static void synthvid_room(struct vmbus_device *dev)
 {
 	struct synthvid *v = dev->opaque;
 
@@ -78,7 +79,7 @@ static void room(struct vmbus_device *dev)
 	}
 }
 
-static void on_version(struct synthvid *v, const u8 *data, size_t len)
+static void synthvid_on_version(struct synthvid *v, const u8 *data, size_t len)
 {
 	static const struct video_features all = { 1, 1, 1, 1 };
 	struct video_version msg = { .outputs = 1 };
@@ -95,21 +96,21 @@ static void on_version(struct synthvid *v, const u8 *data, size_t len)
 	trace_bool("accepted", msg.accepted);
 	trace_end();
 	v->version = msg.accepted ? msg.version : 0;
-	send(v, VIDEO_VERSION_RESPONSE, &msg, sizeof(msg));
+	synthvid_send(v, VIDEO_VERSION_RESPONSE, &msg, sizeof(msg));
 	/* Nobody looks all the time, but then hears of everything */
 	if (msg.accepted)
-		send(v, VIDEO_FEATURE_CHANGE, &all, sizeof(all));
+		synthvid_send(v, VIDEO_FEATURE_CHANGE, &all, sizeof(all));
 }
 
-static bool has_fb(const struct range *fb)
+static bool synthvid_has_fb(const struct range *fb)
 {
 	return fb->start < fb->end;
 }
 
 /* The framebuffer's memory and its claim. Return: false if it stays. */
-static bool move_to(struct synthvid *v, const struct range *to)
+static bool synthvid_move_to(struct synthvid *v, const struct range *to)
 {
-	if (!has_fb(to) || v->move(v->opaque, to))
+	if (!synthvid_has_fb(to) || v->move(v->opaque, to))
 		return false;
 	mmio_remove(v->map, &v->fb);
 	v->fb.range = *to;
@@ -120,7 +121,7 @@ static bool move_to(struct synthvid *v, const struct range *to)
 }
 
 /* Mapped nowhere. Return: false if it stays. */
-static bool move_away(struct synthvid *v)
+static bool synthvid_move_away(struct synthvid *v)
 {
 	if (v->move(v->opaque, &(struct range) { 1, 0 }))
 		return false;
@@ -134,7 +135,7 @@ static bool move_away(struct synthvid *v)
  * nowhere if the location is not specified, and the answer echoes the context,
  * whatever became of the request.
  */
-static void on_vram(struct synthvid *v, const u8 *data, size_t len)
+static void synthvid_on_vram(struct synthvid *v, const u8 *data, size_t len)
 {
 	struct range to = { 0, 0 };
 	struct video_vram msg;
@@ -145,9 +146,10 @@ static void on_vram(struct synthvid *v, const u8 *data, size_t len)
 	if (msg.specified) {
 		to.start = msg.gpa;
 		to.end = msg.gpa + v->layout->max_fb - 1;
-		accepted = !(msg.gpa % HV_PAGE_SIZE) && move_to(v, &to);
+		accepted = !(msg.gpa % HV_PAGE_SIZE) &&
+			   synthvid_move_to(v, &to);
 	} else {
-		accepted = move_away(v);
+		accepted = synthvid_move_away(v);
 	}
 	trace_begin("vram_location");
 	trace_hex("gpa", to.start);
@@ -156,12 +158,13 @@ static void on_vram(struct synthvid *v, const u8 *data, size_t len)
 	trace_end();
 	if (!accepted)
 		trace_bad("video", "VRAM location", to.start);
-	send(v, VIDEO_VRAM_LOCATION_ACK, &msg.context, sizeof(msg.context));
+	synthvid_send(v, VIDEO_VRAM_LOCATION_ACK, &msg.context,
+		      sizeof(msg.context));
 }
 
 /* Whether such a picture is one, and lies within the framebuffer */
-static bool situation_ok(const struct synthvid *v,
-			 const struct video_situation *s)
+static bool synthvid_situation_ok(const struct synthvid *v,
+				  const struct video_situation *s)
 {
 	u64 row = (u64)s->width * s->depth / 8;
 
@@ -192,13 +195,14 @@ static bool situation_ok(const struct synthvid *v,
 	return true;
 }
 
-static void on_situation(struct synthvid *v, const u8 *data, size_t len)
+static void synthvid_on_situation(struct synthvid *v, const u8 *data,
+				  size_t len)
 {
 	struct video_situation msg;
 
 	(void)len;
 	memcpy(&msg, data, sizeof(msg));
-	if (situation_ok(v, &msg)) {
+	if (synthvid_situation_ok(v, &msg)) {
 		v->active = msg.active;
 		if (msg.active) {
 			v->width = msg.width;
@@ -214,11 +218,12 @@ static void on_situation(struct synthvid *v, const u8 *data, size_t len)
 		trace_num("pitch", msg.pitch);
 		trace_end();
 	}
-	send(v, VIDEO_SITUATION_UPDATE_ACK, &msg.context, sizeof(msg.context));
+	synthvid_send(v, VIDEO_SITUATION_UPDATE_ACK, &msg.context,
+		      sizeof(msg.context));
 }
 
 /* Nobody points at our screen: it is only looked at whether it makes sense. */
-static void on_pointer(struct synthvid *v, const u8 *data, size_t len)
+static void synthvid_on_pointer(struct synthvid *v, const u8 *data, size_t len)
 {
 	struct video_pointer msg;
 
@@ -229,7 +234,7 @@ static void on_pointer(struct synthvid *v, const u8 *data, size_t len)
 		trace_bad("video", "output of a pointer", msg.output);
 }
 
-static void on_shape(struct synthvid *v, const u8 *data, size_t len)
+static void synthvid_on_shape(struct synthvid *v, const u8 *data, size_t len)
 {
 	struct video_shape msg;
 
@@ -241,7 +246,7 @@ static void on_shape(struct synthvid *v, const u8 *data, size_t len)
 			  (u64)msg.width << 32 | msg.height);
 }
 
-static void on_dirt(struct synthvid *v, const u8 *data, size_t len)
+static void synthvid_on_dirt(struct synthvid *v, const u8 *data, size_t len)
 {
 	struct video_dirt msg;
 	struct video_rect r;
@@ -267,13 +272,15 @@ static void on_dirt(struct synthvid *v, const u8 *data, size_t len)
 	}
 }
 
-static bool offered(const struct synthvid *v, struct video_resolution r)
+static bool synthvid_offered(const struct synthvid *v,
+			     struct video_resolution r)
 {
 	return r.width <= v->layout->width && r.height <= v->layout->height;
 }
 
 /* The common ones up to the largest, and that as the last */
-static void on_resolutions(struct synthvid *v, const u8 *data, size_t len)
+static void synthvid_on_resolutions(struct synthvid *v, const u8 *data,
+				    size_t len)
 {
 	struct video_resolutions msg = { 0 };
 	u32 width = v->layout->width, height = v->layout->height, i;
@@ -285,8 +292,8 @@ static void on_resolutions(struct synthvid *v, const u8 *data, size_t len)
 		return;
 	}
 	for (i = 0; i < ARRAY_SIZE(common); i++)
-		if (offered(v, common[i]) && (common[i].width != width ||
-					      common[i].height != height))
+		if (synthvid_offered(v, common[i]) &&
+		    (common[i].width != width || common[i].height != height))
 			msg.list[msg.count++] = common[i];
 	msg.list[msg.count++] = (struct video_resolution) { width, height };
 	if (msg.count > max)
@@ -296,30 +303,30 @@ static void on_resolutions(struct synthvid *v, const u8 *data, size_t len)
 		if (msg.list[i].width == PREFERRED_WIDTH &&
 		    msg.list[i].height == PREFERRED_HEIGHT)
 			msg.preferred = i;
-	send(v, VIDEO_RESOLUTION_RESPONSE, &msg,
-	     offsetof(struct video_resolutions, list) +
-	     msg.count * sizeof(msg.list[0]));
+	synthvid_send(v, VIDEO_RESOLUTION_RESPONSE, &msg,
+		      offsetof(struct video_resolutions, list) +
+		      msg.count * sizeof(msg.list[0]));
 }
 
 static const struct {
 	void (*fn)(struct synthvid *v, const u8 *data, size_t len);
 	size_t len;			/* at least */
 } handlers[] = {
-	[VIDEO_VERSION_REQUEST] = { on_version, sizeof(u32) },
-	[VIDEO_VRAM_LOCATION] = { on_vram, sizeof(struct video_vram) },
+	[VIDEO_VERSION_REQUEST] = { synthvid_on_version, sizeof(u32) },
+	[VIDEO_VRAM_LOCATION] = { synthvid_on_vram, sizeof(struct video_vram) },
 	[VIDEO_SITUATION_UPDATE] = {
-		on_situation, sizeof(struct video_situation),
+		synthvid_on_situation, sizeof(struct video_situation),
 	},
 	[VIDEO_POINTER_POSITION] = {
-		on_pointer, sizeof(struct video_pointer),
+		synthvid_on_pointer, sizeof(struct video_pointer),
 	},
-	[VIDEO_POINTER_SHAPE] = { on_shape, sizeof(struct video_shape) },
-	[VIDEO_DIRT] = { on_dirt, sizeof(struct video_dirt) },
-	[VIDEO_RESOLUTION_REQUEST] = { on_resolutions, sizeof(u8) },
+	[VIDEO_POINTER_SHAPE] = { synthvid_on_shape, sizeof(struct video_shape) },
+	[VIDEO_DIRT] = { synthvid_on_dirt, sizeof(struct video_dirt) },
+	[VIDEO_RESOLUTION_REQUEST] = { synthvid_on_resolutions, sizeof(u8) },
 };
 
-static void received(struct vmbus_device *dev, u16 type, u16 flags,
-		     u64 transaction, const u8 *payload, size_t len)
+static void synthvid_received(struct vmbus_device *dev, u16 type, u16 flags,
+			      u64 transaction, const u8 *payload, size_t len)
 {
 	struct synthvid *v = dev->opaque;
 	struct video_head head;
@@ -363,7 +370,8 @@ static void received(struct vmbus_device *dev, u16 type, u16 flags,
 	handlers[head.type].fn(v, payload, len);
 }
 
-static void opened(struct vmbus_device *dev, struct vmbus_channel *chan)
+static void synthvid_opened(struct vmbus_device *dev,
+			    struct vmbus_channel *chan)
 {
 	struct synthvid *v = dev->opaque;
 
@@ -371,7 +379,7 @@ static void opened(struct vmbus_device *dev, struct vmbus_channel *chan)
 }
 
 /* The framebuffer stays where it is, and so does the picture. */
-static void closed(struct vmbus_device *dev)
+static void synthvid_closed(struct vmbus_device *dev)
 {
 	struct synthvid *v = dev->opaque;
 
@@ -401,10 +409,10 @@ void synthvid_init(struct synthvid *v, const struct layout *layout,
 			.chn_flags = CHN_PIPE,
 			.mmio_megabytes = (u16)layout->mmio_megabytes,
 			.user_def = { PIPE_MESSAGES },
-			.opened = opened,
-			.closed = closed,
-			.packet = received,
-			.room = room,
+			.opened = synthvid_opened,
+			.closed = synthvid_closed,
+			.packet = synthvid_received,
+			.room = synthvid_room,
 			.opaque = v,
 		},
 		.layout = layout,
@@ -418,7 +426,7 @@ void synthvid_init(struct synthvid *v, const struct layout *layout,
 		.move = move,
 		.opaque = opaque,
 	};
-	if (has_fb(&layout->fb))
+	if (synthvid_has_fb(&layout->fb))
 		mmio_add(map, &v->fb);
 }
 

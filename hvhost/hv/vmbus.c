@@ -94,7 +94,7 @@ struct message {
 	};
 };
 
-static void post(struct vmbus *bus, u32 type, void *msg, size_t len)
+static void vmbus_post(struct vmbus *bus, u32 type, void *msg, size_t len)
 {
 	struct msg_head *head = msg;
 
@@ -105,26 +105,27 @@ static void post(struct vmbus *bus, u32 type, void *msg, size_t len)
 }
 
 /* Failure means that the guest has its SynIC off: its own choice. */
-static void interrupt(struct vmbus_channel *chan)
+static void vmbus_interrupt_guest(struct vmbus_channel *chan)
 {
 	chan->bus->ops->signal(chan->bus->opaque, chan->vp, VMBUS_MESSAGE_SINT,
 			       chan->relid);
 }
 
-static struct vmbus_channel *find_channel(struct vmbus *bus, u32 relid)
+static struct vmbus_channel *vmbus_find_channel(struct vmbus *bus, u32 relid)
 {
 	return relid < MAX_RELIDS ? bus->by_relid[relid] : NULL;
 }
 
-static const char *name(const struct vmbus_channel *chan)
+static const char *vmbus_name(const struct vmbus_channel *chan)
 {
 	return chan->dev ? chan->dev->name : "rescinded";
 }
 
-static void trace_channel(const char *event, const struct vmbus_channel *chan)
+static void vmbus_trace_channel(const char *event,
+				const struct vmbus_channel *chan)
 {
 	trace_begin(event);
-	trace_str("device", name(chan));
+	trace_str("device", vmbus_name(chan));
 	trace_num("relid", chan->relid);
 }
 
@@ -132,8 +133,8 @@ static void trace_channel(const char *event, const struct vmbus_channel *chan)
  * End a channel's service, be it for the guest's or for our reasons. The
  * packet buffer stays: a device may be looking at it just now.
  */
-static void stop(struct vmbus_channel *chan, enum channel_state state,
-		 const char *by)
+static void vmbus_stop(struct vmbus_channel *chan, enum channel_state state,
+		       const char *by)
 {
 	bool was_open = chan->state == CHANNEL_OPEN;
 
@@ -142,14 +143,14 @@ static void stop(struct vmbus_channel *chan, enum channel_state state,
 	chan->more = false;
 	if (!was_open)
 		return;
-	trace_channel("close", chan);
+	vmbus_trace_channel("close", chan);
 	trace_str("by", by);
 	trace_end();
 	if (chan->dev && chan->dev->closed)
 		chan->dev->closed(chan->dev);
 }
 
-static void free_channel(struct vmbus_channel *chan)
+static void vmbus_free_channel(struct vmbus_channel *chan)
 {
 	struct vmbus_channel **link = &chan->bus->channels;
 
@@ -163,7 +164,7 @@ static void free_channel(struct vmbus_channel *chan)
 }
 
 /* As late as can be: a message or signal under way may still mean the old */
-static u32 new_relid(struct vmbus *bus)
+static u32 vmbus_new_relid(struct vmbus *bus)
 {
 	u32 i, relid = bus->last_relid;
 
@@ -178,8 +179,8 @@ static u32 new_relid(struct vmbus *bus)
 }
 
 /* Is @chan offered before @dev? Interfaces count before instances. */
-static bool offered_before(const struct vmbus_channel *chan,
-			   const struct vmbus_device *dev)
+static bool vmbus_offered_before(const struct vmbus_channel *chan,
+				 const struct vmbus_device *dev)
 {
 	int order = guid_compare(&chan->type, &dev->type);
 
@@ -189,7 +190,7 @@ static bool offered_before(const struct vmbus_channel *chan,
 }
 
 /* The guest has not yet let go of a rescinded offer of the same instance. */
-static bool predecessor_lives(const struct vmbus_channel *chan)
+static bool vmbus_predecessor_lives(const struct vmbus_channel *chan)
 {
 	const struct vmbus_channel *c;
 
@@ -201,7 +202,7 @@ static bool predecessor_lives(const struct vmbus_channel *chan)
 }
 
 /* Offer a channel if it is time to; if not, we will be called again. */
-static void offer(struct vmbus_channel *chan)
+static void vmbus_offer(struct vmbus_channel *chan)
 {
 	const struct vmbus_device *dev = chan->dev;
 	struct vmbus *bus = chan->bus;
@@ -211,9 +212,9 @@ static void offer(struct vmbus_channel *chan)
 		return;
 	if (bus->config.isolated && !dev->in_isolated)
 		return;
-	if (predecessor_lives(chan))
+	if (vmbus_predecessor_lives(chan))
 		return;
-	chan->relid = new_relid(bus);
+	chan->relid = vmbus_new_relid(bus);
 	if (!chan->relid) {
 		trace_bad("vmbus", "relids taken", MAX_RELIDS - 1);
 		return;
@@ -228,25 +229,25 @@ static void offer(struct vmbus_channel *chan)
 	msg.relid = chan->relid;
 	msg.dedicated_interrupt = 1;
 	msg.connection = VMBUS_CONN_CHANNEL + chan->relid;
-	trace_channel("offer", chan);
+	vmbus_trace_channel("offer", chan);
 	trace_guid("type", &chan->type);
 	trace_guid("instance", &chan->instance);
 	trace_num("connection", msg.connection);
 	trace_hex("flags", msg.chn_flags);
 	trace_num("mmio_megabytes", msg.mmio_megabytes);
 	trace_end();
-	post(bus, MSG_OFFER, &msg, sizeof(msg));
+	vmbus_post(bus, MSG_OFFER, &msg, sizeof(msg));
 }
 
-static void offer_all(struct vmbus *bus)
+static void vmbus_offer_all(struct vmbus *bus)
 {
 	struct vmbus_channel *chan;
 
 	for (chan = bus->channels; chan; chan = chan->next)
-		offer(chan);
+		vmbus_offer(chan);
 }
 
-static struct gpadl **find_gpadl(struct vmbus *bus, u32 id)
+static struct gpadl **vmbus_find_gpadl(struct vmbus *bus, u32 id)
 {
 	struct gpadl **link = &bus->gpadls;
 
@@ -255,7 +256,7 @@ static struct gpadl **find_gpadl(struct vmbus *bus, u32 id)
 	return link;
 }
 
-static void drop_gpadl(struct vmbus *bus, struct gpadl **link)
+static void vmbus_drop_gpadl(struct vmbus *bus, struct gpadl **link)
 {
 	struct gpadl *g = *link;
 
@@ -265,15 +266,15 @@ static void drop_gpadl(struct vmbus *bus, struct gpadl **link)
 }
 
 /* Back to before contact. */
-static void disconnect(struct vmbus *bus, const char *why)
+static void vmbus_disconnect(struct vmbus *bus, const char *why)
 {
 	struct vmbus_channel *chan, *next;
 
 	for (chan = bus->channels; chan; chan = next) {
 		next = chan->next;
-		stop(chan, CHANNEL_CLOSED, why);
+		vmbus_stop(chan, CHANNEL_CLOSED, why);
 		if (!chan->dev) {
-			free_channel(chan);
+			vmbus_free_channel(chan);
 			continue;
 		}
 		bus->by_relid[chan->relid] = NULL;
@@ -281,14 +282,14 @@ static void disconnect(struct vmbus *bus, const char *why)
 		chan->declined = false;
 	}
 	while (bus->gpadls)
-		drop_gpadl(bus, &bus->gpadls);
+		vmbus_drop_gpadl(bus, &bus->gpadls);
 	bus->connected = false;
 	bus->offers_requested = false;
 	bus->interrupt_page = 0;
 	bus->last_relid = 0;
 }
 
-static bool version_known(const struct vmbus *bus, u32 version)
+static bool vmbus_version_known(const struct vmbus *bus, u32 version)
 {
 	static const u32 known[] = {
 		VMBUS_VERSION(2, 4), VMBUS_VERSION(3, 0), VMBUS_VERSION(4, 0),
@@ -303,7 +304,7 @@ static bool version_known(const struct vmbus *bus, u32 version)
 	return false;
 }
 
-static bool page_ok(const struct vmbus *bus, const char *what, u64 gpa)
+static bool vmbus_page_ok(const struct vmbus *bus, const char *what, u64 gpa)
 {
 	if (!gpa || (!(gpa % HV_PAGE_SIZE) &&
 		     mem_at(bus->mem, gpa, HV_PAGE_SIZE)))
@@ -313,20 +314,22 @@ static bool page_ok(const struct vmbus *bus, const char *what, u64 gpa)
 }
 
 /* What else must hold for a contact to be taken */
-static bool contact_ok(const struct vmbus *bus, const struct msg_contact *msg)
+static bool vmbus_contact_ok(const struct vmbus *bus,
+			     const struct msg_contact *msg)
 {
 	u64 shared = bus->config.shared_bit;
 
 	/* We never touch these: worth a line, not worth a refusal */
-	page_ok(bus, "monitor page", msg->monitor_page[0] & ~shared);
-	page_ok(bus, "monitor page", msg->monitor_page[1] & ~shared);
+	vmbus_page_ok(bus, "monitor page", msg->monitor_page[0] & ~shared);
+	vmbus_page_ok(bus, "monitor page", msg->monitor_page[1] & ~shared);
 
 	if (msg->vp >= bus->config.cpus) {
 		trace_bad("vmbus", "target vp", msg->vp);
 		return false;
 	}
 	if (msg->version < VMBUS_VERSION(5, 0))
-		return page_ok(bus, "interrupt page", msg->interrupt_page);
+		return vmbus_page_ok(bus, "interrupt page",
+				     msg->interrupt_page);
 	if (msg->sint > 15) {
 		trace_bad("vmbus", "message SINT", msg->sint);
 		return false;
@@ -338,7 +341,7 @@ static bool contact_ok(const struct vmbus *bus, const struct msg_contact *msg)
 	return true;
 }
 
-static void on_contact(struct vmbus *bus, const struct message *m)
+static void vmbus_on_contact(struct vmbus *bus, const struct message *m)
 {
 	const struct msg_contact *msg = &m->contact;
 	struct msg_version answer = { 0 };
@@ -348,8 +351,9 @@ static void on_contact(struct vmbus *bus, const struct message *m)
 	char version[16];
 
 	/* Without UNLOAD before it, this is a kernel after a crash */
-	disconnect(bus, "contact");
-	ok = version_known(bus, msg->version) && contact_ok(bus, msg);
+	vmbus_disconnect(bus, "contact");
+	ok = vmbus_version_known(bus, msg->version) &&
+	     vmbus_contact_ok(bus, msg);
 	bus->vp = msg->vp < bus->config.cpus ? msg->vp : m->vp;
 	bus->sint = ok && v5 ? msg->sint : VMBUS_MESSAGE_SINT;
 	bus->connected = ok;
@@ -378,10 +382,10 @@ static void on_contact(struct vmbus *bus, const struct message *m)
 		if (msg->version >= VMBUS_VERSION(6, 0))
 			len = sizeof(answer);
 	}
-	post(bus, MSG_VERSION, &answer, len);
+	vmbus_post(bus, MSG_VERSION, &answer, len);
 }
 
-static void on_request_offers(struct vmbus *bus, const struct message *m)
+static void vmbus_on_request_offers(struct vmbus *bus, const struct message *m)
 {
 	struct msg_head all = { 0 };
 
@@ -392,13 +396,13 @@ static void on_request_offers(struct vmbus *bus, const struct message *m)
 	trace_begin("offers_requested");
 	trace_end();
 	bus->offers_requested = true;
-	offer_all(bus);
-	post(bus, MSG_ALL_OFFERS, &all, sizeof(all));
+	vmbus_offer_all(bus);
+	vmbus_post(bus, MSG_ALL_OFFERS, &all, sizeof(all));
 }
 
 /* The checks of OPEN, and all that it needs but the answer */
-static u32 open_channel(struct vmbus *bus, struct vmbus_channel *chan,
-			const struct msg_open *msg)
+static u32 vmbus_open_channel(struct vmbus *bus, struct vmbus_channel *chan,
+			      const struct msg_open *msg)
 {
 	const size_t longest = 0xffff * 8;
 	struct gpadl *g;
@@ -412,7 +416,7 @@ static u32 open_channel(struct vmbus *bus, struct vmbus_channel *chan,
 		trace_bad("vmbus", "target vp", msg->vp);
 		return STATUS_INVALID;
 	}
-	g = *find_gpadl(bus, msg->gpadl);
+	g = *vmbus_find_gpadl(bus, msg->gpadl);
 	if (!g || !g->complete || g->relid != chan->relid) {
 		trace_bad("vmbus", "GPADL of rings", msg->gpadl);
 		return STATUS_INVALID;
@@ -443,12 +447,12 @@ static u32 open_channel(struct vmbus *bus, struct vmbus_channel *chan,
 	return STATUS_OK;
 }
 
-static void serve(struct vmbus_channel *chan);
+static void vmbus_serve(struct vmbus_channel *chan);
 
-static void on_open(struct vmbus *bus, const struct message *m)
+static void vmbus_on_open(struct vmbus *bus, const struct message *m)
 {
 	const struct msg_open *msg = &m->open;
-	struct vmbus_channel *chan = find_channel(bus, msg->relid);
+	struct vmbus_channel *chan = vmbus_find_channel(bus, msg->relid);
 	struct msg_open_result answer = {
 		.relid = msg->relid, .open_id = msg->open_id,
 		.status = STATUS_NO_DEVICE,
@@ -457,11 +461,11 @@ static void on_open(struct vmbus *bus, const struct message *m)
 	if (!chan)
 		trace_bad("vmbus", "open of relid", msg->relid);
 	else if (chan->dev)	/* else it crossed our rescind */
-		answer.status = open_channel(bus, chan, msg);
-	post(bus, MSG_OPEN_RESULT, &answer, sizeof(answer));
+		answer.status = vmbus_open_channel(bus, chan, msg);
+	vmbus_post(bus, MSG_OPEN_RESULT, &answer, sizeof(answer));
 	if (answer.status)
 		return;
-	trace_channel("open", chan);
+	vmbus_trace_channel("open", chan);
 	trace_num("vp", chan->vp);
 	trace_num("up_bytes", chan->up.size);
 	trace_num("down_bytes", chan->down.size);
@@ -469,32 +473,33 @@ static void on_open(struct vmbus *bus, const struct message *m)
 	if (chan->dev->opened)
 		chan->dev->opened(chan->dev, chan);
 	/* A guest may have written before it opened */
-	serve(chan);
+	vmbus_serve(chan);
 }
 
-static void on_close(struct vmbus *bus, const struct message *m)
+static void vmbus_on_close(struct vmbus *bus, const struct message *m)
 {
-	struct vmbus_channel *chan = find_channel(bus, m->relid.relid);
+	struct vmbus_channel *chan = vmbus_find_channel(bus, m->relid.relid);
 
 	if (!chan || (chan->dev && chan->state == CHANNEL_CLOSED)) {
 		trace_bad("vmbus", "close of relid", m->relid.relid);
 		return;
 	}
-	stop(chan, CHANNEL_CLOSED, "guest");
+	vmbus_stop(chan, CHANNEL_CLOSED, "guest");
 }
 
-static void gpadl_created(struct vmbus *bus, u32 relid, u32 id, u32 status)
+static void vmbus_gpadl_created(struct vmbus *bus, u32 relid, u32 id,
+				u32 status)
 {
 	struct msg_gpadl_created answer = {
 		.relid = relid, .gpadl = id, .status = status,
 	};
 
-	post(bus, MSG_GPADL_CREATED, &answer, sizeof(answer));
+	vmbus_post(bus, MSG_GPADL_CREATED, &answer, sizeof(answer));
 }
 
 /* Give the newest piece to a GPADL, answer if that ends it. */
-static void feed_gpadl(struct vmbus *bus, struct gpadl **link,
-		       const u8 *data, size_t len)
+static void vmbus_feed_gpadl(struct vmbus *bus, struct gpadl **link,
+			     const u8 *data, size_t len)
 {
 	struct gpadl *g = *link;
 	u32 relid = g->relid, id = g->id;
@@ -503,7 +508,7 @@ static void feed_gpadl(struct vmbus *bus, struct gpadl **link,
 	if (!ret)
 		return;
 	if (ret < 0) {
-		drop_gpadl(bus, link);
+		vmbus_drop_gpadl(bus, link);
 	} else {
 		trace_begin("gpadl");
 		trace_num("gpadl", id);
@@ -511,13 +516,14 @@ static void feed_gpadl(struct vmbus *bus, struct gpadl **link,
 		trace_num("pages", g->page_count);
 		trace_end();
 	}
-	gpadl_created(bus, relid, id, ret < 0 ? STATUS_INVALID : STATUS_OK);
+	vmbus_gpadl_created(bus, relid, id,
+			    ret < 0 ? STATUS_INVALID : STATUS_OK);
 }
 
-static void on_gpadl_header(struct vmbus *bus, const struct message *m)
+static void vmbus_on_gpadl_header(struct vmbus *bus, const struct message *m)
 {
 	const struct msg_gpadl_header *msg = &m->gpadl_header;
-	struct vmbus_channel *chan = find_channel(bus, msg->relid);
+	struct vmbus_channel *chan = vmbus_find_channel(bus, msg->relid);
 	u32 status = STATUS_INVALID;
 	struct gpadl **link;
 
@@ -529,7 +535,7 @@ static void on_gpadl_header(struct vmbus *bus, const struct message *m)
 		status = STATUS_NO_DEVICE;
 		goto refuse;
 	}
-	link = find_gpadl(bus, msg->gpadl);
+	link = vmbus_find_gpadl(bus, msg->gpadl);
 	if (!msg->gpadl || *link) {
 		trace_bad("vmbus", "handle of a new GPADL", msg->gpadl);
 		goto refuse;
@@ -544,16 +550,16 @@ static void on_gpadl_header(struct vmbus *bus, const struct message *m)
 	if (!*link)
 		goto refuse;
 	bus->gpadl_count++;
-	feed_gpadl(bus, link, msg->list, m->len - sizeof(*msg));
+	vmbus_feed_gpadl(bus, link, msg->list, m->len - sizeof(*msg));
 	return;
 refuse:
-	gpadl_created(bus, msg->relid, msg->gpadl, status);
+	vmbus_gpadl_created(bus, msg->relid, msg->gpadl, status);
 }
 
-static void on_gpadl_body(struct vmbus *bus, const struct message *m)
+static void vmbus_on_gpadl_body(struct vmbus *bus, const struct message *m)
 {
 	const struct msg_gpadl_body *msg = &m->gpadl_body;
-	struct gpadl **link = find_gpadl(bus, msg->gpadl);
+	struct gpadl **link = vmbus_find_gpadl(bus, msg->gpadl);
 
 	/* Whose header we refused, say: that was the answer */
 	if (!*link) {
@@ -565,14 +571,14 @@ static void on_gpadl_body(struct vmbus *bus, const struct message *m)
 		trace_bad("vmbus", "body of complete GPADL", msg->gpadl);
 		return;
 	}
-	feed_gpadl(bus, link, msg->list, m->len - sizeof(*msg));
+	vmbus_feed_gpadl(bus, link, msg->list, m->len - sizeof(*msg));
 }
 
-static void on_gpadl_teardown(struct vmbus *bus, const struct message *m)
+static void vmbus_on_gpadl_teardown(struct vmbus *bus, const struct message *m)
 {
 	const struct msg_gpadl_teardown *msg = &m->gpadl_teardown;
-	struct vmbus_channel *chan = find_channel(bus, msg->relid);
-	struct gpadl **link = find_gpadl(bus, msg->gpadl);
+	struct vmbus_channel *chan = vmbus_find_channel(bus, msg->relid);
+	struct gpadl **link = vmbus_find_gpadl(bus, msg->gpadl);
 	struct msg_gpadl_torndown answer = { .gpadl = msg->gpadl };
 
 	if (!*link || (*link)->relid != msg->relid) {
@@ -581,20 +587,20 @@ static void on_gpadl_teardown(struct vmbus *bus, const struct message *m)
 	}
 	if (chan && chan->gpadl == *link) {
 		trace_bad("vmbus", "teardown of open rings", msg->gpadl);
-		stop(chan, CHANNEL_BROKEN, "host");
-		link = find_gpadl(bus, msg->gpadl);
+		vmbus_stop(chan, CHANNEL_BROKEN, "host");
+		link = vmbus_find_gpadl(bus, msg->gpadl);
 	}
-	drop_gpadl(bus, link);
+	vmbus_drop_gpadl(bus, link);
 	trace_begin("gpadl_torndown");
 	trace_num("gpadl", msg->gpadl);
 	trace_end();
-	post(bus, MSG_GPADL_TORNDOWN, &answer, sizeof(answer));
+	vmbus_post(bus, MSG_GPADL_TORNDOWN, &answer, sizeof(answer));
 }
 
-static void on_released(struct vmbus *bus, const struct message *m)
+static void vmbus_on_released(struct vmbus *bus, const struct message *m)
 {
 	u32 relid = m->relid.relid;
-	struct vmbus_channel *chan = find_channel(bus, relid);
+	struct vmbus_channel *chan = vmbus_find_channel(bus, relid);
 	struct gpadl **link = &bus->gpadls;
 
 	/* Linux still says it for every channel after UNLOAD */
@@ -606,40 +612,40 @@ static void on_released(struct vmbus *bus, const struct message *m)
 	}
 	if (chan->state != CHANNEL_CLOSED && chan->dev)
 		trace_bad("vmbus", "release of open relid", relid);
-	stop(chan, CHANNEL_CLOSED, "guest");
+	vmbus_stop(chan, CHANNEL_CLOSED, "guest");
 	while (*link) {
 		if ((*link)->relid == relid)
-			drop_gpadl(bus, link);
+			vmbus_drop_gpadl(bus, link);
 		else
 			link = &(*link)->next;
 	}
-	trace_channel("released", chan);
+	vmbus_trace_channel("released", chan);
 	trace_end();
 	bus->by_relid[relid] = NULL;
 	chan->relid = 0;
 	if (chan->dev)
 		chan->declined = true;
 	else
-		free_channel(chan);
-	offer_all(bus);
+		vmbus_free_channel(chan);
+	vmbus_offer_all(bus);
 }
 
-static void on_unload(struct vmbus *bus, const struct message *m)
+static void vmbus_on_unload(struct vmbus *bus, const struct message *m)
 {
 	struct msg_head answer = { 0 };
 
-	disconnect(bus, "unload");
+	vmbus_disconnect(bus, "unload");
 	trace_begin("unload");
 	trace_num("vp", m->vp);
 	trace_num("target_vp", bus->vp);
 	trace_end();
-	post(bus, MSG_UNLOADED, &answer, sizeof(answer));
+	vmbus_post(bus, MSG_UNLOADED, &answer, sizeof(answer));
 }
 
-static void on_modify(struct vmbus *bus, const struct message *m)
+static void vmbus_on_modify(struct vmbus *bus, const struct message *m)
 {
 	const struct msg_modify *msg = &m->modify;
-	struct vmbus_channel *chan = find_channel(bus, msg->relid);
+	struct vmbus_channel *chan = vmbus_find_channel(bus, msg->relid);
 	struct msg_modified answer = {
 		.relid = msg->relid, .status = STATUS_INVALID,
 	};
@@ -650,13 +656,13 @@ static void on_modify(struct vmbus *bus, const struct message *m)
 		trace_bad("vmbus", "target vp", msg->vp);
 	} else {
 		chan->vp = msg->vp;
-		trace_channel("modify", chan);
+		vmbus_trace_channel("modify", chan);
 		trace_num("vp", msg->vp);
 		trace_end();
 		answer.status = STATUS_OK;
 	}
 	if (bus->version >= VMBUS_VERSION(5, 3))
-		post(bus, MSG_MODIFIED, &answer, sizeof(answer));
+		vmbus_post(bus, MSG_MODIFIED, &answer, sizeof(answer));
 }
 
 static const struct {
@@ -666,45 +672,45 @@ static const struct {
 	u32 version;			/* from this one on */
 } handlers[] = {
 	[MSG_REQUEST_OFFERS] = {
-		.fn = on_request_offers,
+		.fn = vmbus_on_request_offers,
 		.len = sizeof(struct msg_head),
 	},
 	[MSG_OPEN] = {
-		.fn = on_open,
+		.fn = vmbus_on_open,
 		.len = sizeof(struct msg_open),
 	},
 	[MSG_CLOSE] = {
-		.fn = on_close,
+		.fn = vmbus_on_close,
 		.len = sizeof(struct msg_relid),
 	},
 	[MSG_GPADL_HEADER] = {
-		.fn = on_gpadl_header,
+		.fn = vmbus_on_gpadl_header,
 		.len = sizeof(struct msg_gpadl_header),
 	},
 	[MSG_GPADL_BODY] = {
-		.fn = on_gpadl_body,
+		.fn = vmbus_on_gpadl_body,
 		.len = sizeof(struct msg_gpadl_body),
 	},
 	[MSG_GPADL_TEARDOWN] = {
-		.fn = on_gpadl_teardown,
+		.fn = vmbus_on_gpadl_teardown,
 		.len = sizeof(struct msg_gpadl_teardown),
 	},
 	[MSG_RELEASED] = {
-		.fn = on_released,
+		.fn = vmbus_on_released,
 		.len = sizeof(struct msg_relid),
 		.early = true,
 	},
 	[MSG_CONTACT] = {
-		.fn = on_contact,
+		.fn = vmbus_on_contact,
 		.len = sizeof(struct msg_contact),
 		.early = true,
 	},
 	[MSG_UNLOAD] = {
-		.fn = on_unload,
+		.fn = vmbus_on_unload,
 		.len = sizeof(struct msg_head),
 	},
 	[MSG_MODIFY] = {
-		.fn = on_modify,
+		.fn = vmbus_on_modify,
 		.len = sizeof(struct msg_modify),
 		.version = VMBUS_VERSION(4, 1),
 	},
@@ -770,7 +776,7 @@ u16 vmbus_hv_post(struct vmbus *bus, u32 vp, u32 connection, u32 type,
 }
 
 /* Take what the guest has sent, up to a batch, and see whether it reads. */
-static void serve(struct vmbus_channel *chan)
+static void vmbus_serve(struct vmbus_channel *chan)
 {
 	struct ring_packet pkt;
 	bool signal = false;
@@ -784,7 +790,7 @@ static void serve(struct vmbus_channel *chan)
 	for (i = 0; i < BATCH && bytes < BATCH_BYTES; i++) {
 		ret = ring_read(&chan->up, chan->buf, &pkt, &signal);
 		if (ret < 0) {
-			stop(chan, CHANNEL_BROKEN, "host");
+			vmbus_stop(chan, CHANNEL_BROKEN, "host");
 			return;
 		}
 		if (!ret) {
@@ -809,13 +815,13 @@ static void serve(struct vmbus_channel *chan)
 		ring_mask(&chan->up, false);
 	}
 	if (signal)
-		interrupt(chan);
+		vmbus_interrupt_guest(chan);
 	if (ring_room(&chan->down) && chan->dev->room)
 		chan->dev->room(chan->dev);
 }
 
 /* Guests before version 5 may set a bit per channel in a shared page. */
-static void serve_interrupt_page(struct vmbus *bus)
+static void vmbus_serve_interrupt_page(struct vmbus *bus)
 {
 	u64 *flags, bits;
 	u32 i, bit;
@@ -829,7 +835,7 @@ static void serve_interrupt_page(struct vmbus *bus)
 		bits = __atomic_exchange_n(&flags[i], 0, __ATOMIC_SEQ_CST);
 		for (bit = 0; bits >> bit; bit++) {
 			if (bits >> bit & 1 && bus->by_relid[i * 64 + bit])
-				serve(bus->by_relid[i * 64 + bit]);
+				vmbus_serve(bus->by_relid[i * 64 + bit]);
 			if (bit == 63)
 				break;
 		}
@@ -851,11 +857,11 @@ u16 vmbus_hv_signal(struct vmbus *bus, u32 connection, u16 flag)
 	vmbus_poll(bus);
 	if (connection == VMBUS_CONN_EVENT && bus->connected) {
 		if (bus->interrupt_page)
-			serve_interrupt_page(bus);
+			vmbus_serve_interrupt_page(bus);
 		return HV_STATUS_SUCCESS;
 	}
 	/* Wraps below the first connection, and then is no relid */
-	chan = find_channel(bus, connection - VMBUS_CONN_CHANNEL);
+	chan = vmbus_find_channel(bus, connection - VMBUS_CONN_CHANNEL);
 	if (!chan) {
 		trace_bad("vmbus", "signal of connection", connection);
 		return HV_STATUS_INVALID_CONNECTION_ID;
@@ -864,7 +870,7 @@ u16 vmbus_hv_signal(struct vmbus *bus, u32 connection, u16 flag)
 		trace_bad("vmbus", "event flag", flag);
 		return HV_STATUS_INVALID_PARAMETER;
 	}
-	serve(chan);
+	vmbus_serve(chan);
 	return HV_STATUS_SUCCESS;
 }
 
@@ -884,7 +890,7 @@ void vmbus_poll(struct vmbus *bus)
 	bus->more = false;
 	for (i = 1; i < MAX_RELIDS; i++)
 		if (bus->by_relid[i] && bus->by_relid[i]->more)
-			serve(bus->by_relid[i]);
+			vmbus_serve(bus->by_relid[i]);
 }
 
 /**
@@ -915,11 +921,11 @@ int vmbus_send(struct vmbus_channel *chan, u16 type, u16 flags, u64 transaction,
 		return -EMSGSIZE;
 	ret = ring_write(&chan->down, &desc, payload, (u32)len, &signal);
 	if (ret == -EPROTO) {
-		stop(chan, CHANNEL_BROKEN, "host");
+		vmbus_stop(chan, CHANNEL_BROKEN, "host");
 		return -EIO;
 	}
 	if (signal)
-		interrupt(chan);
+		vmbus_interrupt_guest(chan);
 	return ret;
 }
 
@@ -953,11 +959,11 @@ int vmbus_add_device(struct vmbus *bus, struct vmbus_device *dev)
 	chan->instance = dev->instance;
 	link = &bus->channels;
 	while (*link && (bus->config.offer_as_added ||
-			 offered_before(*link, dev)))
+			 vmbus_offered_before(*link, dev)))
 		link = &(*link)->next;
 	chan->next = *link;
 	*link = chan;
-	offer(chan);
+	vmbus_offer(chan);
 	return 0;
 }
 
@@ -977,16 +983,16 @@ int vmbus_rescind(struct vmbus *bus, struct vmbus_device *dev)
 		chan = chan->next;
 	if (!chan)
 		return -ENOENT;
-	trace_channel("rescind", chan);
+	vmbus_trace_channel("rescind", chan);
 	trace_end();
-	stop(chan, CHANNEL_CLOSED, "rescind");
+	vmbus_stop(chan, CHANNEL_CLOSED, "rescind");
 	chan->dev = NULL;
 	if (!chan->relid) {
-		free_channel(chan);
+		vmbus_free_channel(chan);
 		return 0;
 	}
 	msg.relid = chan->relid;
-	post(bus, MSG_RESCIND, &msg, sizeof(msg));
+	vmbus_post(bus, MSG_RESCIND, &msg, sizeof(msg));
 	return 0;
 }
 
@@ -1022,8 +1028,8 @@ void vmbus_free(struct vmbus *bus)
 {
 	if (!bus)
 		return;
-	disconnect(bus, "end");
+	vmbus_disconnect(bus, "end");
 	while (bus->channels)
-		free_channel(bus->channels);
+		vmbus_free_channel(bus->channels);
 	free(bus);
 }

@@ -19,12 +19,12 @@
 
 static struct rtc cmos;
 
-static s64 time_of_day(void)
+static s64 rtc_time_of_day(void)
 {
 	return time(NULL);
 }
 
-static u8 bcd(int v)
+static u8 rtc_bcd(int v)
 {
 	return v / 10 % 10 << 4 | v % 10;
 }
@@ -37,21 +37,21 @@ static u8 rtc_read(const struct rtc *rtc)
 	gmtime_r(&now, &tm);
 	switch (rtc->index) {
 	case 0x00:
-		return bcd(tm.tm_sec);
+		return rtc_bcd(tm.tm_sec);
 	case 0x02:
-		return bcd(tm.tm_min);
+		return rtc_bcd(tm.tm_min);
 	case 0x04:
-		return bcd(tm.tm_hour);
+		return rtc_bcd(tm.tm_hour);
 	case 0x06:
-		return bcd(tm.tm_wday + 1);
+		return rtc_bcd(tm.tm_wday + 1);
 	case 0x07:
-		return bcd(tm.tm_mday);
+		return rtc_bcd(tm.tm_mday);
 	case 0x08:
-		return bcd(tm.tm_mon + 1);
+		return rtc_bcd(tm.tm_mon + 1);
 	case 0x09:
-		return bcd(tm.tm_year % 100);
+		return rtc_bcd(tm.tm_year % 100);
 	case RTC_CENTURY:
-		return bcd((tm.tm_year + 1900) / 100);
+		return rtc_bcd((tm.tm_year + 1900) / 100);
 	case RTC_A:
 		/* 32768 Hz, 1024 Hz; never in the middle of an update */
 		return 0x26;
@@ -103,7 +103,7 @@ int rtc_init(struct vm *vm)
 	int rc;
 
 	memset(&cmos, 0, sizeof(cmos));
-	cmos.now = time_of_day;
+	cmos.now = rtc_time_of_day;
 	rc = vm_add_ports(vm, 0x70, 2, rtc_io, &cmos);
 	if (rc)
 		fprintf(stderr, "hvhost: RTC ports: %s\n", strerror(-rc));
