@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -103,59 +104,6 @@ static void options_print_usage(const struct device_kind *const *kind)
 	fputs(usage_rest, stdout);
 }
 
-enum {
-	OPT_ADD_ON = 256, OPT_APPEND, OPT_ARCH, OPT_BAR_CONFLICTS, OPT_BAR_READS,
-	OPT_CPUS, OPT_CRS, OPT_DEAD_DEVICES, OPT_EJECT_ON, OPT_FB,
-	OPT_FB_MAPPED, OPT_FINDINGS, OPT_FIRMWARE, OPT_FIRMWARE_FB,
-	OPT_GENERATION, OPT_HIGH_MMIO, OPT_INITRD, OPT_ISOLATION, OPT_KERNEL, OPT_LOW_MMIO,
-	OPT_MEMORY, OPT_NO_SYNTHVID, OPT_NOT_WINDOWS, OPT_OFFERS, OPT_OVERLAP,
-	OPT_PCI, OPT_REFUSE_WINDOWS, OPT_REMOVE_ON, OPT_RESCIND_ON, OPT_SCREEN,
-	OPT_SCREEN_ON, OPT_SHUTDOWN_ON, OPT_TIMEOUT, OPT_TRACE, OPT_VIDEO,
-	OPT_VMBUS_VERSION,
-};
-
-static const struct option long_options[] = {
-	{ "add-on", required_argument, NULL, OPT_ADD_ON },
-	{ "append", required_argument, NULL, OPT_APPEND },
-	{ "arch", required_argument, NULL, OPT_ARCH },
-	{ "bar-conflicts", required_argument, NULL, OPT_BAR_CONFLICTS },
-	{ "bar-reads", required_argument, NULL, OPT_BAR_READS },
-	{ "cpus", required_argument, NULL, OPT_CPUS },
-	{ "crs", required_argument, NULL, OPT_CRS },
-	{ "dead-devices", required_argument, NULL, OPT_DEAD_DEVICES },
-	{ "eject-on", required_argument, NULL, OPT_EJECT_ON },
-	{ "fb", required_argument, NULL, OPT_FB },
-	{ "fb-mapped", required_argument, NULL, OPT_FB_MAPPED },
-	{ "findings", required_argument, NULL, OPT_FINDINGS },
-	{ "firmware", required_argument, NULL, OPT_FIRMWARE },
-	{ "firmware-fb", required_argument, NULL, OPT_FIRMWARE_FB },
-	{ "generation", required_argument, NULL, OPT_GENERATION },
-	{ "help", no_argument, NULL, 'h' },
-	{ "high-mmio", required_argument, NULL, OPT_HIGH_MMIO },
-	{ "initrd", required_argument, NULL, OPT_INITRD },
-	{ "isolation", required_argument, NULL, OPT_ISOLATION },
-	{ "kernel", required_argument, NULL, OPT_KERNEL },
-	{ "low-mmio", required_argument, NULL, OPT_LOW_MMIO },
-	{ "memory", required_argument, NULL, OPT_MEMORY },
-	{ "no-synthvid", no_argument, NULL, OPT_NO_SYNTHVID },
-	{ "not-windows", no_argument, NULL, OPT_NOT_WINDOWS },
-	{ "offers", required_argument, NULL, OPT_OFFERS },
-	{ "overlap", required_argument, NULL, OPT_OVERLAP },
-	{ "pci", required_argument, NULL, OPT_PCI },
-	{ "refuse-windows", required_argument, NULL, OPT_REFUSE_WINDOWS },
-	{ "remove-on", required_argument, NULL, OPT_REMOVE_ON },
-	{ "rescind-on", required_argument, NULL, OPT_RESCIND_ON },
-	{ "screen", required_argument, NULL, OPT_SCREEN },
-	{ "screen-on", required_argument, NULL, OPT_SCREEN_ON },
-	{ "shutdown-on", required_argument, NULL, OPT_SHUTDOWN_ON },
-	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
-	{ "trace", required_argument, NULL, OPT_TRACE },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "video", required_argument, NULL, OPT_VIDEO },
-	{ "vmbus-version", required_argument, NULL, OPT_VMBUS_VERSION },
-	{ NULL, 0, NULL, 0 },
-};
-
 /* The lowest version that hosts of today still speak */
 #define VMBUS_VERSION_MIN	((2 << 16) | 4)
 #define VMBUS_VERSION_DEFAULT	(6 << 16)
@@ -165,47 +113,87 @@ static const struct option long_options[] = {
 /* The lowest NTSTATUS that Linux takes for a failure: it is signed there */
 #define REFUSAL_MIN		0x80000000u
 
-static bool options_parse_crs(const char *s, struct layout_request *layout)
+static const char *options_parse_crs(char *s, struct options *opt)
 {
+	struct layout_request *layout = &opt->layout;
+
 	layout->crs_given = true;
 	return layout->crs_count < LAYOUT_MAX_RANGES &&
-	       parse_range(s, &layout->crs[layout->crs_count++]);
+	       parse_range(s, &layout->crs[layout->crs_count++]) ? NULL :
+		"START-END in hexadecimal, at most 16 times";
 }
 
 /* A range, {0, 0} for none */
-static bool options_parse_fb(const char *s, struct range *fb, bool *given)
+static const char *options_parse_a_fb(const char *s, struct range *fb,
+				      bool *given)
 {
 	*given = true;
 	*fb = (struct range) { 0, 0 };
-	return !strcmp(s, "none") || parse_range(s, fb);
+	return !strcmp(s, "none") || parse_range(s, fb) ? NULL :
+		"START-END in hexadecimal, or none";
 }
 
-static bool options_parse_high(const char *s, struct layout_request *layout)
+static const char *options_parse_fb(char *s, struct options *opt)
 {
+	return options_parse_a_fb(s, &opt->layout.fb, &opt->layout.fb_given);
+}
+
+static const char *options_parse_firmware_fb(char *s, struct options *opt)
+{
+	return options_parse_a_fb(s, &opt->layout.firmware,
+				  &opt->layout.firmware_given);
+}
+
+static const char *options_parse_fb_mapped(char *s, struct options *opt)
+{
+	struct layout_request *layout = &opt->layout;
+
+	layout->fb_mapped_whole = !strcmp(s, "offered");
+	layout->fb_mapped = 0;
+	return layout->fb_mapped_whole || parse_size(s, &layout->fb_mapped) ?
+		NULL : "a size, such as 8M, or offered";
+}
+
+static const char *options_parse_high_mmio(char *s, struct options *opt)
+{
+	struct layout_request *layout = &opt->layout;
+
 	layout->high_mmio = 0;
 	layout->no_high_mmio = !strcmp(s, "none");
-	return layout->no_high_mmio || parse_size(s, &layout->high_mmio);
+	return layout->no_high_mmio || parse_size(s, &layout->high_mmio) ?
+		NULL : "a size, such as 512M, or none";
 }
 
-static bool options_parse_arch(const char *s, struct layout_request *layout)
+static const char *options_parse_video(char *s, struct options *opt)
 {
-	layout->arch = strcmp(s, "arm64") ? LAYOUT_X86 : LAYOUT_ARM64;
-	return layout->arch == LAYOUT_ARM64 || !strcmp(s, "x86");
+	struct layout_request *layout = &opt->layout;
+
+	return parse_pair(s, 'x', INT_MAX, &layout->width, &layout->height) &&
+	       layout->width && layout->height ? NULL :
+		"WxH, such as 1920x1080";
 }
 
-static bool options_parse_version(const char *s, struct options *opt)
+static const char *options_parse_arch(char *s, struct options *opt)
+{
+	enum layout_arch *arch = &opt->layout.arch;
+
+	*arch = strcmp(s, "arm64") ? LAYOUT_X86 : LAYOUT_ARM64;
+	return *arch == LAYOUT_ARM64 || !strcmp(s, "x86") ? NULL :
+		"x86 or arm64";
+}
+
+static const char *options_parse_vmbus_version(char *s, struct options *opt)
 {
 	u32 major, minor;
 
 	if (!parse_pair(s, '.', 0xffff, &major, &minor))
-		return false;
+		return "2.4 or later";
 	opt->vmbus_version = major << 16 | minor;
-	return opt->vmbus_version >= VMBUS_VERSION_MIN;
+	return opt->vmbus_version >= VMBUS_VERSION_MIN ? NULL : "2.4 or later";
 }
 
 /* START-END[=STATUS] */
-static const char *options_parse_refused_windows(const char *s,
-						 struct options *opt)
+static const char *options_parse_refuse_windows(char *s, struct options *opt)
 {
 	struct option_refusal *refusal = &opt->refusal[opt->refusals];
 	u64 status = REFUSAL_DEFAULT;
@@ -238,7 +226,7 @@ static const char *options_all_syntaxes(const struct device_kind *const *kind)
 }
 
 /* Its name is its kind, and how many of that there were before. */
-static const char *options_parse_pci(const char *s, struct options *opt)
+static const char *options_parse_pci(char *s, struct options *opt)
 {
 	struct option_pci *pci = &opt->pci[opt->pcis];
 	const struct device_kind *const *kind;
@@ -292,135 +280,108 @@ static const char *options_parse_watch(char *s, enum watch_action action,
 	return NULL;
 }
 
-/*
- * One option. Return: NULL, or what its value should have been.
- */
-static const char *options_take(int option, char *arg, struct options *opt)
+/* What the value of an option is */
+enum option_type {
+	FLAG,		/* bool; there is no value */
+	TEXT,		/* const char * */
+	FILE_NAME,	/* the same, but not empty */
+	CHOICE,		/* bool: ->want is "WORD or OTHER", the other sets it */
+	NUMBER,		/* int, from ->min to ->max */
+	SIZE,		/* u64 */
+	WATCH,		/* for the action that ->min says */
+	OTHER,		/* ->parse() says NULL, or what it should be */
+};
+
+struct option_spec {
+	const char *name;
+	enum option_type type;
+	size_t at;			/* in struct options */
+	const char *want;		/* what the value should be */
+	u64 min, max;
+	const char *(*parse)(char *s, struct options *opt);
+};
+
+#define AT(member)	offsetof(struct options, member)
+
+/* getopt_long() says this for the first of them, and 1 more for each next. */
+#define LONG_OPTION	256
+
+static const struct option_spec option_specs[] = {
+	{ "add-on", WATCH, .min = WATCH_ADD },
+	{ "append", TEXT, .at = AT(append) },
+	{ "arch", OTHER, .parse = options_parse_arch },
+	{ "bar-conflicts", CHOICE, .at = AT(ignore_bar_conflicts), "refuse or ignore" },
+	{ "bar-reads", CHOICE, .at = AT(zero_bars), "exact or zero" },
+	{ "cpus", NUMBER, .at = AT(cpus), "1 to 8", 1, MAX_CPUS },
+	{ "crs", OTHER, .parse = options_parse_crs },
+	{ "dead-devices", CHOICE, .at = AT(release_dead_devices), "hold or release" },
+	{ "eject-on", WATCH, .min = WATCH_EJECT },
+	{ "fb", OTHER, .parse = options_parse_fb },
+	{ "fb-mapped", OTHER, .parse = options_parse_fb_mapped },
+	{ "findings", FILE_NAME, .at = AT(findings), "a file" },
+	{ "firmware", CHOICE, .at = AT(layout.no_firmware), "uefi or none" },
+	{ "firmware-fb", OTHER, .parse = options_parse_firmware_fb },
+	{ "generation", NUMBER, .at = AT(layout.generation), "1 or 2", 1, 2 },
+	{ "high-mmio", OTHER, .parse = options_parse_high_mmio },
+	{ "initrd", TEXT, .at = AT(initrd) },
+	{ "isolation", CHOICE, .at = AT(isolation_vbs), "none or vbs" },
+	{ "kernel", TEXT, .at = AT(kernel) },
+	{ "low-mmio", SIZE, .at = AT(layout.low_mmio), "a size, such as 3G" },
+	{ "memory", SIZE, .at = AT(layout.memory), "a size, such as 512M" },
+	{ "no-synthvid", FLAG, .at = AT(no_synthvid) },
+	{ "not-windows", FLAG, .at = AT(layout.not_windows) },
+	{ "offers", CHOICE, .at = AT(video_first), "guid or video-first" },
+	{ "overlap", CHOICE, .at = AT(overlap_cover), "refuse or cover" },
+	{ "pci", OTHER, .parse = options_parse_pci },
+	{ "refuse-windows", OTHER, .parse = options_parse_refuse_windows },
+	{ "remove-on", WATCH, .min = WATCH_REMOVE },
+	{ "rescind-on", WATCH, .min = WATCH_RESCIND },
+	{ "screen", FILE_NAME, .at = AT(screen), "a file" },
+	{ "screen-on", WATCH, .min = WATCH_SCREEN },
+	{ "shutdown-on", WATCH, .min = WATCH_SHUTDOWN },
+	{ "timeout", NUMBER, .at = AT(timeout), "seconds, 1 or more", 1, INT_MAX },
+	{ "trace", TEXT, .at = AT(trace) },
+	{ "verbose", FLAG, .at = AT(verbose) },
+	{ "video", OTHER, .parse = options_parse_video },
+	{ "vmbus-version", OTHER, .parse = options_parse_vmbus_version },
+};
+
+/* One option. Return: NULL, or what its value should have been. */
+static const char *options_take(const struct option_spec *spec, char *arg,
+				struct options *opt)
 {
-	struct layout_request *layout = &opt->layout;
+	void *at = (char *)opt + spec->at;
 	u64 value;
 
-	switch (option) {
-	case OPT_APPEND:
-		opt->append = arg;
+	switch (spec->type) {
+	case FLAG:
+		*(bool *)at = true;
 		return NULL;
-	case OPT_INITRD:
-		opt->initrd = arg;
+	case TEXT:
+		*(const char **)at = arg;
 		return NULL;
-	case OPT_KERNEL:
-		opt->kernel = arg;
+	case FILE_NAME:
+		*(const char **)at = arg;
+		return *arg ? NULL : spec->want;
+	case CHOICE:
+		return parse_choice(arg, spec->want, at);
+	case NUMBER:
+		if (!parse_number(arg, spec->min, spec->max, &value))
+			return spec->want;
+		*(int *)at = (int)value;
 		return NULL;
-	case OPT_TRACE:
-		opt->trace = arg;
-		return NULL;
-	case OPT_FINDINGS:
-		opt->findings = arg;
-		return *arg ? NULL : "a file";
-	case OPT_SCREEN:
-		opt->screen = arg;
-		return *arg ? NULL : "a file";
-	case OPT_SHUTDOWN_ON:
-		return options_parse_watch(arg, WATCH_SHUTDOWN, opt);
-	case OPT_ADD_ON:
-		return options_parse_watch(arg, WATCH_ADD, opt);
-	case OPT_EJECT_ON:
-		return options_parse_watch(arg, WATCH_EJECT, opt);
-	case OPT_REMOVE_ON:
-		return options_parse_watch(arg, WATCH_REMOVE, opt);
-	case OPT_RESCIND_ON:
-		return options_parse_watch(arg, WATCH_RESCIND, opt);
-	case OPT_SCREEN_ON:
-		return options_parse_watch(arg, WATCH_SCREEN, opt);
-	case OPT_PCI:
-		return options_parse_pci(arg, opt);
-	case OPT_BAR_CONFLICTS:
-		return parse_choice(arg, "refuse or ignore",
-				    &opt->ignore_bar_conflicts);
-	case OPT_OVERLAP:
-		return parse_choice(arg, "refuse or cover",
-				    &opt->overlap_cover);
-	case OPT_BAR_READS:
-		return parse_choice(arg, "exact or zero", &opt->zero_bars);
-	case OPT_DEAD_DEVICES:
-		return parse_choice(arg, "hold or release",
-				    &opt->release_dead_devices);
-	case OPT_OFFERS:
-		return parse_choice(arg, "guid or video-first",
-				    &opt->video_first);
-	case OPT_REFUSE_WINDOWS:
-		return options_parse_refused_windows(arg, opt);
-	case OPT_NO_SYNTHVID:
-		opt->no_synthvid = true;
-		return NULL;
-	case OPT_NOT_WINDOWS:
-		layout->not_windows = true;
-		return NULL;
-	case 'v':
-		opt->verbose = true;
-		return NULL;
-	case OPT_CPUS:
-		if (!parse_number(arg, 1, MAX_CPUS, &value))
-			return "1 to 8";
-		opt->cpus = value;
-		return NULL;
-	case OPT_GENERATION:
-		if (!parse_number(arg, 1, 2, &value))
-			return "1 or 2";
-		layout->generation = value;
-		return NULL;
-	case OPT_TIMEOUT:
-		if (!parse_number(arg, 1, INT_MAX, &value))
-			return "seconds, 1 or more";
-		opt->timeout = value;
-		return NULL;
-	case OPT_MEMORY:
-		return parse_size(arg, &layout->memory) ? NULL :
-			"a size, such as 512M";
-	case OPT_LOW_MMIO:
-		return parse_size(arg, &layout->low_mmio) ? NULL :
-			"a size, such as 3G";
-	case OPT_HIGH_MMIO:
-		return options_parse_high(arg, layout) ? NULL :
-			"a size, such as 512M, or none";
-	case OPT_VIDEO:
-		if (!parse_pair(arg, 'x', INT_MAX, &layout->width,
-				&layout->height) ||
-		    !layout->width || !layout->height)
-			return "WxH, such as 1920x1080";
-		return NULL;
-	case OPT_CRS:
-		return options_parse_crs(arg, layout) ? NULL :
-			"START-END in hexadecimal, at most 16 times";
-	case OPT_FB:
-		return options_parse_fb(arg, &layout->fb,
-					&layout->fb_given) ? NULL :
-			"START-END in hexadecimal, or none";
-	case OPT_FB_MAPPED:
-		layout->fb_mapped_whole = !strcmp(arg, "offered");
-		layout->fb_mapped = 0;
-		return layout->fb_mapped_whole ||
-		       (parse_size(arg, &layout->fb_mapped) &&
-			layout->fb_mapped) ? NULL :
-			"a size, such as 8M, or offered";
-	case OPT_FIRMWARE:
-		return parse_choice(arg, "uefi or none",
-				    &layout->no_firmware);
-	case OPT_FIRMWARE_FB:
-		return options_parse_fb(arg, &layout->firmware,
-					&layout->firmware_given) ? NULL :
-			"START-END in hexadecimal, or none";
-	case OPT_ARCH:
-		return options_parse_arch(arg, layout) ? NULL : "x86 or arm64";
-	case OPT_ISOLATION:
-		return parse_choice(arg, "none or vbs", &opt->isolation_vbs);
-	case OPT_VMBUS_VERSION:
-		return options_parse_version(arg, opt) ? NULL : "2.4 or later";
+	case SIZE:
+		return parse_size(arg, at) ? NULL : spec->want;
+	case WATCH:
+		return options_parse_watch(arg, spec->min, opt);
+	case OTHER:
+		return spec->parse(arg, opt);
 	}
 	return "unknown";
 }
 
 /* Bad use: one line, and where to read more. */
-#define bad(fmt, ...) \
+#define options_bad(fmt, ...) \
 	(fprintf(stderr, "hvhost: " fmt "; see hvhost --help\n", \
 		 ##__VA_ARGS__), OPTIONS_BAD)
 
@@ -436,8 +397,8 @@ static int options_check_file(const char *option, const char *path)
 		err = EISDIR;
 	if (fd >= 0)
 		close(fd);
-	return err ? bad("cannot read --%s '%s': %s", option, path,
-			 strerror(err)) : 0;
+	return err ? options_bad("cannot read --%s '%s': %s", option, path,
+				 strerror(err)) : 0;
 }
 
 static struct option_pci *options_find_pci(struct options *opt,
@@ -451,35 +412,41 @@ static struct option_pci *options_find_pci(struct options *opt,
 	return NULL;
 }
 
+/* The option that asks for that action */
+static const char *options_watch_name(enum watch_action action)
+{
+	const struct option_spec *spec = option_specs;
+
+	while (spec->type != WATCH || spec->min != action)
+		spec++;
+	return spec->name;
+}
+
 /* Backwards, for the first that names a device says whether it is there. */
 static int options_check_watches(struct options *opt)
 {
-	static const char * const name[] = {
-		[WATCH_SHUTDOWN] = "shutdown-on", [WATCH_SCREEN] = "screen-on",
-		[WATCH_ADD] = "add-on", [WATCH_EJECT] = "eject-on",
-		[WATCH_REMOVE] = "remove-on", [WATCH_RESCIND] = "rescind-on",
-	};
 	struct option_pci *pci;
 	int i;
 
 	for (i = opt->watches; i--;) {
 		const struct option_watch *w = &opt->watch[i];
+		const char *name = options_watch_name(w->action);
 
 		if (w->bus && !options_find_pci(opt, w->bus))
-			return bad("--%s '%s%s%s': no --pci makes a '%s'",
-				   name[w->action], w->object ? w->object : "",
-				   w->object ? "=" : "", w->text, w->bus);
+			return options_bad("--%s '%s%s%s': no --pci makes a '%s'",
+					   name, w->object ? w->object : "",
+					   w->object ? "=" : "", w->text,
+					   w->bus);
 		if (w->action == WATCH_SHUTDOWN || w->action == WATCH_SCREEN)
 			continue;
 		if (w->action == WATCH_ADD && w->bus &&
 		    !strcmp(w->object, w->bus))
-			return bad("--add-on '%s=%s': nobody begins with what is to come",
-				   w->object, w->text);
+			return options_bad("--add-on '%s=%s': nobody begins with what is to come",
+					   w->object, w->text);
 		pci = options_find_pci(opt, w->object);
 		if (!pci)
-			return bad("--%s '%s=%s': no --pci makes a '%s'",
-				   name[w->action], w->object, w->text,
-				   w->object);
+			return options_bad("--%s '%s=%s': no --pci makes a '%s'",
+					   name, w->object, w->text, w->object);
 		pci->later = w->action == WATCH_ADD;
 	}
 	return 0;
@@ -489,18 +456,72 @@ static int options_check_watches(struct options *opt)
 static int options_check(int command, struct options *opt)
 {
 	if (opt->isolation_vbs && opt->layout.generation == 1)
-		return bad("--isolation vbs needs --generation 2");
+		return options_bad("--isolation vbs needs --generation 2");
 	if (command == OPTIONS_LAYOUT)
 		return command;
 	if (!opt->kernel)
-		return bad("run needs --kernel");
+		return options_bad("run needs --kernel");
 	if (opt->layout.arch != LAYOUT_X86)
-		return bad("--arch arm64 is for layout only");
+		return options_bad("--arch arm64 is for layout only");
 	if (options_check_file("kernel", opt->kernel) ||
 	    (opt->initrd && options_check_file("initrd", opt->initrd)) ||
 	    options_check_watches(opt))
 		return OPTIONS_BAD;
 	return command;
+}
+
+/* What getopt_long() does not take */
+static int options_refuse(int c, const char *word)
+{
+	if (c == ':')
+		return options_bad("%s needs a value", word);
+	if (strncmp(word, "--", 2))
+		return options_bad("unknown option '-%c'", optopt);
+	if (optopt)
+		return options_bad("%s: it takes no value", word);
+	return options_bad("unknown option '%s'", word);
+}
+
+/* All options. Return: OPTIONS_RUN if they can be, else HELP or BAD. */
+static int options_read(int argc, char **argv, struct options *opt)
+{
+	struct option long_options[ARRAY_SIZE(option_specs) + 2] = {
+		{ "help", no_argument, NULL, 'h' },
+	};
+	const struct option_spec *spec;
+	const char *want;
+	size_t i;
+	int c;
+
+	for (i = 0; i < ARRAY_SIZE(option_specs); i++)
+		long_options[i + 1] = (struct option) {
+			.name = option_specs[i].name,
+			.has_arg = option_specs[i].type == FLAG ?
+				   no_argument : required_argument,
+			.val = LONG_OPTION + (int)i,
+		};
+	opterr = 0;
+	optind = 0;	/* glibc: begin anew, whoever has used it before */
+	while ((c = getopt_long(argc, argv, ":hv", long_options, NULL)) != -1) {
+		if (c == 'v') {
+			opt->verbose = true;
+			continue;
+		}
+		if (c == 'h') {
+			options_print_usage(opt->kinds);
+			return OPTIONS_HELP;
+		}
+		if (c < LONG_OPTION)
+			return options_refuse(c, argv[optind - 1]);
+		spec = &option_specs[c - LONG_OPTION];
+		want = options_take(spec, optarg, opt);
+		if (want)
+			return options_bad("--%s '%s' is not %s", spec->name,
+					   optarg, want);
+	}
+	if (optind < argc)
+		return options_bad("unexpected argument '%s'", argv[optind]);
+	return OPTIONS_RUN;
 }
 
 /**
@@ -519,8 +540,7 @@ static int options_check(int command, struct options *opt)
 int options_parse(int argc, char **argv,
 		  const struct device_kind *const *kinds, struct options *opt)
 {
-	int command, c, index = 0;
-	const char *want;
+	int command, c;
 
 	*opt = (struct options) {
 		.cpus = 1,
@@ -530,7 +550,7 @@ int options_parse(int argc, char **argv,
 	};
 
 	if (argc < 2)
-		return bad("no command");
+		return options_bad("no command");
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
 	    !strcmp(argv[1], "help")) {
 		options_print_usage(kinds);
@@ -541,36 +561,10 @@ int options_parse(int argc, char **argv,
 	else if (!strcmp(argv[1], "layout"))
 		command = OPTIONS_LAYOUT;
 	else
-		return bad("no such command: '%s'", argv[1]);
+		return options_bad("no such command: '%s'", argv[1]);
 
-	argc--;
-	argv++;
-	opterr = 0;
-	optind = 0;	/* glibc: begin anew, whoever has used it before */
-	while ((c = getopt_long(argc, argv, ":hv", long_options,
-				&index)) != -1) {
-		switch (c) {
-		case 'h':
-			options_print_usage(kinds);
-			return OPTIONS_HELP;
-		case ':':
-			return bad("%s needs a value", argv[optind - 1]);
-		case '?':
-			if (strncmp(argv[optind - 1], "--", 2))
-				return bad("unknown option '-%c'", optopt);
-			if (optopt)
-				return bad("%s: it takes no value",
-					   argv[optind - 1]);
-			return bad("unknown option '%s'", argv[optind - 1]);
-		}
-		want = options_take(c, optarg, opt);
-		if (want)
-			return bad("--%s '%s' is not %s",
-				   long_options[index].name, optarg, want);
-	}
-	if (optind < argc)
-		return bad("unexpected argument '%s'", argv[optind]);
-	return options_check(command, opt);
+	c = options_read(argc - 1, argv + 1, opt);
+	return c == OPTIONS_RUN ? options_check(command, opt) : c;
 }
 
 static void options_print_range(const char *name, const struct range *range,
