@@ -122,6 +122,14 @@ is "$(grep -l '"core/options.h"' "${sources[@]}" | paste -sd' ')" \
 	"hvhost/core/options.c hvhost/main.c hvhost/tests/test_options.c" \
 	"options are included by main, their parser and its test"
 
+is "$(awk 'FNR == 1 { start = 0 }
+	/^[a-z_].*\(/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
+	/^{/ { start = FNR }
+	/^}/ && start {
+		if (FNR - start > 80) print FILENAME ": " name, FNR - start + 1
+		start = 0
+	}' "${sources[@]}")" "" "no function has more than 80 lines"
+
 # Backtraces read: a static function's name begins as its file's does.
 is "$(awk '/^static .*\(/ && !/[;=]$/ && !/ = / {
 		file = FILENAME; sub(/.*\//, "", file); sub(/s?(_.*)?\.c$/, "", file)

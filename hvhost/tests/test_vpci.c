@@ -619,21 +619,82 @@ static void test_offer(void **state)
 }
 
 /* From probe to remove, in each version, by a host that has no newer one */
+union create {
+	struct vpci_msg_create v1;
+	struct vpci_msg_create2 v2;
+	struct vpci_msg_create3 v3;
+	struct vpci_msg_assigned assigned;
+	u8 bytes[202];
+};
+
+/* Linux's message for one vector on vCPU 2 or 3; return its length. */
+static u32 fill_create(union create *m, u32 version)
+{
+	memset(m, 0, sizeof(*m));
+	if (version == VV(1, 1)) {
+		m->v1.type = VPCI_CREATE_INTERRUPT;
+		m->v1.vector = 0x31;
+		m->v1.count = 1;
+		m->v1.mask = ~3ull;
+		return sizeof(m->v1);
+	}
+	if (version < VV(1, 4)) {
+		m->v2.type = VPCI_CREATE_INTERRUPT2;
+		m->v2.vector = 0x31;
+		m->v2.count = 1;
+		m->v2.vps = 2;
+		m->v2.vp[0] = 3;
+		m->v2.vp[1] = 2;
+		return sizeof(m->v2);
+	}
+	m->v3.type = VPCI_CREATE_INTERRUPT3;
+	m->v3.vector = 0x31;
+	m->v3.count = 1;
+	m->v3.vps = 2;
+	m->v3.vp[0] = 2;
+	m->v3.vp[1] = 3;
+	return sizeof(m->v3);
+}
+
+/* Resources, BARs and an interrupt, as with that version */
+static void life_in_d0(u32 version)
+{
+	struct vpci_reply_interrupt reply;
+	union create m = { .bytes = { 0 } };
+	u32 len;
+
+	if (version == VV(1, 1)) {
+		m.assigned.type = VPCI_RESOURCES_ASSIGNED;
+		assert_int_equal(ask(0, &m, 148), OK);
+	} else {
+		m.assigned.type = VPCI_RESOURCES_ASSIGNED2;
+		assert_int_equal(ask(0, &m, sizeof(m.bytes)), OK);
+	}
+	place(WINDOW, BAR0, BAR4);
+	expect_good();
+
+	len = fill_create(&m, version);
+	assert_int_equal(ask_more(0, &m, len, &reply, sizeof(reply)), OK);
+	assert_int_equal(reply.message.count, 1);
+	assert_true(reply.message.data);
+	assert_true(reply.message.address);
+	set_entry(3, &reply.message, 0);
+	msix(PCI_MSIX_FLAGS_ENABLE);
+	vpci_interrupt(&nvme, 3);
+	assert_int_equal(interrupts, 1);
+	assert_int_equal(interrupt_vp, 2);
+	assert_int_equal(interrupt_vector, 0x31);
+	assert_int_equal(delete(0, &reply.message), OK);
+	expect_good();
+}
+
 static void test_life(void **state)
 {
 	static const u32 versions[] = {
 		VV(1, 1), VV(1, 2), VV(1, 3), VV(1, 4),
 	};
-	union {
-		struct vpci_msg_create v1;
-		struct vpci_msg_create2 v2;
-		struct vpci_msg_create3 v3;
-		struct vpci_msg_assigned assigned;
-		u8 bytes[202];
-	} m;
 	struct vpci_msg_slot need = { VPCI_QUERY_RESOURCE_REQUIREMENTS, 0 };
 	struct vpci_reply_requirements req;
-	struct vpci_reply_interrupt reply;
 	size_t i, j;
 
 	(void)state;
@@ -641,7 +702,7 @@ static void test_life(void **state)
 		const struct vpci_config config = {
 			.cpus = GUEST_CPUS, .max_version = versions[i],
 		};
-		u32 v = versions[i], create_len;
+		u32 v = versions[i];
 
 		restart(&config);
 		connect();
@@ -661,54 +722,7 @@ static void test_life(void **state)
 		assert_int_equal(d0_entry(0, WINDOW), OK);
 		assert_string_equal(mock_trace,
 				    " d0_entry device=nvme0 window=f9000000 status=0 reason=ok;");
-		memset(&m, 0, sizeof(m));
-		if (v == VV(1, 1)) {
-			m.assigned.type = VPCI_RESOURCES_ASSIGNED;
-			assert_int_equal(ask(0, &m, 148), OK);
-		} else {
-			m.assigned.type = VPCI_RESOURCES_ASSIGNED2;
-			assert_int_equal(ask(0, &m, sizeof(m.bytes)), OK);
-		}
-		place(WINDOW, BAR0, BAR4);
-		expect_good();
-
-		memset(&m, 0, sizeof(m));
-		if (v == VV(1, 1)) {
-			m.v1.type = VPCI_CREATE_INTERRUPT;
-			m.v1.vector = 0x31;
-			m.v1.count = 1;
-			m.v1.mask = ~3ull;
-			create_len = sizeof(m.v1);
-		} else if (v < VV(1, 4)) {
-			m.v2.type = VPCI_CREATE_INTERRUPT2;
-			m.v2.vector = 0x31;
-			m.v2.count = 1;
-			m.v2.vps = 2;
-			m.v2.vp[0] = 3;
-			m.v2.vp[1] = 2;
-			create_len = sizeof(m.v2);
-		} else {
-			m.v3.type = VPCI_CREATE_INTERRUPT3;
-			m.v3.vector = 0x31;
-			m.v3.count = 1;
-			m.v3.vps = 2;
-			m.v3.vp[0] = 2;
-			m.v3.vp[1] = 3;
-			create_len = sizeof(m.v3);
-		}
-		assert_int_equal(ask_more(0, &m, create_len, &reply,
-					  sizeof(reply)), OK);
-		assert_int_equal(reply.message.count, 1);
-		assert_true(reply.message.data);
-		assert_true(reply.message.address);
-		set_entry(3, &reply.message, 0);
-		msix(PCI_MSIX_FLAGS_ENABLE);
-		vpci_interrupt(&nvme, 3);
-		assert_int_equal(interrupts, 1);
-		assert_int_equal(interrupt_vp, 2);
-		assert_int_equal(interrupt_vector, 0x31);
-		assert_int_equal(delete(0, &reply.message), OK);
-		expect_good();
+		life_in_d0(v);
 		mock_reset();
 		bus_exit(0);
 		expect_trace(" d0_exit device=nvme0;");
@@ -1410,8 +1424,22 @@ static void test_msix(void **state)
 	vpci_interrupt(&nvme, ~0u);
 	expect_good();
 	assert_int_equal(accesses, 0);
+}
 
-	/* Messages that are nobody's */
+/* Messages that are nobody's */
+static void test_msix_lies(void **state)
+{
+	u64 entry = BAR4 + TABLE + 16 * 65;
+	struct vpci_message a, b;
+
+	(void)state;
+	boot();
+	assert_int_equal(create(0, 0x40, 1, &a), OK);
+	assert_int_equal(create(0, 0x41, 2, &b), OK);
+	set_entry(65, &b, 0);
+	msix(PCI_MSIX_FLAGS_ENABLE);
+	vpci_interrupt(&nvme, 65);
+	assert_int_equal(interrupts, 1);
 	wr(entry + 4, 1, 4);
 	vpci_interrupt(&nvme, 65);
 	expect_bad("message of a vector", b.data);
@@ -1423,16 +1451,23 @@ static void test_msix(void **state)
 	vpci_interrupt(&nvme, 65);
 	expect_bad("message of a vector", b.data + 0x10000);
 	wr(entry + 8, b.data, 4);
+	mock_reset();
 	assert_int_equal(delete(0, &b), OK);
 	expect_trace(" interrupt_deleted device=nvme0 message=10002;");
 	vpci_interrupt(&nvme, 65);
 	expect_bad("message of a vector", b.data);
-	assert_int_equal(interrupts, 4);
+	assert_int_equal(interrupts, 1);
 	assert_int_equal(create(0, 0x50, 0, &b), OK);
 	interrupt_error = -EINVAL;
 	vpci_interrupt(&nvme, 65);
 	expect_bad("interrupt that could not be delivered", 0x50);
-	/* Where the table is not, the device is. */
+}
+
+/* Where the table is not, the device is. */
+static void test_msix_bounds(void **state)
+{
+	(void)state;
+	boot();
 	wr(BAR4 + TABLE + 16 * VECTORS, 5, 8);
 	assert_int_equal(accesses, 1);
 	wr(BAR4 + PBA + 16, 5, 8);
@@ -1458,8 +1493,6 @@ static void test_create_lies(void **state)
 		.type = VPCI_CREATE_INTERRUPT, .vector = 0x40, .count = 1,
 	};
 	const u32 len = sizeof(struct vpci_reply_interrupt);
-	struct vpci_message message, last;
-	u32 i;
 
 	(void)state;
 	boot();
@@ -1505,8 +1538,21 @@ static void test_create_lies(void **state)
 	m.slot = 1;
 	assert_int_equal(ask(0, &m, sizeof(m)), BAD_DATA);
 	expect_bad("message for slot", 1);
+}
 
-	/* At least as many as there are vectors */
+/* At least as many as there are vectors, and once each */
+static void test_create_all(void **state)
+{
+	const struct vpci_msg_create3 ok = {
+		.type = VPCI_CREATE_INTERRUPT3, .vector = 0x40, .count = 1,
+		.vps = 1,
+	};
+	const u32 len = sizeof(struct vpci_reply_interrupt);
+	struct vpci_message message, last;
+	u32 i;
+
+	(void)state;
+	boot();
 	for (i = 0; i < VECTORS; i++)
 		assert_int_equal(create(0, 0x40, 0, &message), OK);
 	expect_good();
@@ -1656,29 +1702,40 @@ static u16 do_retarget(const struct retarget *r, u32 banks)
 	return vpci_retarget(vpci, r, sizeof(r->in) + 8 * banks);
 }
 
-static void test_retarget(void **state)
+/* To the lowest of a mask, which says nothing of banks; so long it is at least */
+#define RETARGET_MASK	offsetof(struct vpci_retarget, banks)
+
+/*
+ * Vector 0 interrupts vCPU 1 with 0x40; @ok is what makes that vCPU 2 or 3 with
+ * 0x51, by a set, as from version 1.2 on.
+ */
+static void boot_to_retarget(struct retarget *ok)
 {
 	struct vpci_message a;
-	struct retarget r, ok;
-	size_t len;
 
-	(void)state;
 	boot();
 	assert_int_equal(create(0, 0x40, 1, &a), OK);
 	set_entry(0, &a, 0);
 	msix(PCI_MSIX_FLAGS_ENABLE);
-	/* By a set, as from version 1.2 on */
-	memset(&ok, 0, sizeof(ok));
-	ok.in.partition = ~0ull;
-	ok.in.device = 1ull << 16 | 0x40 << 8;
-	ok.in.source = 1;
-	ok.in.address = (u32)a.address;
-	ok.in.data = a.data;
-	ok.in.vector = 0x51;
-	ok.in.flags = VPCI_TARGET_SET;
-	ok.in.banks = 1;
-	ok.bank[0] = 0xc;
+	memset(ok, 0, sizeof(*ok));
+	ok->in.partition = ~0ull;
+	ok->in.device = 1ull << 16 | 0x40 << 8;
+	ok->in.source = 1;
+	ok->in.address = (u32)a.address;
+	ok->in.data = a.data;
+	ok->in.vector = 0x51;
+	ok->in.flags = VPCI_TARGET_SET;
+	ok->in.banks = 1;
+	ok->bank[0] = 0xc;
 	mock_reset();
+}
+
+static void test_retarget(void **state)
+{
+	struct retarget r, ok;
+
+	(void)state;
+	boot_to_retarget(&ok);
 	assert_int_equal(do_retarget(&ok, 1), HV_STATUS_SUCCESS);
 	assert_string_equal(mock_trace,
 			    " retarget device=nvme0 message=10001 vp=2 vector=81;");
@@ -1689,13 +1746,13 @@ static void test_retarget(void **state)
 	mock_reset();
 	assert_int_equal(do_retarget(&ok, 1), HV_STATUS_SUCCESS);
 	assert_string_equal(mock_trace, "");
-	/* By a mask, as in 1.1; it says nothing of banks */
+	/* By a mask, as in 1.1 */
 	r = ok;
 	r.in.flags = 0;
 	r.in.vps = 0xa;
 	r.in.vector = 0x52;
-	len = offsetof(struct vpci_retarget, banks);
-	assert_int_equal(vpci_retarget(vpci, &r, len), HV_STATUS_SUCCESS);
+	assert_int_equal(vpci_retarget(vpci, &r, RETARGET_MASK),
+			 HV_STATUS_SUCCESS);
 	vpci_interrupt(&nvme, 0);
 	assert_int_equal(interrupt_vp, 1);
 	assert_int_equal(interrupt_vector, 0x52);
@@ -1711,8 +1768,20 @@ static void test_retarget(void **state)
 	vpci_interrupt(&nvme, 0);
 	assert_int_equal(interrupt_vp, 3);
 	expect_good();
+	/* What a dead kernel knew cannot be moved. */
+	connect();
+	assert_int_equal(do_retarget(&ok, 1), HV_STATUS_INVALID_PARAMETER);
+	expect_bad("retarget of message", ok.in.data);
+}
 
-	/* Lies */
+/* Those that do not fit into themselves, or name vCPUs that are not */
+static void test_retarget_sets(void **state)
+{
+	const size_t len = RETARGET_MASK;
+	struct retarget r, ok;
+
+	(void)state;
+	boot_to_retarget(&ok);
 	assert_int_equal(vpci_retarget(vpci, &ok, len - 1),
 			 HV_STATUS_INVALID_HYPERCALL_INPUT);
 	expect_bad("bytes of a retarget", len - 1);
@@ -1741,6 +1810,17 @@ static void test_retarget(void **state)
 	r.in.vps = 0;
 	assert_int_equal(do_retarget(&r, 1), HV_STATUS_INVALID_PARAMETER);
 	expect_bad("vp of a retarget", ~0ull);
+	vpci_interrupt(&nvme, 0);
+	assert_int_equal(interrupt_vp, 1);
+	assert_int_equal(interrupt_vector, 0x40);
+}
+
+static void test_retarget_lies(void **state)
+{
+	struct retarget r, ok;
+
+	(void)state;
+	boot_to_retarget(&ok);
 	r = ok;
 	r.in.partition = 1;
 	assert_int_equal(do_retarget(&r, 1), HV_STATUS_INVALID_PARAMETER);
@@ -1778,12 +1858,8 @@ static void test_retarget(void **state)
 	expect_bad("vector of a retarget", 0x151);
 	/* None of that moved it. */
 	vpci_interrupt(&nvme, 0);
-	assert_int_equal(interrupt_vp, 3);
-	assert_int_equal(interrupt_vector, 0x51);
-	/* Nor can what a dead kernel knew be moved. */
-	connect();
-	assert_int_equal(do_retarget(&ok, 1), HV_STATUS_INVALID_PARAMETER);
-	expect_bad("retarget of message", ok.in.data);
+	assert_int_equal(interrupt_vp, 1);
+	assert_int_equal(interrupt_vector, 0x40);
 }
 
 /* DMA and interrupts: by leave of the guest, and not into the next kernel */
@@ -2131,9 +2207,7 @@ static void test_malformed(void **state)
 		{ VPCI_RESET_DEVICE, 8 },
 	};
 	u8 msg[256] = { 0 };
-	struct guest_ring r = down(0);
-	struct ring_desc d;
-	u32 i, len, want;
+	u32 i, len;
 
 	(void)state;
 	boot();
@@ -2152,13 +2226,30 @@ static void test_malformed(void **state)
 				expect_bad("bytes of a message", 0);
 		}
 	}
-	/* What the host sends, or does not know */
-	for (i = 0; i < 0x40; i++) {
-		static const u8 ours[] = {
-			1, 4, 5, 7, 8, 15, 16, 17, 19, 20, 21, 22, 23, 24, 26,
-			27, 28,
-		};
+	/* Slots */
+	assert_int_equal(ask_slot(0, VPCI_RESOURCES_RELEASED, 1), BAD_DATA);
+	expect_bad("message for slot", 1);
+	assert_int_equal(ask_slot(0, VPCI_QUERY_RESOURCE_REQUIREMENTS, 0x20),
+			 BAD_DATA);
+	expect_bad("message for slot", 0x20);
+	/* All of that did nothing. */
+	assert_int_equal(mapped(), 3);
+}
 
+/* What the host sends, or does not know */
+static void test_unknown(void **state)
+{
+	static const u8 ours[] = {
+		1, 4, 5, 7, 8, 15, 16, 17, 19, 20, 21, 22, 23, 24, 26, 27, 28,
+	};
+	u8 msg[256] = { 0 };
+	struct guest_ring r = down(0);
+	struct ring_desc d;
+	u32 i, want;
+
+	(void)state;
+	boot();
+	for (i = 0; i < 0x40; i++) {
 		if (memchr(ours, (int)i, sizeof(ours)))
 			continue;
 		want = VPCI_BUS_RELATIONS + i;
@@ -2172,12 +2263,6 @@ static void test_malformed(void **state)
 	memset(msg, 0xff, sizeof(msg));
 	assert_int_equal(ask(0, msg, 8), BAD_DATA);
 	expect_bad("unsupported message", 0xffffffff);
-	/* Slots */
-	assert_int_equal(ask_slot(0, VPCI_RESOURCES_RELEASED, 1), BAD_DATA);
-	expect_bad("message for slot", 1);
-	assert_int_equal(ask_slot(0, VPCI_QUERY_RESOURCE_REQUIREMENTS, 0x20),
-			 BAD_DATA);
-	expect_bad("message for slot", 0x20);
 	/* Packets of other types; they may be answers to what we never asked */
 	write_packet(0, RING_PKT_COMPLETION, RING_COMPLETION_REQUESTED, 1, msg,
 		     8);
@@ -2449,11 +2534,16 @@ int main(void)
 		T(test_bar_ignored),
 		T(test_covered),
 		T(test_msix),
+		T(test_msix_lies),
+		T(test_msix_bounds),
 		T(test_create_lies),
+		T(test_create_all),
 		T(test_create_many),
 		T(test_power),
 		T(test_zero_bars),
 		T(test_retarget),
+		T(test_retarget_sets),
+		T(test_retarget_lies),
 		T(test_dma),
 		T(test_messages),
 		T(test_eject),
@@ -2463,6 +2553,7 @@ int main(void)
 		T(test_rescind),
 		T(test_begun),
 		T(test_malformed),
+		T(test_unknown),
 		T(test_full),
 		T(test_order),
 		T(test_many),
