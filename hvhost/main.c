@@ -12,6 +12,7 @@
 #include "arch/arch.h"
 #include "arch/vm.h"
 #include "core/clock.h"
+#include "core/fail.h"
 #include "core/math.h"
 #include "core/options.h"
 #include "core/trace.h"
@@ -53,9 +54,7 @@ static void main_request_shutdown(void)
 	int err = shutdown_request(&shutdown_ic, false);
 
 	if (err)
-		fprintf(stderr,
-			"hvhost: the guest cannot be asked to shut down: %s\n",
-			strerror(-err));
+		say_failed(err, "the guest cannot be asked to shut down");
 }
 
 /* What is on the screen, as the guest last told, or as firmware set it. */
@@ -126,8 +125,7 @@ static void main_watch_seen(struct vm *vm, const struct option_watch *watch)
 		break;
 	}
 	if (err)
-		fprintf(stderr, "hvhost: %s cannot be %s: %s\n",
-			watch->object, what, strerror(-err));
+		say_failed(err, "%s cannot be %s", watch->object, what);
 }
 
 /* The guest begins with a bus; the first time counts, as with texts. */
@@ -193,7 +191,7 @@ static void main_watch(struct vm *vm, int signal_fd)
 
 		if (poll(fds, ARRAY_SIZE(fds), wait < 0 ? 0 : (int)wait) < 0 &&
 		    errno != EINTR)
-			run_end(&vm->run, RUN_HOST_ERROR, "poll failed");
+			run_fail(&vm->run, -errno, "poll");
 		now = clock_ms();
 		if (now >= limit)
 			run_end(&vm->run, RUN_TIMEOUT, why);
@@ -329,9 +327,7 @@ static int main_add_devices(struct vm *vm)
 		err = synthvid_add(&video, vm->bus);
 	if (!err)
 		err = main_add_pci(vm);
-	if (err)
-		fprintf(stderr, "hvhost: VMBus: %s\n", strerror(-err));
-	return err;
+	return err ? say_failed(err, "VMBus") : 0;
 }
 
 /* The console, and what texts to wait for in it */
@@ -419,7 +415,7 @@ static enum run_end main_run(const struct options *opt)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0) {
-		fprintf(stderr, "hvhost: signalfd: %s\n", strerror(errno));
+		say_failed(-errno, "signalfd");
 		return main_trace_ending(RUN_HOST_ERROR, "no signalfd");
 	}
 	/* In these two stderr knows why */

@@ -126,7 +126,7 @@ is "$(awk 'FNR == 1 { start = 0 }
 	/^[a-z_].*\(/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
 	/^{/ { start = FNR }
 	/^}/ && start {
-		if (FNR - start > 80) print FILENAME ": " name, FNR - start + 1
+		if (FNR - start + 1 > 80) print FILENAME ": " name, FNR - start + 1
 		start = 0
 	}' "${sources[@]}")" "" "no function has more than 80 lines"
 

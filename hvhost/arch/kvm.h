@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/fail.h"
 #include "core/limits.h"
 #include "core/types.h"
 
@@ -22,10 +23,7 @@ struct kvm {
 /* Say what failed, and errno's reason. Return: -errno. */
 static inline int kvm_fail(const char *what)
 {
-	int err = errno;
-
-	fprintf(stderr, "hvhost: %s: %s\n", what, strerror(err));
-	return -err;
+	return say_failed(-errno, "%s", what);
 }
 
 int kvm_open(struct kvm *kvm);

@@ -105,16 +105,12 @@ static void vm_event_exit(struct vm *vm, const struct kvm_run *run)
 {
 	switch (run->system_event.type) {
 	case KVM_SYSTEM_EVENT_SHUTDOWN:
-		trace_begin("poweroff");
-		trace_str("cause", "system event");
-		trace_end();
-		run_end(&vm->run, RUN_POWEROFF, "the guest asked KVM to power off");
+		run_guest_ends(&vm->run, RUN_POWEROFF, "system event",
+			       "the guest asked KVM to power off");
 		break;
 	case KVM_SYSTEM_EVENT_RESET:
-		trace_begin("reset");
-		trace_str("cause", "reset MSR");
-		trace_end();
-		run_end(&vm->run, RUN_RESET, "the guest wrote the reset MSR");
+		run_guest_ends(&vm->run, RUN_RESET, "reset MSR",
+			       "the guest wrote the reset MSR");
 		break;
 	case KVM_SYSTEM_EVENT_CRASH:
 		/* It tells that it panics; a kdump kernel may follow. */
@@ -159,9 +155,7 @@ static void *vm_cpu_main(void *arg)
 			/* EAGAIN: an AP that waits for its SIPI was kicked. */
 			if (errno == EINTR || errno == EAGAIN)
 				continue;
-			fprintf(stderr, "hvhost: KVM_RUN: %s\n",
-				strerror(errno));
-			run_end(&vm->run, RUN_HOST_ERROR, "KVM_RUN failed");
+			run_fail(&vm->run, -errno, "KVM_RUN");
 			break;
 		}
 		vm_handle_exit(vm, cpu->index, cpu->run);

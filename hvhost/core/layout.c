@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/fail.h"
 #include "core/layout.h"
 #include "core/range.h"
 
@@ -87,10 +88,6 @@ static bool layout_fb_known(const struct range *fb)
 {
 	return fb->start || fb->end;
 }
-
-/* Why a request is refused, for the user; always -EINVAL. */
-#define refuse(why, why_len, ...) \
-	(snprintf(why, why_len, __VA_ARGS__), -EINVAL)
 
 #define MIB_FMT		"%.10g MiB"
 

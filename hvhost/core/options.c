@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/fail.h"
 #include "core/options.h"
 #include "core/parse.h"
 #include "core/run.h"
@@ -618,8 +619,7 @@ int options_layout(const struct options *opt)
 	printf("  \"max_fb\": \"0x%llx\",\n", l.max_fb);
 	printf("  \"mmio_megabytes\": %u\n}\n", l.mmio_megabytes);
 	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "hvhost: cannot write the layout: %s\n",
-			strerror(errno));
+		say_failed(-errno, "cannot write the layout");
 		return RUN_HOST_ERROR;
 	}
 	return 0;

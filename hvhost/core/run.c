@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/fail.h"
 #include "core/run.h"
 #include "core/trace.h"
 
@@ -28,8 +29,7 @@ int run_init(struct run *run)
 	run->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (run->end_fd >= 0)
 		return 0;
-	fprintf(stderr, "hvhost: eventfd: %s\n", strerror(errno));
-	return -errno;
+	return say_failed(-errno, "eventfd");
 }
 
 /**
@@ -117,16 +117,49 @@ enum run_end run_ended(struct run *run, const char **why)
 }
 
 /**
+ * run_fail() - Something failed that the run cannot do without: end it.
+ * @run:	The run
+ * @err:	Why: a negative errno value
+ * @what:	What failed
+ *
+ * stderr is told of both, the trace of @what.
+ */
+void run_fail(struct run *run, int err, const char *what)
+{
+	char why[sizeof(run->why)];
+
+	say_failed(err, "%s", what);
+	snprintf(why, sizeof(why), "%s failed", what);
+	run_end(run, RUN_HOST_ERROR, why);
+}
+
+/**
+ * run_guest_ends() - The guest switched itself off, or reset itself.
+ * @run:	The run
+ * @how:	RUN_POWEROFF or RUN_RESET
+ * @cause:	How it did, for the trace's event
+ * @why:	The same, for the end of the run
+ */
+void run_guest_ends(struct run *run, enum run_end how, const char *cause,
+		    const char *why)
+{
+	if (how == RUN_POWEROFF)
+		trace_begin("poweroff");
+	else
+		trace_begin("reset");
+	trace_str("cause", cause);
+	trace_end();
+	run_end(run, how, why);
+}
+
+/**
  * run_poweroff() - The guest switched itself off.
  * @run:	The run
  * @cause:	How it did, for the trace
  */
 void run_poweroff(struct run *run, const char *cause)
 {
-	trace_begin("poweroff");
-	trace_str("cause", cause);
-	trace_end();
-	run_end(run, RUN_POWEROFF, cause);
+	run_guest_ends(run, RUN_POWEROFF, cause, cause);
 }
 
 /**
@@ -136,8 +169,5 @@ void run_poweroff(struct run *run, const char *cause)
  */
 void run_reset(struct run *run, const char *cause)
 {
-	trace_begin("reset");
-	trace_str("cause", cause);
-	trace_end();
-	run_end(run, RUN_RESET, cause);
+	run_guest_ends(run, RUN_RESET, cause, cause);
 }

@@ -40,6 +40,9 @@ void run_unlock(struct run *run);
 void run_end(struct run *run, enum run_end how, const char *why);
 bool run_over(const struct run *run);
 enum run_end run_ended(struct run *run, const char **why);
+void run_fail(struct run *run, int err, const char *what);
+void run_guest_ends(struct run *run, enum run_end how, const char *cause,
+		    const char *why);
 void run_poweroff(struct run *run, const char *cause);
 void run_reset(struct run *run, const char *cause);
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/fail.h"
 #include "core/trace.h"
 
 /* A pipe takes as much as this at once, so readers never see half a line. */
@@ -69,12 +70,11 @@ int trace_open(const char *path, bool verbose)
 		trace.fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
 				0666);
 		if (trace.fd < 0) {
-			int err = errno;
+			int err = say_failed(-errno, "cannot write trace '%s'",
+					     path);
 
-			fprintf(stderr, "hvhost: cannot write trace '%s': %s\n",
-				path, strerror(err));
 			pthread_mutex_unlock(&trace.lock);
-			return -err;
+			return err;
 		}
 	}
 	trace.path = path;
@@ -108,8 +108,7 @@ void trace_close(void)
 	trace.verbose = false;
 	/* Some file systems only tell now that the disk is full. */
 	if (trace.fd >= 0 && close(trace.fd) < 0)
-		fprintf(stderr, "hvhost: cannot close trace '%s': %s\n",
-			trace.path, strerror(errno));
+		say_failed(-errno, "cannot close trace '%s'", trace.path);
 	trace.fd = -1;
 	pthread_mutex_unlock(&trace.lock);
 }

@@ -14,6 +14,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "core/fail.h"
 #include "dev/console.h"
 
 #define IDLE_MS		100
@@ -66,7 +67,8 @@ static void *console_thread(void *opaque)
 			if (n > 0) {
 				done = 0;
 				len = tty ? console_keys(c, buf, n) : n;
-			} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
+			} else if (n == 0 ||
+				   (errno != EINTR && errno != EAGAIN)) {
 				in.fd = -1;	/* the end; poll() waits only */
 			}
 		}
@@ -91,9 +93,8 @@ static void console_seen(void *opaque, int watch)
 
 static void console_say_failed(struct console *c, int err)
 {
-	fprintf(stderr, "hvhost: cannot write findings '%s': %s\n",
-		c->findings_path, strerror(-err));
-	c->findings_err = err;
+	c->findings_err = say_failed(err, "cannot write findings '%s'",
+				     c->findings_path);
 	c->findings.out_fd = -1;
 }
 
@@ -251,9 +252,7 @@ int console_start(struct console *c)
 	atexit(console_stop);
 	err = -pthread_create(&thread, NULL, console_thread, c);
 	if (err)
-		fprintf(stderr, "hvhost: no thread for the console: %s\n",
-			strerror(-err));
-	else
-		pthread_detach(thread);
-	return err;
+		return say_failed(err, "no thread for the console");
+	pthread_detach(thread);
+	return 0;
 }

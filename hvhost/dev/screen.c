@@ -7,13 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/fail.h"
 #include "dev/screen.h"
 
-/* Why it cannot be written, for the user; always -EINVAL */
-#define refuse(why, why_len, ...) \
-	(snprintf(why, why_len, __VA_ARGS__), -EINVAL)
-
-/* ... because of what a call left in errno */
+/* Why it cannot be written: what a call left in errno */
 static int screen_failed(int err, char *why, size_t why_len)
 {
 	snprintf(why, why_len, "%s", strerror(err));

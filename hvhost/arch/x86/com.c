@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* COM1 and COM2, by which the guest reaches the console and the findings. */
 #include "arch/x86/com.h"
+#include "core/fail.h"
 
 struct com {
 	const char *name;
@@ -28,9 +29,7 @@ static int com_add(struct vm *vm, struct com *com, struct serial *port)
 	port->irq = com_set_irq;
 	port->irq_opaque = com;
 	err = vm_add_ports(vm, com->base, 8, serial_io, port);
-	if (err)
-		fprintf(stderr, "hvhost: %s: %s\n", com->name, strerror(-err));
-	return err;
+	return err ? say_failed(err, "%s", com->name) : 0;
 }
 
 /**

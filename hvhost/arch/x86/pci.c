@@ -11,6 +11,7 @@
 
 #include "arch/x86/acpi.h"
 #include "arch/x86/pci.h"
+#include "core/fail.h"
 #include "core/math.h"
 #include "core/range.h"
 #include "core/trace.h"
@@ -148,10 +149,8 @@ int pci_init(struct vm *vm)
 	}
 	bus.vm = vm;
 	rc = vm_add_ports(vm, PCI_PORT, PCI_PORT_COUNT, pci_io, &bus);
-	if (rc) {
-		fprintf(stderr, "hvhost: PCI ports: %s\n", strerror(-rc));
-		return rc;
-	}
+	if (rc)
+		return say_failed(rc, "PCI ports");
 	trace_begin("vga_bar");
 	trace_range("bar", bar);
 	trace_end();

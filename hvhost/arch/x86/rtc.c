@@ -10,6 +10,7 @@
 
 #include "arch/machine.h"
 #include "arch/x86/rtc.h"
+#include "core/fail.h"
 
 #define RTC_A		0x0a
 #define RTC_B		0x0b
@@ -105,7 +106,5 @@ int rtc_init(struct vm *vm)
 	memset(&cmos, 0, sizeof(cmos));
 	cmos.now = rtc_time_of_day;
 	rc = vm_add_ports(vm, 0x70, 2, rtc_io, &cmos);
-	if (rc)
-		fprintf(stderr, "hvhost: RTC ports: %s\n", strerror(-rc));
-	return rc;
+	return rc ? say_failed(rc, "RTC ports") : 0;
 }
