@@ -335,6 +335,30 @@ static int write_tables(struct mem *mem)
 	return rc ? : mem_write(mem, BOOT_PML4, pml4, sizeof(pml4));
 }
 
+static void boot_trace(const struct vm *vm, const struct boot_params *bp,
+		       u64 kernel_size, u64 entry)
+{
+	const struct setup_header *h = &bp->hdr;
+	u64 initrd_size = h->ramdisk_size | (u64)bp->ext_ramdisk_size << 32;
+
+	trace_begin("boot");
+	trace_str("kernel", vm->config.kernel);
+	trace_num("kernel_size", kernel_size);
+	trace_hex("entry", entry);
+	if (initrd_size) {
+		trace_str("initrd", vm->config.initrd);
+		trace_hex("initrd_gpa", h->ramdisk_image |
+			  (u64)bp->ext_ramdisk_image << 32);
+		trace_num("initrd_size", initrd_size);
+	}
+	trace_str("append", vm->config.append ? : "");
+	trace_ranges("ram", vm->layout.ram, vm->layout.ram_count);
+	trace_hex("lfb_base", bp->screen_info.lfb_base |
+		  (u64)bp->screen_info.ext_lfb_base << 32);
+	trace_num("lfb_size", bp->screen_info.lfb_size);
+	trace_end();
+}
+
 static int load(struct vm *vm, const u8 *file, u64 size, const u8 *initrd,
 		u64 initrd_size, u64 *entry)
 {
@@ -407,21 +431,7 @@ static int load(struct vm *vm, const u8 *file, u64 size, const u8 *initrd,
 	}
 	*entry = kernel_gpa + ENTRY_64;
 
-	trace_begin("boot");
-	trace_str("kernel", vm->config.kernel);
-	trace_num("kernel_size", img.size);
-	trace_hex("entry", *entry);
-	if (initrd_size) {
-		trace_str("initrd", vm->config.initrd);
-		trace_hex("initrd_gpa", initrd_gpa);
-		trace_num("initrd_size", initrd_size);
-	}
-	trace_str("append", append);
-	trace_ranges("ram", vm->layout.ram, vm->layout.ram_count);
-	trace_hex("lfb_base", bp.screen_info.lfb_base |
-		  (u64)bp.screen_info.ext_lfb_base << 32);
-	trace_num("lfb_size", bp.screen_info.lfb_size);
-	trace_end();
+	boot_trace(vm, &bp, img.size, *entry);
 	return 0;
 
 bad_kernel:
