@@ -50,7 +50,8 @@ for test in "$TOP"/hvhost/tests/test_*.c; do
 	cmocka "$O/tests/$test"
 	cmocka "$O/asan/tests/$test"
 done
-for test in layout trace options ring gpadl vmbus mmio vpci nvme synthvid screen vram; do
+for test in layout trace options run ring gpadl vmbus mmio pcicfg vpci nvme synthvid screen \
+	vram; do
 	run_ok "there are tests of $test" test -e "$O/asan/tests/test_$test"
 done
 run_ok "the sanitizers are in" grep -q __asan_report "$O/asan/tests/test_ring"

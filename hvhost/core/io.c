@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/io.h"
+#include "core/math.h"
 
 /* The first region that ends beyond @addr: its index, or how many there are */
 static u32 io_find(const struct io_table *table, u64 addr)
@@ -116,7 +117,7 @@ bool io_access(const struct io_table *table, u64 addr, bool write, void *data,
 	u64 value = 0;
 
 	/* What crosses a page comes in odd pieces; no device takes those */
-	if (!size || size > sizeof(value) || size & (size - 1))
+	if (size > sizeof(value) || !is_power_of_two(size))
 		return false;
 	if (i == table->count)
 		return false;

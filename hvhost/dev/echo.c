@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/fail.h"
+#include "core/math.h"
 #include "core/parse.h"
 #include "dev/echo.h"
 
@@ -52,27 +54,21 @@ static void echo_reset(struct vpci_device *dev)
 	memset(echo->last, 0, sizeof(echo->last));
 }
 
-/* Return: the slot after this BAR's, or -1 and why there is no place for it. */
+/* Return: the slot after this BAR's, or -EINVAL and why there is no place for it. */
 static int echo_add_bar(struct vpci_device *dev, int slot,
 			const struct echo_bar *bar, char *why, size_t why_len)
 {
-	if (bar->size < MIN_BAR || bar->size > ECHO_MAX_BAR) {
-		snprintf(why, why_len,
-			 "a BAR of 0x%llx bytes is not within 4 KiB to 1 GiB",
-			 bar->size);
-		return -1;
-	}
-	if (bar->size & (bar->size - 1)) {
-		snprintf(why, why_len,
-			 "a BAR of 0x%llx bytes is no power of two", bar->size);
-		return -1;
-	}
-	if (slot + bar->is_64 >= MAX_BARS) {
-		snprintf(why, why_len,
-			 "more than %d BARs, of which one of 64 bits is two",
-			 MAX_BARS);
-		return -1;
-	}
+	if (bar->size < MIN_BAR || bar->size > ECHO_MAX_BAR)
+		return refuse(why, why_len,
+			      "a BAR of 0x%llx bytes is not within 4 KiB to 1 GiB",
+			      bar->size);
+	if (!is_power_of_two(bar->size))
+		return refuse(why, why_len,
+			      "a BAR of 0x%llx bytes is no power of two", bar->size);
+	if (slot + bar->is_64 >= MAX_BARS)
+		return refuse(why, why_len,
+			      "more than %d BARs, of which one of 64 bits is two",
+			      MAX_BARS);
 	dev->bar[slot].size = bar->size;
 	dev->bar[slot].is_64 = bar->is_64;
 	/* Reads have no effects, but writes are felt elsewhere */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/bytes.h"
+#include "core/fail.h"
 #include "core/limits.h"
 #include "core/trace.h"
 #include "dev/nvme.h"
@@ -1141,29 +1142,21 @@ static int nvme_open_disk(struct nvme *n, const char *disk, char *why,
 	off_t size;
 
 	n->fd = open(disk, O_RDWR | O_CLOEXEC);
-	if (n->fd < 0 || fstat(n->fd, &st)) {
-		snprintf(why, why_len, "cannot open '%s' to write: %s", disk,
-			 strerror(errno));
-		return -1;
-	}
-	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
-		snprintf(why, why_len, "'%s' is no file and no block device",
-			 disk);
-		return -1;
-	}
-	if (flock(n->fd, LOCK_EX | LOCK_NB)) {
-		snprintf(why, why_len, "cannot have '%s' alone: %s", disk,
-			 errno == EWOULDBLOCK ? "it is in use" :
-						strerror(errno));
-		return -1;
-	}
+	if (n->fd < 0 || fstat(n->fd, &st))
+		return refuse(why, why_len, "cannot open '%s' to write: %s", disk,
+			      strerror(errno));
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return refuse(why, why_len, "'%s' is no file and no block device",
+			      disk);
+	if (flock(n->fd, LOCK_EX | LOCK_NB))
+		return refuse(why, why_len, "cannot have '%s' alone: %s", disk,
+			      errno == EWOULDBLOCK ? "it is in use" :
+						     strerror(errno));
 	size = lseek(n->fd, 0, SEEK_END);
-	if (size < (off_t)MIN_DISK || size % (1 << BLOCK_SHIFT)) {
-		snprintf(why, why_len,
-			 "'%s' has %lld bytes, not 1 MiB or more in whole blocks of 512",
-			 disk, (long long)size);
-		return -1;
-	}
+	if (size < (off_t)MIN_DISK || size % (1 << BLOCK_SHIFT))
+		return refuse(why, why_len,
+			      "'%s' has %lld bytes, not 1 MiB or more in whole blocks of 512",
+			      disk, (long long)size);
 	n->blocks = (u64)size >> BLOCK_SHIFT;
 	/* Where there is nothing this does nothing, but if it cannot be */
 	n->can_punch = !fallocate(n->fd, FALLOC_FL_PUNCH_HOLE |
