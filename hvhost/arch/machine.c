@@ -4,6 +4,7 @@
 
 #include "arch/arch.h"
 #include "arch/machine.h"
+#include "core/range.h"
 #include "core/trace.h"
 
 /* KVM's pairs of slots: RAM, then the framebuffer */
@@ -86,10 +87,7 @@ void vm_del_mmio(struct vm *vm, u64 gpa)
 int vm_move_fb(void *opaque, const struct range *fb)
 {
 	struct vm *vm = opaque;
-	struct range pages = {
-		fb->start & ~(u64)(HV_PAGE_SIZE - 1),
-		fb->end | (HV_PAGE_SIZE - 1),
-	};
+	struct range pages = range_pages(fb, HV_PAGE_SIZE);
 
 	return vram_move(&vm->vram, fb->end < fb->start ? fb : &pages);
 }
@@ -133,7 +131,7 @@ int vm_add_ram(struct vm *vm)
 
 	for (i = 0; i < vm->layout.ram_count; i++) {
 		const struct range *r = &vm->layout.ram[i];
-		u64 size = r->end - r->start + 1;
+		u64 size = range_size(r);
 		u8 *p = map_memory(r->start, size);
 
 		if (!p)
@@ -155,8 +153,8 @@ static int map_fb(void *opaque, u32 index, const struct range *range, u8 *host)
 
 	if (!range)
 		return kvm_set_slots(&vm->kvm, pair, 0, 0, NULL);
-	return kvm_set_slots(&vm->kvm, pair, range->start,
-			     range->end - range->start + 1, host);
+	return kvm_set_slots(&vm->kvm, pair, range->start, range_size(range),
+			     host);
 }
 
 /**
@@ -171,13 +169,11 @@ static int map_fb(void *opaque, u32 index, const struct range *range, u8 *host)
 int vm_add_fb(struct vm *vm)
 {
 	const struct range *fb = &vm->layout.fb;
+	struct range pages = range_pages(fb, HV_PAGE_SIZE);
 	struct vram *v = &vm->vram;
 	int err;
 
-	v->size = (fb->end | (HV_PAGE_SIZE - 1)) -
-		  (fb->start & ~(u64)(HV_PAGE_SIZE - 1)) + 1;
-	if (v->size < vm->layout.max_fb)
-		v->size = vm->layout.max_fb;
+	v->size = max64(range_size(&pages), vm->layout.max_fb);
 	v->mem = &vm->mem;
 	v->mmio = vm->config.overlap_cover ? NULL : &vm->mmio;
 	v->hole = arch_fb_hole;

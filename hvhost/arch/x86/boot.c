@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -18,6 +17,8 @@
 #include "arch/x86/acpi.h"
 #include "arch/x86/boot.h"
 #include "arch/x86/efi.h"
+#include "core/fail.h"
+#include "core/math.h"
 #include "core/trace.h"
 
 #define HDR_OFFSET	0x1f1
@@ -31,27 +32,6 @@
 
 /* Where vCPU 0 starts, for boot_set_cpu(). */
 static u64 boot_entry;
-
-static int __attribute__((format(printf, 3, 4)))
-bad(char *why, size_t len, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, len, fmt, ap);
-	va_end(ap);
-	return -EINVAL;
-}
-
-static u64 round_up(u64 v, u64 to)
-{
-	return (v + to - 1) & ~(to - 1);
-}
-
-static bool is_power_of_two(u64 v)
-{
-	return v && !(v & (v - 1));
-}
 
 /**
  * boot_check() - Read and judge a bzImage's header.
@@ -71,69 +51,71 @@ int boot_check(const u8 *file, u64 size, struct boot_image *img, char *why,
 
 	memset(img, 0, sizeof(*img));
 	if (size < 1024)
-		return bad(why, why_len, "%llu bytes are too few for a bzImage",
-			   size);
+		return refuse(why, why_len,
+			      "%llu bytes are too few for a bzImage", size);
 	memcpy(h, file + HDR_OFFSET, sizeof(*h));
 	if (h->boot_flag != 0xaa55)
-		return bad(why, why_len,
-			   "no bzImage: boot_flag is 0x%04x, not 0xaa55",
-			   h->boot_flag);
+		return refuse(why, why_len,
+			      "no bzImage: boot_flag is 0x%04x, not 0xaa55",
+			      h->boot_flag);
 	if (h->header != 0x53726448)
-		return bad(why, why_len,
-			   "no bzImage: header is 0x%08x, not \"HdrS\"",
-			   h->header);
+		return refuse(why, why_len,
+			      "no bzImage: header is 0x%08x, not \"HdrS\"",
+			      h->header);
 	if (h->version < 0x020c)
-		return bad(why, why_len,
-			   "boot protocol %u.%02u; 2.12 is needed",
-			   h->version >> 8, h->version & 0xff);
+		return refuse(why, why_len,
+			      "boot protocol %u.%02u; 2.12 is needed",
+			      h->version >> 8, h->version & 0xff);
 	/* The header ends where its first jump goes; leave out what follows */
 	len = 0x202 + (h->jump >> 8) - HDR_OFFSET;
 	if ((h->jump & 0xff) != 0xeb ||
 	    len < offsetof(struct setup_header, handover_offset))
-		return bad(why, why_len,
-			   "jump is 0x%04x: the header is too short", h->jump);
+		return refuse(why, why_len,
+			      "jump is 0x%04x: the header is too short",
+			      h->jump);
 	if (len < sizeof(*h))
 		memset((u8 *)h + len, 0, sizeof(*h) - len);
 	if (!(h->xloadflags & XLF_KERNEL_64))
-		return bad(why, why_len,
-			   "xloadflags 0x%x: no 64-bit entry point",
-			   h->xloadflags);
+		return refuse(why, why_len,
+			      "xloadflags 0x%x: no 64-bit entry point",
+			      h->xloadflags);
 	if (!(h->loadflags & LOADED_HIGH))
-		return bad(why, why_len,
-			   "loadflags 0x%02x: not to be loaded at 1 MiB or above",
-			   h->loadflags);
+		return refuse(why, why_len,
+			      "loadflags 0x%02x: not to be loaded at 1 MiB or above",
+			      h->loadflags);
 	setup = ((h->setup_sects ? h->setup_sects : 4) + 1) * 512ull;
 	img->size = h->syssize * 16ull;
 	if (setup >= size)
-		return bad(why, why_len,
-			   "setup_sects %u: setup ends at %llu, the file at %llu",
-			   h->setup_sects, setup, size);
+		return refuse(why, why_len,
+			      "setup_sects %u: setup ends at %llu, the file at %llu",
+			      h->setup_sects, setup, size);
 	/* Older kernels count the padding to 16 bytes that is not there */
 	if (img->size <= ENTRY_64 || img->size > size - setup + 15)
-		return bad(why, why_len,
-			   "syssize 0x%x: %llu bytes, the file has %llu after its setup",
-			   h->syssize, img->size, size - setup);
+		return refuse(why, why_len,
+			      "syssize 0x%x: %llu bytes, the file has %llu after its setup",
+			      h->syssize, img->size, size - setup);
 	if (img->size > size - setup)
 		img->size = size - setup;
 	img->offset = setup;
 	if (!is_power_of_two(h->kernel_alignment) ||
 	    h->kernel_alignment < 4096 || h->kernel_alignment > GIB)
-		return bad(why, why_len,
-			   "kernel_alignment 0x%x is no power of 2 from 4 KiB to 1 GiB",
-			   h->kernel_alignment);
+		return refuse(why, why_len,
+			      "kernel_alignment 0x%x is no power of 2 from 4 KiB to 1 GiB",
+			      h->kernel_alignment);
 	if (h->pref_address < MIB || h->pref_address >= 4 * GIB)
-		return bad(why, why_len,
-			   "pref_address 0x%llx is not from 1 MiB to 4 GiB",
-			   h->pref_address);
+		return refuse(why, why_len,
+			      "pref_address 0x%llx is not from 1 MiB to 4 GiB",
+			      h->pref_address);
 	if (h->init_size < img->size)
-		return bad(why, why_len,
-			   "init_size 0x%x is less than the kernel's %llu bytes",
-			   h->init_size, img->size);
+		return refuse(why, why_len,
+			      "init_size 0x%x is less than the kernel's %llu bytes",
+			      h->init_size, img->size);
 	if (!h->cmdline_size)
-		return bad(why, why_len, "cmdline_size is 0");
+		return refuse(why, why_len, "cmdline_size is 0");
 	if (h->initrd_addr_max < MIB)
-		return bad(why, why_len, "initrd_addr_max 0x%x is below 1 MiB",
-			   h->initrd_addr_max);
+		return refuse(why, why_len,
+			      "initrd_addr_max 0x%x is below 1 MiB",
+			      h->initrd_addr_max);
 	return 0;
 }
 
@@ -160,11 +142,11 @@ int boot_place(const struct boot_image *img, u64 low_ram_end, u64 initrd_size,
 
 	*kernel = h->pref_address;
 	if (*kernel + h->init_size > low_ram_end && h->relocatable_kernel)
-		*kernel = round_up(MIB, h->kernel_alignment);
+		*kernel = round_up64(MIB, h->kernel_alignment);
 	if (*kernel + h->init_size > low_ram_end)
-		return bad(why, why_len,
-			   "the kernel needs 0x%x bytes at 0x%llx, RAM ends at 0x%llx",
-			   h->init_size, *kernel, low_ram_end);
+		return refuse(why, why_len,
+			      "the kernel needs 0x%x bytes at 0x%llx, RAM ends at 0x%llx",
+			      h->init_size, *kernel, low_ram_end);
 	*initrd = 0;
 	if (!initrd_size)
 		return 0;
@@ -174,9 +156,9 @@ int boot_place(const struct boot_image *img, u64 low_ram_end, u64 initrd_size,
 	if (initrd_size < top)
 		*initrd = (top - initrd_size) & ~0xfffull;
 	if (*initrd < *kernel + h->init_size)
-		return bad(why, why_len,
-			   "the initrd of %llu bytes does not fit between 0x%llx and 0x%llx",
-			   initrd_size, *kernel + h->init_size, top);
+		return refuse(why, why_len,
+			      "the initrd of %llu bytes does not fit between 0x%llx and 0x%llx",
+			      initrd_size, *kernel + h->init_size, top);
 	return 0;
 }
 
@@ -329,7 +311,8 @@ static int write_tables(struct mem *mem)
 		for (j = 0; j < 512; j++)
 			pd[j] = i * GIB + j * 2 * MIB + 0x83;
 		pdpt[i] = (BOOT_PD + i * 0x1000) | 3;
-		rc = rc ? : mem_write(mem, BOOT_PD + i * 0x1000, pd, sizeof(pd));
+		rc = rc ? : mem_write(mem, BOOT_PD + i * 0x1000, pd,
+				      sizeof(pd));
 	}
 	rc = rc ? : mem_write(mem, BOOT_PDPT, pdpt, sizeof(pdpt));
 	return rc ? : mem_write(mem, BOOT_PML4, pml4, sizeof(pml4));
@@ -376,9 +359,9 @@ static int load(struct vm *vm, const u8 *file, u64 size, const u8 *initrd,
 	if (limit > BOOT_CMDLINE_SIZE - 1)
 		limit = BOOT_CMDLINE_SIZE - 1;
 	if (strlen(append) > limit) {
-		bad(why, sizeof(why),
-		    "takes a command line of %zu bytes, not %zu", limit,
-		    strlen(append));
+		refuse(why, sizeof(why),
+		       "takes a command line of %zu bytes, not %zu", limit,
+		       strlen(append));
 		goto bad_kernel;
 	}
 	low_end = vm->layout.ram[0].end + 1;
@@ -405,7 +388,7 @@ static int load(struct vm *vm, const u8 *file, u64 size, const u8 *initrd,
 		boot_screen(&vm->layout, &bp.screen_info);
 	rc = boot_e820(&vm->layout, bp.e820_table, ARRAY_SIZE(bp.e820_table));
 	if (rc < 0) {
-		bad(why, sizeof(why), "the memory map is full");
+		refuse(why, sizeof(why), "the memory map is full");
 		goto bad_kernel;
 	}
 	bp.e820_entries = rc;
@@ -420,13 +403,16 @@ static int load(struct vm *vm, const u8 *file, u64 size, const u8 *initrd,
 			return rc;
 	}
 	rc = write_tables(&vm->mem);
-	rc = rc ? : mem_write(&vm->mem, kernel_gpa, file + img.offset, img.size);
+	rc = rc ? : mem_write(&vm->mem, kernel_gpa, file + img.offset,
+			      img.size);
 	if (initrd_size)
-		rc = rc ? : mem_write(&vm->mem, initrd_gpa, initrd, initrd_size);
-	rc = rc ? : mem_write(&vm->mem, BOOT_CMDLINE, append, strlen(append) + 1);
+		rc = rc ? : mem_write(&vm->mem, initrd_gpa, initrd,
+				      initrd_size);
+	rc = rc ? : mem_write(&vm->mem, BOOT_CMDLINE, append,
+			      strlen(append) + 1);
 	rc = rc ? : mem_write(&vm->mem, BOOT_ZERO_PAGE, &bp, sizeof(bp));
 	if (rc) {
-		bad(why, sizeof(why), "RAM is not where the layout has it");
+		refuse(why, sizeof(why), "RAM is not where the layout has it");
 		goto bad_kernel;
 	}
 	*entry = kernel_gpa + ENTRY_64;
