@@ -286,6 +286,11 @@ for k in 6.1 6.12; do
 done
 
 # Windows that no host would send.
+for file in "$TOP"/sweep/crs/*.[ch]; do
+	run_ok "checkpatch ${file#"$TOP/"}" perl "$BUILD/linux-$BASE/scripts/checkpatch.pl" \
+		--root="$BUILD/linux-$BASE" --no-tree --strict --quiet --show-types \
+		--ignore BIT_MACRO,PREFER_DEFINED_ATTRIBUTE_MACRO -f "$file"
+done
 start=$SECONDS
 run_ok "the code builds with sanitizers" env SWEEP_TARGET=crs \
 	bash -c '. kernel/lib.sh; . sweep/lib.sh; sweep_build "$@"' \
