@@ -23,15 +23,15 @@ class Bench:
     parts: tuple[str, ...]
     short: bool
     pairs: int
-    asked: tuple[str, ...]      # two kernels, each perhaps as NAME=FOLDER
+    asked: tuple[str, ...]      # two kernels, each perhaps as NAME[:FEATURE,...]=FOLDER
 
     @property
     def base(self) -> str:
-        return self.asked[0].partition("=")[0]
+        return name_of(self.asked[0])
 
     @property
     def series(self) -> str:
-        return self.asked[1].partition("=")[0]
+        return name_of(self.asked[1])
 
     @property
     def samples(self) -> Path:
@@ -59,6 +59,11 @@ class Bench:
         if filecmp.cmp(base, series, shallow=False):
             raise LabError(f"{self.base} and {self.series} have the same {what}: there is "
                            "nothing to compare")
+
+
+def name_of(asked: str) -> str:
+    """The name of a kernel that is perhaps asked for as NAME[:FEATURE,...]=FOLDER."""
+    return asked.partition("=")[0].partition(":")[0]
 
 
 def build_name(name: str) -> str:

@@ -4,13 +4,16 @@
 # where VALUE is a string or a list of strings, without escapes. Anything else is an error
 # that names file, line and value. -v config= is the folder of the configuration fragments.
 BEGIN {
-	keys = split("source role variants config checkpatch lint kunit", key, " ")
+	keys = split("source role variants config checkpatch lint kunit features", key, " ")
 	allowed["source"] = "linux-source-[0-9]+[.][0-9]+ [0-9][A-Za-z0-9.+~-]*"
 	allowed["role"] = "main|stable"
 	allowed["variants"] = allowed["config"] = "[a-z]+(-[a-z]+)*"
 	allowed["checkpatch"] = "[A-Z][A-Z0-9_]*"
 	allowed["lint"] = "sets|patches|docs|scripts|coccinelle|bisect|configs"
 	allowed["kunit"] = "x86_64|arm64"
+	# sweep/cut.spec says by what the source shows each of them.
+	allowed["features"] = "(base|[0-9]+-[a-z]+(-[a-z]+)*):" \
+		"(devicetree|always-reserve|find-space|second-window|config-at-ioapic|moved-fb)"
 	string = "\"[^\"]*\""
 	list = "[[] *(" string " *(, *" string " *)*,? *)?[]]"
 }
@@ -28,12 +31,18 @@ function bad(text)
 }
 
 # check(NAME, ITEM): key NAME can have the value ITEM.
-function check(name, item,  none)
+function check(name, item,  none, set, about)
 {
 	if (item !~ "^(" allowed[name] ")$")
 		bad(name " cannot be '" item "' (" allowed[name] ")")
 	if ((name == "variants" || name == "config") && (getline none <(config item ".config")) < 0)
 		bad(name " has '" item "', but there is no " config item ".config")
+	set = item
+	sub(/:.*/, "", set)
+	about = FILENAME
+	sub(/base[.]toml$/, set "/about", about)
+	if (name == "features" && set != "base" && (getline none <about) < 0)
+		bad(name " has '" item "', but there is no set " set " (no " about ")")
 	if (name != "role" || item != "main")
 		return
 	if (main)

@@ -189,6 +189,20 @@ kernel_names() {
 	echo "$1-series"
 }
 
+# kernel_features NAME: the features that base.toml states for guest kernel NAME, which is
+# no variant, a line each; none if there is no such base.
+kernel_features() {
+	local base=${1%%-*} role='' set line
+	[[ $1 != *-* ]] || role=${1#*-}
+	[ "$base" = local ] || [[ ! $base =~ ^[0-9]+\.[0-9]+ ]] || base=${BASH_REMATCH[0]}
+	for set in base $(sets "$base"); do
+		while IFS= read -r line; do
+			[[ $line != "$set:"* ]] || echo "${line#*:}"
+		done < <(base_values features "$base")
+		[[ $role && $role != nofix && ${set#*-} != "$role" ]] || break
+	done
+}
+
 # kernel_check NAME [MORE]: dies if there is no guest kernel NAME. MORE is what else the
 # caller takes.
 kernel_check() {

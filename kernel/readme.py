@@ -37,6 +37,7 @@ base.toml, in which each key and its value are on one line:
 | checkpatch | The types of checkpatch.pl's messages that are ignored. |
 | lint | The checks that `make lint` runs by default. |
 | kunit | The architectures that `make kunit` runs on by default. |
+| features | What these kernels can do that others cannot, as SET:FEATURE: with this set and all later ones, or with base:FEATURE without the series as well. The sweep and the lab expect more of such a kernel. sweep/cut.spec names the function by which the source shows a feature; the sweep fails if base.toml and the source disagree. |
 
 nofix.patch removes mainline's fix from the source, for the guest kernel VERSION-nofix.
 prerequisite.patch is mainline's fix itself. If there is no nofix.patch, VERSION-nofix is

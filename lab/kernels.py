@@ -17,6 +17,7 @@ import functools
 import os
 import re
 import tomllib
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,11 +38,32 @@ class Base:
     variants: tuple[str, ...]
     sets: tuple[str, ...]       # without their numbers, in order
     selftest: bool
+    features: tuple[tuple[str, str], ...]   # a set without its number, or base; the feature
 
     @property
     def roles(self) -> tuple[str, ...]:
         """nofix, mainline, the sets but for the last, series."""
         return ("nofix", "mainline", *self.sets[:-1], "series")
+
+    def features_of(self, role: str) -> frozenset[str]:
+        """What its kernel of that role can do, as base.toml states it."""
+        sets = self.sets if role == "series" else \
+            self.sets[:self.sets.index(role) + 1] if role in self.sets else ()
+        return frozenset(feature for where, feature in self.features
+                         if where in ("base", *sets))
+
+
+def read_features(file: Path, items: Iterable[str], sets: Collection[str]) -> \
+        tuple[tuple[str, str], ...]:
+    """base.toml's features. SETS are folders."""
+    found = []
+    for item in items:
+        where, colon, feature = item.partition(":")
+        if not colon or (where != "base" and where not in sets):
+            raise LabError(f"{file}: features has '{item}', not SET:FEATURE "
+                           f"(sets: {', '.join(('base', *sets))})")
+        found.append((where if where == "base" else where.partition("-")[2], feature))
+    return tuple(found)
 
 
 def read_base(folder: Path) -> Base:
@@ -55,7 +77,8 @@ def read_base(folder: Path) -> Base:
     return Base(folder.name.removeprefix("linux-"), facts.get("role") == "main",
                 tuple(facts.get("variants", ())),
                 tuple(name.partition("-")[2] for name in sets),
-                any(folder.glob("*/*-selftests-hyperv-*")))
+                any(folder.glob("*/*-selftests-hyperv-*")),
+                read_features(file, facts.get("features", ()), sets))
 
 
 @functools.cache
@@ -116,7 +139,7 @@ class Kernel:
     @property
     def second_try(self) -> bool:
         """pci-hyperv tries another config window when the host refuses one."""
-        return self.role == "series" and self.base is not None and self.base.main
+        return self.base is not None and "second-window" in self.base.features_of(self.role)
 
     @property
     def build(self) -> str:

@@ -112,9 +112,6 @@ typedef struct hyperv_drm_device drm_t;
 #ifndef HAVE_vmbus_mmio_remove
 #define vmbus_mmio_remove()	vmbus_acpi_remove(NULL)
 #endif
-#if defined(HAVE_hv_allocate_other_config_window) && !defined(HAVE_hv_pci_enter_d0)
-#error "this kernel chooses a second config window, but cut.spec does not find where"
-#endif
 
 static struct hv_device video_dev = { .device.name = "video" };
 static struct hv_device pci_dev[MAX_BUSES];
@@ -185,20 +182,30 @@ static void offer(u16 mmio_megabytes)
 	vmbus_connection.chn_list.prev = &channel.listentry;
 }
 
+/* Each variable of the kernel's code gets the value that it has at the start. */
+static void reset_variables(void)
+{
+	static bool saved;
+
+#define RESET(variable) {						\
+	static char at_start[sizeof(variable)];				\
+									\
+	if (saved)							\
+		memcpy(&(variable), at_start, sizeof(variable));	\
+	else								\
+		memcpy(at_start, &(variable), sizeof(variable));	\
+}
+	FOR_EACH_VARIABLE(RESET)
+#undef RESET
+	saved = true;
+}
+
 static int boot(const struct boot *b)
 {
 	int i, err;
 
 	forget_memory();
-	hyperv_mmio = NULL;
-	fb_mmio = NULL;
-	iomem_resource.child = NULL;
-#ifdef HAVE_fb_iomem
-	fb_iomem = (struct resource) {};
-#endif
-#ifdef HAVE_fw_fb_mmio
-	fw_fb_mmio = NULL;
-#endif
+	reset_variables();
 	offer(b->offered_mib);
 	for (i = 0; i < b->busy_count && i < (int)ARRAY_SIZE(busy); i++) {
 		busy[i] = (struct resource) {
@@ -217,7 +224,7 @@ static int boot(const struct boot *b)
 		};
 	tell(&b->told, has_vga);
 
-#ifdef HAVE_vmbus_device_add
+#ifdef FEATURE_devicetree
 	if (b->devicetree) {
 		struct device_node node = { b->crs, b->crs_count };
 		struct platform_device pdev = { .dev.of_node = &node };
@@ -283,7 +290,7 @@ static int enter_d0(int bus, bool (*takes)(void *arg, const struct range *config
 
 	host_takes = takes;
 	host = arg;
-#ifdef HAVE_hv_pci_enter_d0
+#ifdef FEATURE_second_window
 	err = hv_pci_enter_d0(&pci_dev[bus]);
 #else
 	err = sweep_send_d0_entry(&pci_dev[bus]);
@@ -488,20 +495,20 @@ static const char *check(void)
 
 const struct kernel KERNEL = {
 	.name = KERNEL_NAME,
-#ifdef HAVE_vmbus_device_add
+	.features = FEATURES,
+#ifdef FEATURE_devicetree
 	.devicetree = true,
 #endif
-#ifndef HAVE_vmbus_claim_mmio
+#ifndef FEATURE_find_space
 	.steps = true,
 #endif
-#ifdef HAVE_vmbus_claim_high
+#ifdef FEATURE_moved_fb
 	.moves_fb = true,
 #endif
-#if defined(CONFIG_X86) && \
-	defined(HAVE_HV_IOAPIC_BASE_ADDRESS_in_hv_allocate_config_window)
+#if defined(CONFIG_X86) && defined(FEATURE_config_at_ioapic)
 	.config_at_ioapic = true,
 #endif
-#ifdef HAVE_hv_allocate_other_config_window
+#ifdef FEATURE_second_window
 	.retries = true,
 #endif
 #ifdef HAVE_hv_pci_allocate_bridge_windows_before_hv_allocate_config_window

@@ -8,13 +8,13 @@
 #define SWEEP_KERNEL_H
 
 #include "core/layout.h"
+#include "core/limits.h"
 #include "core/types.h"
 
 /* sweep/cost has more. */
 #ifndef MAX_BUSES
 #define MAX_BUSES	32
 #endif
-#define MAX_BARS	6
 
 /* What a kernel finds when it starts. */
 struct boot {
@@ -49,6 +49,10 @@ struct left {
  */
 struct kernel {
 	const char *name;
+	/* What is stated for it, as in sweep/cut.spec, with commas; the bools
+	 * down to ->retries are some of that.
+	 */
+	const char *features;
 	/* Does it allocate step by step? So do all without the series. */
 	bool steps;
 	/* boot() knows devicetree */

@@ -770,16 +770,16 @@ static void write_map(const char *folder)
 	finish(f);
 }
 
-/* What each kernel's pci-hyperv does: "yes" or "no" */
+/* What each kernel can do, and whether its bridge windows come first: "yes" or "no" */
 static void write_kernels(const char *folder)
 {
 	FILE *f = create(folder, "kernels.tsv");
 	int k;
 
-	fprintf(f, "kernel\tretries\twindows_first\n");
+	fprintf(f, "kernel\tfeatures\twindows_first\n");
 	for (k = 0; k < kernel_count; k++)
 		fprintf(f, "%s\t%s\t%s\n", kernels[k]->name,
-			kernels[k]->retries ? "yes" : "no",
+			kernels[k]->features,
 			kernels[k]->windows_first ? "yes" : "no");
 	finish(f);
 }

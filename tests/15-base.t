@@ -56,6 +56,12 @@ sed -i 's/^variants.*/variants = [ "debug", ]/; s/^config.*/config = []  # none/
 	"$P/linux-99.9/base.toml"
 is "$(lib variants 99.9)" debug "a list may end with a comma, and a comment may follow"
 is "$(lib base_values config 99.9)" "" "a list may be empty"
+sed -i 's/^features.*/features = ["base:devicetree", "2-tests:moved-fb"]/' "$P/linux-99.9/base.toml"
+for kernel in 99.9-nofix:devicetree 99.9:devicetree 99.9.7:devicetree 99.9-stable:devicetree \
+	99.9-series:devicetree,moved-fb 99.8:; do
+	is "$(lib kernel_features "${kernel%%:*}" | paste -sd,)" "${kernel#*:}" \
+		"${kernel%%:*} has the features that are stated for it"
+done
 run_fails "no such kernel: '99.9-efifb' .*, each also with -debug\)" \
 	"a variant that the base does not have" lib kernel_check 99.9-efifb
 sed -i 's/^variants.*/variants = []/' "$P/linux-99.9/base.toml"
@@ -92,7 +98,7 @@ wrong() {
 	sed "$3" "$P/linux-$old/base.toml" >"$F"
 	run_fails "^versions: $F:$1" "$2" "$H/kernel/versions"
 }
-# The keys are in lines 3 to 9.
+# The keys are in lines 3 to 10.
 wrong "3: source cannot be 'linux 6.12' " "a source that is no package" \
 	's/^source.*/source = "linux 6.12"/'
 wrong "3: source cannot be '' " "an empty string" 's/^source.*/source = ""/'
@@ -119,6 +125,12 @@ wrong "7: checkpatch cannot be 'camelcase' " "a type that checkpatch cannot have
 	's/"CAMELCASE"/"camelcase"/'
 wrong "8: lint cannot be 'patch' " "an unknown check" 's/"patches"/"patch"/'
 wrong "9: kunit cannot be 'vax' " "an unknown architecture" 's/"x86_64"/"vax"/'
+wrong "10: features cannot be '1-stable:magic' " "an unknown feature" \
+	's/^features.*/features = ["1-stable:magic"]/'
+wrong "10: features cannot be 'always-reserve' " "a feature without a set" \
+	's/^features.*/features = ["always-reserve"]/'
+wrong "10: features has '9-more:find-space', but there is no set 9-more .no $P/linux-99.9/9-more/about.$" \
+	"a feature of a set that does not exist" 's/^features.*/features = ["9-more:find-space"]/'
 wrong " key 'kunit' is missing$" "a missing key" '/^kunit/d'
 wrong " key 'source' is missing$" "an empty file" d
 wrong "4: role is 'main', but $P/linux-$main/base.toml has that role already$" "two main bases" \

@@ -155,6 +155,24 @@ for kind in "${kinds[@]}"; do
 		grep -q -e "^- \`--pci $kind" hvhost/README.md
 done
 
+# README's table of differences: options that exist, with values that they can have
+table=$(sed -n '/^## How it differs from other hosts$/,/^## How it differs from OpenVMM$/{/^|/p}' \
+	hvhost/README.md)
+is "$(awk -F'|' '{ print NF }' <<<"$table" | sort -u)" 8 \
+	"the table of differences has six columns in each row"
+# shellcheck disable=SC2016 # for grep
+named=$(grep -oE '`--[^`]+`' <<<"$table" | tr -d '`' | sort -u)
+like "$named" "--dead-devices hold" "it names options"
+while read -r option value; do
+	like "$help" " $option( |,|\$)" "it names $option, which is an option"
+	if [ -n "$value" ]; then
+		run_ok "... that can be $value" "$HVHOST" layout "$option" "$value"
+	else
+		run_fails "^hvhost: $option needs a value;" "... that has a value" \
+			"$HVHOST" layout "$option"
+	fi
+done <<<"$named"
+
 # refuses WANT ARGUMENT...: exit 2, one line, which says what.
 refuses() {
 	local want=$1 out rc=0

@@ -68,32 +68,22 @@ is "$(faults "$T/short")" "$(echo '{"first":{"faults":["no-high-window"]}}' |
 
 # What is not as expected is said.
 series=$("$TOP/sweep/source" "$BASE-series") base=$("$TOP/sweep/source" "$BASE")
-sweep_build "$T/unfixed" "$BASE-nofix" "$BASE" "$BASE-series=$base"
-mkdir "$T/unfixed/out"
-"$T/unfixed/sweep" --every 100 --base "$BASE" "$T/unfixed/out" >/dev/null 2>&1
-run_fails "FAIL: gen2-x86: $BASE-series -> $BASE-series: [0-9]+ ways end in a conflict" \
-	"a series that fixes nothing is found out" \
-	"$TOP/sweep/report" "$T/unfixed/out"
+features=$(sweep_features "$BASE-series")
 
 sweep_build "$T/sets" "$BASE-nofix" "$BASE" "$BASE-reservation"
 mkdir "$T/sets/out"
 run_ok "with set 1 alone nothing overlaps the framebuffer on Gen2" bash -c '
 	"$1/sweep" --every 20 --base "$2" "$1/out" >/dev/null 2>&1 &&
 	"$3/sweep/report" "$1/out"' - "$T/sets" "$BASE" "$TOP"
-sweep_build "$T/unreserved" "$BASE-nofix" "$BASE" "$BASE-reservation=$base"
-mkdir "$T/unreserved/out"
-"$T/unreserved/sweep" --every 100 --base "$BASE" "$T/unreserved/out" >/dev/null 2>&1
-run_fails "FAIL: gen2-x86: $BASE-reservation -> $BASE-reservation: [0-9]+ ways end in a conflict with the framebuffer" \
-	"a set 1 that fixes nothing is found out" \
-	"$TOP/sweep/report" "$T/unreserved/out"
 
-# changed WHAT FILE SED-SCRIPT: the series with that change is in $T/broken.
+# changed WHAT FILE SED-SCRIPT [SOURCE]: the series, or that source, with that change is in
+# $T/broken.
 changed() {
-	local tree=$T/broken
+	local tree=$T/broken from=${4:-$series}
 	rm -rf "$tree" "$tree.o"
-	cp -r "$series" "$tree"
+	cp -r "$from" "$tree"
 	sed -i -E "$3" "$tree/$2"
-	! cmp -s "$series/$2" "$tree/$2" || {
+	! cmp -s "$from/$2" "$tree/$2" || {
 		not_ok "$1: the source changes" <<<"$3"
 		return 1
 	}
@@ -104,11 +94,11 @@ broken() {
 	local tree=$T/broken
 	changed "$1" "$2" "$3" || return 0
 	run_fails "$4" "$1" bash -c '. kernel/lib.sh; . sweep/lib.sh; sweep_build "$@"' \
-		- "$tree.o" "broken=$tree"
+		- "$tree.o" "broken:$features=$tree"
 }
 vmbus=drivers/hv/vmbus_drv.c hv_pci=drivers/pci/controller/pci-hyperv.c
 broken "a function that is gone" $vmbus 's/vmbus_free_mmio/vmbus_release_mmio/' \
-	'vmbus_drv.c: of vmbus_free_mmio there are 0'
+	'vmbus_drv.c: there is no vmbus_free_mmio; if it was renamed, edit sweep/cut.spec and sweep/kernel.c'
 broken "a function that is there twice" $hv_pci \
 	'$a static void hv_free_config_window(struct hv_pcibus_device *hbus)\n{\n}' \
 	'hv_free_config_window is there 2 times, in lines'
@@ -124,6 +114,68 @@ broken "something that is defined elsewhere" $vmbus \
 broken "a probe that allocates twice" $hv_pci \
 	's/^(\tret = hv_allocate_config_window\(hbus\);)/\1\n\1/' \
 	'hv_pci_probe calls hv_pci_allocate_bridge_windows 1 times, hv_allocate_config_window 2'
+
+# What a kernel can do is stated, and never inferred from its source.
+# cut_fails WHAT FEATURES EREGEX: sweep/cut refuses $T/broken as a kernel with these.
+cut_fails() {
+	run_fails "$3" "$1" "$TOP/sweep/cut" "$T/broken" "$T/broken.o" "$BASE-series" "$2"
+}
+while read -r feature file name is; do
+	changed "$name" "$file" "s/\\b$name\\b/another_$name/" || continue
+	mkdir "$T/broken.o"
+	cut_fails "a series that renames $name" "$features" \
+		"^cut: $BASE-series: $file: $is, but feature $feature is stated\. If it was renamed, edit sweep/cut\.spec\. .* features in patches/linux-\*/base\.toml"
+done <<-END
+	devicetree $vmbus vmbus_device_add there is no vmbus_device_add
+	always-reserve $vmbus vmbus_choose_fb there is no vmbus_choose_fb
+	find-space $vmbus vmbus_claim_mmio there is no vmbus_claim_mmio
+	moved-fb $vmbus vmbus_claim_high there is no vmbus_claim_high
+	second-window $hv_pci hv_allocate_other_config_window there is no hv_allocate_other_config_window
+	second-window $hv_pci hv_pci_send_d0_entry there is no hv_pci_send_d0_entry
+	config-at-ioapic $hv_pci HV_IOAPIC_BASE_ADDRESS hv_allocate_config_window does not use HV_IOAPIC_BASE_ADDRESS
+END
+is "$(sed -nE 's/^feature ([^ ]+) .*/\1/p' "$TOP/sweep/cut.spec" | sort)" \
+	"$(tr , '\n' <<<"$features" | sort)" "the series has all features that sweep/cut.spec describes"
+rm -rf "$T/broken"
+cp -r "$series" "$T/broken"
+for feature in ${features//,/ }; do
+	left=,$features,
+	left=${left/",$feature,"/,}
+	cut_fails "a series without $feature, with its source" "$left" \
+		"^cut: $BASE-series: .*: (there is|hv_allocate_config_window uses) [A-Za-z_]+, but feature $feature is not stated\."
+done
+cut_fails "a feature that does not exist" "second-windw" "there is no feature 'second-windw' \(.*second-window.*\)"
+rm -rf "$T/broken"
+cp -r "$base" "$T/broken"
+for feature in ${features//,/ }; do
+	[[ ,$(sweep_features "$BASE"), = *",$feature,"* ]] ||
+		cut_fails "a kernel without the series that is stated to have $feature" \
+			"$(sweep_features "$BASE"),$feature" "but feature $feature is stated\."
+done
+# The same by base.toml of a copy
+mkdir "$T/copy"
+cp -r "$TOP/deps" "$TOP/hvhost" "$TOP/kernel" "$TOP/patches" "$TOP/sweep" "$T/copy/"
+# shellcheck disable=SC2317 # run_fails calls it
+# copied ARGUMENT...: sweep_build of the copy
+copied() {
+	env TOP="$T/copy" bash -c 'set -e; . "$TOP/kernel/lib.sh"; . "$TOP/sweep/lib.sh"; sweep_build "$@"' - "$@"
+}
+sed -i 's/"3-windows:find-space"/"1-reservation:find-space"/' "$T/copy/patches/linux-$BASE/base.toml"
+run_fails "cut: $BASE-reservation: .*: there is no vmbus_claim_mmio, but feature find-space is stated" \
+	"a feature that base.toml states for too early a set" \
+	copied "$T/copy.o" "$BASE-reservation=$("$TOP/sweep/source" "$BASE-reservation")"
+sed -i 's/"1-reservation:find-space", //' "$T/copy/patches/linux-$BASE/base.toml"
+run_fails "cut: $BASE-series: .*: there is vmbus_claim_mmio, but feature find-space is not stated" \
+	"a feature that base.toml does not state" copied "$T/copy.o" "$BASE-series=$series"
+
+# Variables that a later version of the series adds
+if changed "a variable that is added" $vmbus \
+	's/^static struct resource \*fw_fb_mmio;/&\nstatic int boots;/
+	s/^\tvmbus_choose_fb\(hyperv_mmio, vga, &fb\);/\tif (boots++)\n\t\treturn;\n&/'; then
+	sweep_build "$T/broken.o" "$BASE-nofix" "$BASE" "$BASE-series=$T/broken"
+	run_ok "a variable that is added gets its first value again at each boot" \
+		cmp <("$T/broken.o/sweep" --draw 100) <("$SWEEP" --draw 100)
+fi
 
 # The second try.
 run_ok "the config window that replaces a refused one is chosen as documented" \
@@ -158,6 +210,8 @@ found_out() {
 	"$T/broken.o/sweep" --every 100 --base "$BASE" "$T/broken.o/out" >/dev/null 2>&1
 	run_fails "$4" "$1" "$TOP/sweep/report" "$T/broken.o/out"
 }
+found_out "a series that reserves nothing" $vmbus 's/if \(fb\.flags\)/if (false \&\& fb.flags)/' \
+	"FAIL: gen2-x86: $BASE-series -> $BASE-series: [0-9]+ ways end in a conflict with the framebuffer"
 found_out "config windows at x86's I/O APIC on arm64" $hv_pci \
 	'/^static int hv_allocate_config_window/,/^}/{
 		/^#(ifdef|endif)/d
@@ -165,6 +219,14 @@ found_out "config windows at x86's I/O APIC on arm64" $hv_pci \
 found_out "devices that are lost to a config window" $hv_pci \
 	's/(PCI_MAX_CONFIG_WINDOWS\t)3/\11/' \
 	"FAIL: gen2-arm64: $BASE-nofix -> $BASE-series: [0-9]+ ways lose a device to the framebuffer"
+if changed "a set 1 that reserves nothing" $vmbus 's/if \(fb\.flags\)/if (false \&\& fb.flags)/' \
+	"$("$TOP/sweep/source" "$BASE-reservation")"; then
+	sweep_build "$T/broken.o" "$BASE-nofix" "$BASE" "$BASE-reservation=$T/broken"
+	mkdir "$T/broken.o/out"
+	"$T/broken.o/sweep" --every 100 --base "$BASE" "$T/broken.o/out" >/dev/null 2>&1
+	run_fails "FAIL: gen2-x86: $BASE-reservation -> $BASE-reservation: [0-9]+ ways end in a conflict with the framebuffer" \
+		"a set 1 that reserves nothing is found out" "$TOP/sweep/report" "$T/broken.o/out"
+fi
 
 # Other places for config windows.
 for patch in "$TOP"/sweep/placement/*.patch; do
@@ -193,8 +255,9 @@ run_fails '^usage: ' "a folder to draw into" "$SWEEP" --draw 3 "$T"
 run_fails "/none/pairs.tsv: No such file" "no such folder" "$SWEEP" --every 9999 \
 	"$T/none"
 run_fails "not a kernel version: '9.x'" "KERNELS=9.x" make -s sweep KERNELS=9.x
-run_fails "not NAME=FOLDER: 'a b=.'|no such kernel" "KERNELS='a b=.'" make -s sweep "KERNELS=a b=."
+run_fails "not NAME=FOLDER or NAME:FEATURE,...=FOLDER: 'a='" "KERNELS=a=" make -s sweep KERNELS=a=
 run_fails "no such folder: /none/." "KERNELS=a=/none" make -s sweep KERNELS=a=/none
+run_fails "not NAME=FOLDER or NAME:FEATURE,...=FOLDER: 'a:B=/'" "KERNELS=a:B=/" make -s sweep KERNELS=a:B=/
 run_fails "FULL is 1 or nothing, not '2'" "FULL=2" make -s sweep FULL=2
 
 # Other trees: with mainline's fix in them, 6.1.176 without, the stable series.
@@ -223,6 +286,11 @@ for k in 6.1 6.12; do
 done
 
 # Windows that no host would send.
+for file in "$TOP"/sweep/crs/*.[ch]; do
+	run_ok "checkpatch ${file#"$TOP/"}" perl "$BUILD/linux-$BASE/scripts/checkpatch.pl" \
+		--root="$BUILD/linux-$BASE" --no-tree --strict --quiet --show-types \
+		--ignore BIT_MACRO,PREFER_DEFINED_ATTRIBUTE_MACRO -f "$file"
+done
 start=$SECONDS
 run_ok "the code builds with sanitizers" env SWEEP_TARGET=crs \
 	bash -c '. kernel/lib.sh; . sweep/lib.sh; sweep_build "$@"' \

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,12 @@ from lab.kernels import kernel, pair
 
 
 @pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("BASE", "SERIES", "LINUX", "SET"):
         monkeypatch.delenv(name, raising=False)
+    kernels.bases.cache_clear()
+    kernel.cache_clear()
+    yield
     kernels.bases.cache_clear()
     kernel.cache_clear()
 
@@ -117,6 +121,25 @@ def test_bases_that_are_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "linux-7.3").mkdir()
     with pytest.raises(LabError, match="base.toml: .*No such file"):
         kernels.bases()
-    (tmp_path / "linux-7.3" / "base.toml").write_text("role = main\n")
+    toml = tmp_path / "linux-7.3" / "base.toml"
+    toml.write_text("role = main\n")
     with pytest.raises(LabError, match="base.toml: "):
         kernels.bases()
+    for item in ("second-window", "2-more:second-window"):
+        toml.write_text(f'role = "main"\nfeatures = ["{item}"]\n')
+        with pytest.raises(LabError, match=f"base.toml: features has '{item}', not SET:FEATURE"):
+            kernels.bases()
+
+
+def test_features_are_stated_by_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("1-reservation", "2-fixes", "3-placement"):
+        (tmp_path / "linux-7.3" / name).mkdir(parents=True)
+    (tmp_path / "linux-7.3" / "base.toml").write_text(
+        'role = "main"\nfeatures = ["base:devicetree", "2-fixes:second-window"]\n')
+    monkeypatch.setattr(kernels, "PATCHES", tmp_path)
+    base = kernels.main_base()
+    for role in ("nofix", "mainline", "reservation"):
+        assert base.features_of(role) == {"devicetree"} and not kernel(role).second_try
+    for role in ("fixes", "series"):
+        assert base.features_of(role) == {"devicetree", "second-window"}
+        assert kernel(role).second_try
