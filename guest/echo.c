@@ -22,7 +22,6 @@
 #define DEVICE		0xecc0u
 #define BARS		6
 #define MAX_BARS	512
-#define PAGE		4096u
 /* Of the flags in sysfs: IORESOURCE_MEM and IORESOURCE_UNSET */
 #define FLAG_MEM	0x00000200u
 #define FLAG_UNSET	0x20000000u
@@ -35,6 +34,7 @@ static struct bar {
 	char why[160];		/* what is wrong; the first thing stays */
 } bars[MAX_BARS];
 static size_t count;
+static uint64_t page_size;
 
 static void __attribute__((format(printf, 2, 3)))
 wrong(struct bar *b, const char *format, ...)
@@ -123,9 +123,10 @@ static void find_bars(const char *dir)
 /* The page with the BAR's byte at @offset; NULL: it cannot be mapped. */
 static volatile char *map(struct bar *b, uint64_t offset)
 {
-	uint64_t page = b->start / PAGE * PAGE;
-	void *at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, b->fd,
-			(off_t)((b->start + offset) / PAGE * PAGE - page));
+	uint64_t page = b->start / page_size * page_size;
+	uint64_t wanted = (b->start + offset) / page_size * page_size;
+	void *at = mmap(NULL, page_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			b->fd, (off_t)(wanted - page));
 
 	if (at == MAP_FAILED) {
 		wrong(b, "mmap at 0x%llx: %s", (unsigned long long)offset,
@@ -142,12 +143,12 @@ static void check_word(struct bar *b, volatile char *page, uint64_t offset,
 	uint64_t gpa = b->start + offset, want = gpa ^ written, got;
 	volatile uint32_t *half;
 
-	got = *(volatile uint64_t *)(page + gpa % PAGE);
+	got = *(volatile uint64_t *)(page + gpa % page_size);
 	if (got != want)
 		wrong(b, "at 0x%llx: reads 0x%llx, not 0x%llx",
 		      (unsigned long long)gpa, (unsigned long long)got,
 		      (unsigned long long)want);
-	half = (volatile uint32_t *)(page + gpa % PAGE);
+	half = (volatile uint32_t *)(page + gpa % page_size);
 	if (half[0] != (uint32_t)want || half[1] != want >> 32)
 		wrong(b, "at 0x%llx: halves read 0x%x 0x%x, not of 0x%llx",
 		      (unsigned long long)gpa, half[1], half[0],
@@ -163,8 +164,10 @@ static void check_page(struct bar *b, uint64_t offset, uint64_t written)
 	if (!page)
 		return;
 	check_word(b, page, offset, written);
-	check_word(b, page, offset + (len < PAGE ? len : PAGE) - 8, written);
-	munmap((void *)page, PAGE);
+	if (len > page_size)
+		len = page_size;
+	check_word(b, page, offset + len - 8, written);
+	munmap((void *)page, page_size);
 }
 
 /* Pages at 0, 1, 2, 4, 8 ... and the last one: each bit of an address. */
@@ -175,10 +178,10 @@ static void check(struct bar *b, uint64_t written)
 	if (b->why[0])
 		return;
 	check_page(b, 0, written);
-	for (offset = PAGE; offset < size; offset *= 2)
+	for (offset = page_size; offset < size; offset *= 2)
 		check_page(b, offset, written);
-	if (size > PAGE)
-		check_page(b, size - PAGE, written);
+	if (size > page_size)
+		check_page(b, size - page_size, written);
 }
 
 static void write_word(struct bar *b, uint64_t value)
@@ -190,8 +193,8 @@ static void write_word(struct bar *b, uint64_t value)
 	page = map(b, 0);
 	if (!page)
 		return;
-	*(volatile uint64_t *)(page + b->start % PAGE) = value;
-	munmap((void *)page, PAGE);
+	*(volatile uint64_t *)(page + b->start % page_size) = value;
+	munmap((void *)page, page_size);
 }
 
 int main(void)
@@ -200,6 +203,7 @@ int main(void)
 	glob_t dirs;
 	size_t i;
 
+	page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	if (glob("/sys/bus/pci/devices/*", 0, NULL, &dirs))
 		dirs.gl_pathc = 0;
 	for (i = 0; i < dirs.gl_pathc; i++) {

@@ -85,42 +85,9 @@ static int reports(void)
 	return log_lines(wanted, ARRAY_SIZE(wanted));
 }
 
-static int screen(void)
-{
-	uint8_t info[64];
-	uint32_t base, size, ext_base;
-	glob_t names;
-	size_t i;
-	int fd;
-
-	fd = open("/sys/kernel/boot_params/data", O_RDONLY);
-	if (fd < 0 || !read_at(fd, 0, info, sizeof(info)))
-		return cannot("read /sys/kernel/boot_params/data");
-	close(fd);
-	/* struct screen_info */
-	memcpy(&base, info + 0x18, 4);
-	memcpy(&size, info + 0x1c, 4);
-	memcpy(&ext_base, info + 0x3a, 4);
-	printf("type 0x%02x\n", info[0x0f]);
-	printf("lfb_base 0x%llx\n", (unsigned long long)ext_base << 32 | base);
-	printf("lfb_size 0x%x\n", size);
-	if (glob("/sys/class/graphics/fb[0-9]*/name", 0, NULL, &names))
-		return 0;
-	for (i = 0; i < names.gl_pathc; i++) {
-		char name[64] = "";
-		FILE *f = fopen(names.gl_pathv[i], "r");
-
-		if (!f)
-			continue;
-		if (fgets(name, sizeof(name), f))
-			printf("fb %s", name);
-		fclose(f);
-	}
-	return 0;
-}
-
 /* The running kernel's memory: /proc/kcore and its program headers. */
 static struct {
+	bool open;
 	int fd, count;
 	Elf64_Phdr load[256];
 } kcore;
@@ -129,13 +96,16 @@ static bool kcore_open(void)
 {
 	Elf64_Ehdr head;
 
+	if (kcore.open)
+		return true;
 	kcore.fd = open("/proc/kcore", O_RDONLY);
 	if (kcore.fd < 0 || !read_at(kcore.fd, 0, &head, sizeof(head)))
 		return false;
 	kcore.count = head.e_phnum;
-	return kcore.count <= (int)ARRAY_SIZE(kcore.load) &&
-	       read_at(kcore.fd, head.e_phoff, kcore.load,
-		       kcore.count * sizeof(Elf64_Phdr));
+	kcore.open = kcore.count <= (int)ARRAY_SIZE(kcore.load) &&
+		     read_at(kcore.fd, head.e_phoff, kcore.load,
+			     kcore.count * sizeof(Elf64_Phdr));
+	return kcore.open;
 }
 
 static bool kernel_read(uint64_t address, void *buf, size_t len)
@@ -179,6 +149,57 @@ static void symbols(const char * const *names, uint64_t *address, size_t count)
 		}
 	}
 	fclose(f);
+}
+
+/* struct screen_info: x86 has it in a file, elsewhere it is in the kernel's memory. */
+static bool screen_info(uint8_t *info, size_t len)
+{
+	/* The name since 7.1, and the one before */
+	static const char * const names[] = {
+		"sysfb_primary_display", "screen_info",
+	};
+	uint64_t address[2] = { 0, 0 };
+	int fd = open("/sys/kernel/boot_params/data", O_RDONLY);
+	bool good;
+
+	if (fd >= 0) {
+		good = read_at(fd, 0, info, len);
+		close(fd);
+		return good;
+	}
+	symbols(names, address, 2);
+	return kcore_open() &&
+	       kernel_read(address[0] ? address[0] : address[1], info, len);
+}
+
+static int screen(void)
+{
+	uint8_t info[64];
+	uint32_t base, size, ext_base;
+	glob_t names;
+	size_t i;
+
+	if (!screen_info(info, sizeof(info)))
+		return cannot("read struct screen_info");
+	memcpy(&base, info + 0x18, 4);
+	memcpy(&size, info + 0x1c, 4);
+	memcpy(&ext_base, info + 0x3a, 4);
+	printf("type 0x%02x\n", info[0x0f]);
+	printf("lfb_base 0x%llx\n", (unsigned long long)ext_base << 32 | base);
+	printf("lfb_size 0x%x\n", size);
+	if (glob("/sys/class/graphics/fb[0-9]*/name", 0, NULL, &names))
+		return 0;
+	for (i = 0; i < names.gl_pathc; i++) {
+		char name[64] = "";
+		FILE *f = fopen(names.gl_pathv[i], "r");
+
+		if (!f)
+			continue;
+		if (fgets(name, sizeof(name), f))
+			printf("fb %s", name);
+		fclose(f);
+	}
+	return 0;
 }
 
 /*

@@ -7,7 +7,7 @@ BEGIN {
 	keys = split("source role variants config checkpatch lint kunit features", key, " ")
 	allowed["source"] = "linux-source-[0-9]+[.][0-9]+ [0-9][A-Za-z0-9.+~-]*"
 	allowed["role"] = "main|stable"
-	allowed["variants"] = allowed["config"] = "[a-z]+(-[a-z]+)*"
+	allowed["variants"] = allowed["config"] = "[a-z0-9]+(-[a-z0-9]+)*"
 	allowed["checkpatch"] = "[A-Z][A-Z0-9_]*"
 	allowed["lint"] = "sets|patches|docs|scripts|coccinelle|bisect|configs"
 	allowed["kunit"] = "x86_64|arm64"

@@ -84,6 +84,34 @@ variants() {
 	base_values variants "$@" | paste -sd'|'
 }
 
+# arch_load: sets what kernel/arches says of ARCH as ARCH_MACHINE, ARCH_MAKE, ARCH_BOOT (the
+# folder below arch/ that the image is built in), ARCH_IMAGE, ARCH_DEBIAN, ARCH_QEMU,
+# ARCH_LOADER; ARCH_CROSS, the prefix of its compiler if this machine is another; and
+# ARCH_FOLDER, the end of the names of its folders in build/, which x86 does not have. ARCH
+# may be the kernel's or Debian's name for it, and becomes the one used here.
+# shellcheck disable=SC2034 # callers use them
+arch_load() {
+	local known=() name machine make boot image debian qemu loader asked=$ARCH
+	ARCH=''
+	while read -r name machine make boot image debian qemu loader; do
+		[[ $name =~ ^[a-z] ]] || continue
+		known+=("$name")
+		[[ " $name $machine $make $debian " = *" $asked "* ]] || continue
+		ARCH=$name ARCH_MACHINE=$machine ARCH_MAKE=$make ARCH_BOOT=$boot ARCH_IMAGE=$image
+		ARCH_DEBIAN=$debian ARCH_QEMU=$qemu ARCH_LOADER=$loader
+	done <"$TOP/kernel/arches"
+	[ -n "$ARCH" ] || die "no such architecture: '$asked' (${known[*]})"
+	ARCH_CROSS='' ARCH_FOLDER=''
+	[ "$(uname -m)" = "$ARCH_MACHINE" ] || ARCH_CROSS=$ARCH_MACHINE-linux-gnu-
+	[ "$ARCH" = x86 ] || ARCH_FOLDER=/$ARCH
+}
+
+# for_arch GROUP: the group of deps/packages that ARCH has for it: GROUP-ARCH, but GROUP
+# on x86.
+for_arch() {
+	if [ "$ARCH" = x86 ]; then echo "$1"; else echo "$1-$ARCH"; fi
+}
+
 # packages GROUP...: the Debian packages of these groups of deps/packages, a line each;
 # fails if there is no such group.
 packages() {
@@ -124,13 +152,19 @@ need() {
 		die "these packages are missing: ${names//$'\n'/ }; make deps installs all"
 }
 
-# debian_kernel VERSION: the package of Debian's newest kernel of that version,
-# VERSION-amd64, or without that end its cloud kernel; its name holds the ABI
-# number, which only the metapackage knows.
+# apt_state DEBIAN: the folder with kernel/getdeb's apt state for Debian's architecture of
+# that name.
+apt_state() {
+	if [ "$1" = amd64 ]; then echo "$BUILD/apt"; else echo "$BUILD/apt-$1"; fi
+}
+
+# debian_kernel VERSION: the package of Debian's newest kernel of that version for ARCH,
+# VERSION-amd64 (VERSION-arm64), or without that end its cloud kernel; its name holds the
+# ABI number, which only the metapackage knows.
 debian_kernel() {
-	local flavour=cloud-amd64 meta name
-	[[ $1 != *-amd64 ]] || flavour=amd64
-	meta=$("$TOP/kernel/getdeb" "linux-image-$flavour" "${1%-amd64}") || return
+	local flavour=cloud-$ARCH_DEBIAN meta name
+	[[ $1 != *-"$ARCH_DEBIAN" ]] || flavour=$ARCH_DEBIAN
+	meta=$("$TOP/kernel/getdeb" "linux-image-$flavour" "${1%-"$ARCH_DEBIAN"}") || return
 	name=$(dpkg-deb -f "$meta" Depends |
 		grep -o "linux-image-[0-9][^ ,]*-$flavour" | head -n 1)
 	[ -n "$name" ] || die "${meta##*/} names no kernel package"
@@ -221,6 +255,8 @@ kernel_check() {
 	die "no such kernel: '$1' (${names//$'\n'/, }${over:+, each also with -${over//|/, -}}${2:+; $2})"
 }
 
+ARCH=${ARCH:-x86}
+arch_load
 BASE_FACTS=$(base_facts) || exit
 # The series' base, and with LINUX=<tree> the name for a tree of the user's;
 # SERIES is the base whose patches it gets.

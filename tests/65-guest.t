@@ -57,7 +57,7 @@ unpack "$T/same" "$T/same.first"
 unpack "$T/same.first/second/initrd" "$T/same.second"
 is "$(cat "$T/mixed.first/id" "$T/mixed.second/id" "$T/same.first/id" "$T/same.second/id" |
 	paste -sd' ')" 'first second first first' "each kernel has its own files"
-is "$(<"$T/mixed.first/second/bzImage")" kernel "the second kernel is there"
+is "$(<"$T/mixed.first/second/kernel")" kernel "the second kernel is there"
 for f in mixed.first mixed.second same.first same.second; do
 	has "$f" init yes
 	has "$f" bin/report yes
@@ -78,6 +78,29 @@ like "$(runs mixed.first kexec -v)" '^kexec-tools 2' "kexec has its libraries"
 like "$(runs mixed.second makedumpfile -v)" '^makedumpfile: version 1' \
 	"makedumpfile has its libraries"
 run_fails '^tool: usage: ' "a tool that there is not" guest/tool crash
+
+# An arm64 guest has the same files, for its machine.
+ARCH=arm64 guest/mkinitrd "$T/arm64.second" "id=$T/second" >"$T/out" 2>&1 &&
+	ARCH=arm64 guest/mkinitrd --second "$T/kernel" --second-initrd "$T/arm64.second" --dump \
+		"$T/arm64" "id=$T/first" >>"$T/out" 2>&1
+is "$?" 0 "arm64: an initramfs with a second one is made" <"$T/out"
+unpack "$T/arm64" "$T/arm64.first"
+unpack "$T/arm64.first/second/initrd" "$T/arm64.second.d"
+is "$(cd "$T/arm64.first" && find . ! -path './lib*' | sort)" \
+	"$(cd "$T/mixed.first" && find . ! -path './lib*' | sort)" "arm64: the same files as on x86"
+for p in first/bin/{busybox,report,echo-bars,kexec} second.d/bin/makedumpfile; do
+	is "$(readelf -hW "$T/arm64.$p" | sed -n 's/^ *Machine: *//p')" AArch64 "arm64: $p is for it"
+done
+# arm64 FOLDER PROGRAM ARGS...: like runs.
+arm64() {
+	qemu-aarch64-static "$T/arm64.$1/lib/ld-linux-aarch64.so.1" --inhibit-cache --library-path \
+		"$T/arm64.$1/lib/aarch64-linux-gnu" "$T/arm64.$1/bin/$2" "${@:3}" 2>&1
+}
+like "$(arm64 first kexec -v)" '^kexec-tools 2' "arm64: kexec has its libraries"
+like "$(arm64 second.d makedumpfile -v)" '^makedumpfile: version 1' \
+	"arm64: makedumpfile has its libraries"
+is "$(qemu-aarch64-static "$T/arm64.first/bin/busybox" echo works 2>&1)" works \
+	"arm64: busybox runs"
 
 # No device echoes here; and the report ends each block that it begins.
 run_fails '^exit 1: |no device that echoes' "echo-bars: no devices" \

@@ -191,6 +191,23 @@ else
 	skip "an inner host dies" "hardware KVM works here: there is none"
 fi
 
+# arm64's, which is emulated on any other machine.
+is "$(ARCH=arm64 nest/probe 2>"$T/why")" \
+	"$([ "$(uname -m)" = aarch64 ] && echo "$accel" || echo tcg)" "arm64: an accelerator"
+like "$(<"$T/why")" 'tcg: the guests are aarch64, this machine is|a Linux guest ran' "arm64: and why"
+if [ "$(uname -m)" != aarch64 ]; then
+	run_fails 'ACCEL=kvm is impossible here: the guests are aarch64, this machine is' \
+		"arm64: ACCEL=kvm is refused with the reason" env ARCH=arm64 ACCEL=kvm nest/probe
+fi
+job arm64 'uname -m; test -c /dev/kvm || exit 9; readelf -h /bin/busybox | grep -o AArch64' \
+	'truncate -s 8M disk && mkfs.ext4 -q -F disk && e2fsck -fn disk >/dev/null 2>&1 &&' \
+	'debugfs -R "dump / root" disk 2>/dev/null && [ -s root ] && echo tools'
+rc=0
+(ARCH=arm64 ACCEL=tcg JOBS=1 runner "$TOP") >/dev/null 2>"$T/progress" || rc=$?
+is "$rc $(had arm64 console | paste -sd' ')" '0 aarch64 AArch64 tools' \
+	"arm64: an inner host has KVM, e2fsprogs and readelf"
+rm -rf "$T/jobs"
+
 # users: the processes that are at work in $work.
 work=
 users() {
