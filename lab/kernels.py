@@ -20,10 +20,11 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.common import BUILD, TOP, LabError
+from lab.arches import X86, Arch
+from lab.common import TOP, LabError
 
 PATCHES = Path(os.environ.get("PATCHES") or TOP / "patches")
-NAME = re.compile(r"(?:(\d+\.\d+)-)?([a-z]+(?:-[a-z]+)*)")
+NAME = re.compile(r"(?:(\d+\.\d+)-)?([a-z]+(?:-[a-z0-9]+)*)")
 DEBIAN = re.compile(r"debian-\d+\.\d[A-Za-z0-9.+~-]*")
 ROLES = ("nofix", "mainline", "series")
 
@@ -129,10 +130,9 @@ class Kernel:
         role = "" if self.role == "mainline" else f"-{self.role}"
         return base + role + (f"-{self.variant}" if self.variant else "")
 
-    @property
-    def path(self) -> Path:
+    def path(self, arch: Arch = X86) -> Path:
         """Where it is once it is built; for a file, what was named."""
-        return Path(self.file) if self.is_file else BUILD / "kernel" / self.build
+        return Path(self.file) if self.is_file else arch.kernels / self.build
 
     @property
     def file_name(self) -> str:

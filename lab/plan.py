@@ -62,7 +62,7 @@ def guest_arguments(scenario: Scenario, kernels: Pair, path: str) -> Iterator[st
     """The guest.* arguments, which guest/init reads."""
     guest = scenario.guest
     yield f"guest.path={path}"
-    yield "guest.findings=ttyS1"
+    yield f"guest.findings={scenario.arch.findings}"
     lists = [",".join(modules(scenario, kernels, which)) for which in ("first", "second")]
     if any(lists):
         yield f"guest.modules={lists[0]}"
@@ -82,6 +82,8 @@ def guest_arguments(scenario: Scenario, kernels: Pair, path: str) -> Iterator[st
         yield f"guest.settle={len(scenario.pci) - len(guest['gone'])}"
     if guest["resume"]:
         yield f"guest.resume={guest['resume']}"
+    if guest["crash-cpu"] is not None and path.startswith("kdump-"):
+        yield f"guest.crash-cpu={guest['crash-cpu']}"
     for key in ("rebind", "failslab"):
         if guest[key]:
             yield f"guest.{key}={','.join(guest[key])}"
@@ -91,7 +93,7 @@ def guest_arguments(scenario: Scenario, kernels: Pair, path: str) -> Iterator[st
 
 def command_line(scenario: Scenario, kernels: Pair, path: str, more: str = "") -> str:
     """What the first kernel is given."""
-    parts = ["console=ttyS0", "panic=-1", scenario.guest["append"] or "", more,
+    parts = [f"console={scenario.arch.console}", "panic=-1", scenario.guest["append"] or "", more,
              *guest_arguments(scenario, kernels, path)]
     if path.startswith("kdump-"):
         parts.append(f"crashkernel={CRASH[size_class(kernels)]}M")
@@ -110,3 +112,8 @@ def initrd_of(path: str) -> str:
     """The initramfs of guest.files() that has what this path needs."""
     return {"kexec": "initrd-kexec", "kdump": "initrd-kdump", "shell": "initrd-kdump"}.get(
         path.partition("-")[0], "initrd")
+
+
+def without_findings(scenario: Scenario, line: str) -> str:
+    """A command line by which findings go to the console, too."""
+    return line.replace(f"guest.findings={scenario.arch.findings} ", "")
