@@ -101,7 +101,7 @@ def misfits(arch: Arch, host: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if host["isolation"] == "vbs":
         yield "isolation", f"hvhost has no isolation on {arch.name}"
     if host["firmware"] == "none":
-        yield "firmware", f"{arch.name} boots with EFI or a devicetree: firmware is uefi or devicetree"
+        yield "firmware", f"{arch.name} needs EFI or a devicetree: firmware is uefi or devicetree"
     if host["firmware"] == "devicetree" and not host["crs"]:
         yield "firmware", "firmware = devicetree needs crs, the ranges of its VMBus node"
     if host["possible-cpus"] and host["possible-cpus"] < host["cpus"]:

@@ -50,15 +50,17 @@ def release_in_image(image: Path) -> str:
     return found[1].decode("ascii") if found else ""
 
 
-RELEASE_IN = {"bzImage": release_in_bzimage, "Image": release_in_image}
+FORMATS = {"bzImage": ("a bzImage", release_in_bzimage),
+           "Image": ("an arm64 Image", release_in_image)}
 
 
 def release_of(image: Path, arch: Arch = X86) -> str:
     """The release that a kernel's file says it has."""
+    what, read = FORMATS[arch.image]
     try:
-        text = RELEASE_IN[arch.image](image)
+        text = read(image)
     except (OSError, struct.error) as e:
-        raise LabError(f"{image} is not a kernel's {arch.image}: {e}") from None
+        raise LabError(f"{image} is not {what}: {e}") from None
     words = text.split()
     if not words:
         raise LabError(f"{image} does not say which release it is")

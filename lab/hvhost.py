@@ -95,8 +95,9 @@ def script(order: Order) -> str:
         # As OpenVMM has it, so that the same text is on the screen: where the framebuffer
         # covers a config window, the kernel reads it.
         line = f"console=tty {line}"
-    command = ["./hvhost", "run", "--kernel", scenario.arch.image, "--initrd", initrd_of(order.path),
-               *host_options(scenario, order.kernel), "--trace", "out/trace"]
+    command = ["./hvhost", "run", "--kernel", scenario.arch.image,
+               "--initrd", initrd_of(order.path), *host_options(scenario, order.kernel),
+               "--trace", "out/trace"]
     if order.path == "shell":
         line = without_findings(scenario, line)
     else:

@@ -5,7 +5,7 @@
     SET                        the main base's sets up to that one, as reservation
     6.1-series, 6.1-mainline   the same of another base of patches/
     ...-debug                  with kernel/config/debug.config over the rest
-    debian-6.1.176[-amd64]     Debian's own kernel
+    debian-6.1.176[-amd64]     Debian's own kernel; on arm64, [-arm64]
     a/path                     a bzImage, or a folder with one and its modules
     FIRST..SECOND              two of these, but no paths: the second kernel is another one
     stable                     in scenarios: the series of every stable base
@@ -100,6 +100,11 @@ class Kernel:
     @property
     def is_debian(self) -> bool:
         return self.name.startswith("debian-")
+
+    @property
+    def is_full_debian(self) -> bool:
+        """Debian's kernel for all machines, not the one for clouds."""
+        return self.is_debian and self.name.endswith(("-amd64", "-arm64"))
 
     @property
     def is_file(self) -> bool:

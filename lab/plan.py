@@ -47,13 +47,13 @@ def modules(scenario: Scenario, kernels: Pair, which: str) -> list[str]:
     found: list[str] = []
     if own.is_debian or own.is_file:
         found += DEBIAN_MODULES
-        if scenario.has_disk and (own.is_file or own.name.endswith("-amd64")):
+        if scenario.has_disk and (own.is_file or own.is_full_debian):
             found += DISK_MODULES
     # Debian's cloud kernels have the driver that was there before hyperv_drm; others may.
     video = "hyperv_drm"
     if own.is_file:
         video = "hyperv_drm/hyperv_fb"
-    elif own.is_debian and not own.name.endswith("-amd64"):
+    elif own.is_debian and not own.is_full_debian:
         video = "hyperv_fb"
     return found + [video if name == "hyperv_drm" else name for name in scenario.drivers(which)]
 

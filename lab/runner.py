@@ -3,11 +3,12 @@
 
 A job is a folder FOLDER/NAME with an executable `job`, a POSIX sh script started in
 that folder, the files it needs (links are followed) and, if wanted, a `deadline` in
-seconds (120). busybox's commands, /dev/kvm and, on x86, qemu-system-x86_64 with its
-firmware are there; NEST is kvm or tcg. ARCH=arm64 is for jobs of that architecture. Written to the same folder are `console` (what the job
-printed), `rc`, all it left in `out/`, and `why` if it was ended from outside: rc is
-then 124 for the deadline, and 125 for an inner host that died or froze under it or
-whose results were refused. Each lane runs its jobs in the order of their names.
+seconds (120). busybox's commands and /dev/kvm are there, and on x86 qemu-system-x86_64
+with its firmware; NEST is kvm or tcg. With ARCH=arm64 all that is arm64's. Written to the
+same folder are `console` (what the job printed), `rc`, all it left in `out/`, and `why`
+if it was ended from outside: rc is then 124 for the deadline, and 125 for an inner host
+that died or froze under it or whose results were refused. Each lane runs its jobs in the
+order of their names.
 
 Where hardware KVM works the jobs run on this machine. Otherwise they run in an inner
 host, a small Linux under QEMU's TCG, which serves many jobs in a row; JOBS=n (one per

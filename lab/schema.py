@@ -168,8 +168,8 @@ TOP_KEYS = (
         "what the scenario is for; its first sentence is in `lab list`"),
     Key("profile", matching(r"[a-z0-9-]+", "a name"),
         "start from this profile of `profiles.toml`"),
-    Key("arch", choice(*ARCHES), "the guest's architecture: x86, or arm64, which has Generation 2 "
-        "alone; its profile is `arm64`", "x86"),
+    Key("arch", choice(*ARCHES), "the guest's architecture: x86, or arm64, which has no "
+        "Generation 1; its profile is `arm64`", "x86"),
     Key("paths", several(choice(*PATHS)), f"of {', '.join(PATHS)}"),
     Key("kernel", matching(rf"(?:{KERNEL})(?:\.\.(?:{KERNEL}))?", "a kernel, or FIRST..SECOND"),
         "the kernel for these paths, or FIRST..SECOND, two different ones", "series"),
@@ -184,7 +184,7 @@ HOST = (
         "processors, 128 KiB each from effee000 on; as many as `cpus` unless given"),
     Key("firmware", choice("uefi", "none", "devicetree"), "of Generation 2. none: the kernel is "
         "loaded without EFI, and the framebuffer is nowhere until the guest places it. devicetree, "
-        "arm64: so it is, and without ACPI; `crs` are the ranges of the VMBus node"),
+        "arm64: the same, without ACPI; `crs` are the ranges of the VMBus node"),
     Key("low-mmio", SIZE, "size of low MMIO"),
     Key("high-mmio", or_none(SIZE), "size of high MMIO, or none"),
     Key("not-windows", flag, "allow less low MMIO than Windows makes", False),
