@@ -3,14 +3,16 @@
 # number of compilers, ACCEL=auto|kvm|tcg chooses where guests run, LINUX=<tree>
 # takes your own kernel tree (git or not, v7.3 or later) as the base, BASE=6.1 or
 # 6.12 means the series for that stable kernel, SET=reservation and so on the series up to
-# that set (patches/README.md lists them). Each verb installs the Debian packages
+# that set (patches/README.md lists them), ARCH=arm64 the kernels and scenarios of arm64. Each verb installs the Debian packages
 # that it needs before it begins; NO_INSTALL=1 only lists what is missing.
 
 export V JOBS ACCEL BASE LINUX SIGNOFF PREV REALLY KERNEL TIMES KERNELS FULL SHORT PAIRS TRIMMED
 export NO_INSTALL STRICT WORK SET ROLE MODULES JUNIT TAP HOST OPENVMM MSVM SETTINGS
+# An empty ARCH would mean no architecture to the kernel's make.
+export $(if $(ARCH),ARCH)
 
-# What a verb that runs guests needs for the host that HOST names
-FOR_HOST := $(filter openvmm,$(HOST))
+# What a verb that runs guests needs for the host that HOST names, and for ARCH
+FOR_HOST := $(filter openvmm,$(HOST)) $(if $(filter arm64 aarch64,$(ARCH)),scenario-arm64)
 
 .PHONY: help demo check quick deps fresh tree series kernel deb lint kunit send run shell matrix \
 	sweep bench report clean
@@ -46,7 +48,7 @@ series: ## write patches/ back from the tree (SIGNOFF=1 SET=reservation: a signe
 	@kernel/export $(if $(SIGNOFF),--signoff)
 
 kernel: ## the guest kernels: 7.3-nofix, 7.3, 7.3-series (SET=fixes: 7.3-fixes)
-	@deps/install $@
+	@deps/install $@ $(FOR_HOST)
 	@kernel/build
 
 deb: ## Debian packages of the series, in build/deb; an hour or two (TRIMMED=1: minutes)
@@ -90,4 +92,4 @@ report: ## build/report.html, one page of what matrix, sweep and bench found las
 	@report/run
 
 clean: ## remove what was built, but not the downloads nor the tree you work in
-	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo build/check build/src build/hvhost build/matrix build/run build/guest build/sweep build/bench build/deb* build/debian build/report.html build/sink build/fresh build/quick
+	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo* build/check build/src build/hvhost* build/matrix* build/run build/guest build/sweep build/bench build/deb* build/debian build/report*.html build/sink build/fresh build/quick

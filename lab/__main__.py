@@ -286,8 +286,8 @@ def main() -> int:
     def run_verb() -> int:
         with catch_signals():
             kernels.refuse_base()
-            if group:
-                need(group)
+            for name in filter(None, (group, arches.chosen().packages if group else "")):
+                need(name)
             return function(args)
 
     return guarded("lab", run_verb)

@@ -34,6 +34,8 @@ class Arch:
     append: str                 # the inner host's command line
     qemu: str                   # the package with that QEMU
     demo: tuple[str, ...]       # scenarios of make demo: the table's, and those below it
+    packages: str               # a group of deps/packages that its guests need besides
+    swept: tuple[tuple[str, str], ...]  # the sweep's groups of layouts, and those in words
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -54,7 +56,8 @@ X86 = Arch(
     # TCG runs rep movsb and stosb a byte at a time, and has no use for mitigations: without
     # both, a guest that boots and starts another by kexec takes 8 s of processor time, not 13.
     append="console=ttyS0 panic=-1 tsc=reliable clocksource=tsc mitigations=off",
-    qemu="qemu-system-x86", demo=("gen2-default", "gen2-cover"))
+    qemu="qemu-system-x86", demo=("gen2-default", "gen2-cover"), packages="",
+    swept=(("gen2-x86", "Generation 2"), ("gen1", "Generation 1")))
 
 ARM64 = Arch(
     name="arm64", also=("aarch64",), image="Image",
@@ -64,7 +67,8 @@ ARM64 = Arch(
     machine=("-M", "virt,virtualization=on,gic-version=3", "-accel", "tcg,thread=multi",
              "-cpu", "max,pauth=off,sve=off,sme=off,lpa2=off"),
     append="console=ttyAMA0 panic=-1 mitigations=off",
-    qemu="qemu-system-arm", demo=("arm64-default",))
+    qemu="qemu-system-arm", demo=("arm64-default",), packages="scenario-arm64",
+    swept=(("gen2-arm64", "arm64"),))
 
 ARCHES = {arch.name: arch for arch in (X86, ARM64)}
 
