@@ -95,8 +95,8 @@ def chosen() -> Arch:
 def misfits(arch: Arch, host: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(key, why) of each key of [host] that this architecture cannot have."""
     if arch is X86:
-        if host["possible-cpus"]:
-            yield "possible-cpus", "possible-cpus is arm64's: x86's I/O space does not depend on it"
+        if host["max-cpus"]:
+            yield "max-cpus", "max-cpus is arm64's: x86's MMIO does not depend on it"
         if host["firmware"] == "devicetree":
             yield "firmware", "firmware = devicetree is arm64's"
         return
@@ -108,6 +108,6 @@ def misfits(arch: Arch, host: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "firmware", f"{arch.name} needs EFI or a devicetree: firmware is uefi or devicetree"
     if host["firmware"] == "devicetree" and not host["crs"]:
         yield "firmware", "firmware = devicetree needs crs, the ranges of its VMBus node"
-    if host["possible-cpus"] and host["possible-cpus"] < host["cpus"]:
-        yield "possible-cpus", \
-            f"{host['cpus']} cpus are more than possible-cpus = {host['possible-cpus']}"
+    if host["max-cpus"] and host["max-cpus"] < host["cpus"]:
+        yield "max-cpus", \
+            f"{host['cpus']} cpus are more than max-cpus = {host['max-cpus']}"

@@ -25,9 +25,12 @@ LAYOUT = "hvhost-layout"
 
 def layout_options(scenario: Scenario, kernels: Pair) -> list[str]:
     """hvhost layout's options."""
-    found = ["--arch", scenario.arch.name] if scenario.arch is not X86 else []
-    found += ["--memory", memory(scenario, kernels)]
-    for key in ("generation", "possible-cpus", "firmware", "low-mmio", "high-mmio", "video", "fb",
+    found = ["--memory", memory(scenario, kernels)]
+    if scenario.arch is not X86:
+        # There a processor has space in low MMIO.
+        found = ["--arch", scenario.arch.name, *found,
+                 "--max-cpus", str(scenario.host["max-cpus"] or scenario.host["cpus"])]
+    for key in ("generation", "firmware", "low-mmio", "high-mmio", "video", "fb",
                 "fb-mapped", "firmware-fb"):
         if scenario.host[key] is not None:
             found += [f"--{key}", str(scenario.host[key])]

@@ -180,8 +180,8 @@ HOST = (
     Key("memory", SIZE, "384M unless given; 768M with Debian's or your own kernel; 1024M with "
         "-debug, whatever is given"),
     Key("cpus", whole(1, 8), "virtual processors", 1),
-    Key("possible-cpus", whole(1, 2048), "arm64: the GIC has redistributors for so many virtual "
-        "processors, 128 KiB each from effee000 on; as many as `cpus` unless given"),
+    Key("max-cpus", whole(1, 2048), "arm64: how many virtual processors there might be; each has "
+        "a redistributor of 128 KiB in low MMIO; as many as `cpus` unless given"),
     Key("firmware", choice("uefi", "none", "devicetree"), "of Generation 2. none: the kernel is "
         "loaded without EFI, and the framebuffer is nowhere until the guest places it. devicetree, "
         "arm64: the same, without ACPI; `crs` are the ranges of the VMBus node"),

@@ -100,7 +100,7 @@ def host(way: Way) -> Facts:
     found: Facts = {"generation": way["generation"]}
     low = way["low"] or (ARM64_LOW if way["group"] == "gen2-arm64" else 0)
     if on_arm64(way):
-        found["possible-cpus"] = ARM64_CPUS
+        found["max-cpus"] = ARM64_CPUS
     if low:
         found["low-mmio"] = f"{low}M"
     if way["other_host"]:

@@ -57,8 +57,8 @@ WRONG = [
     ("[host]\nisolation = \"vbs\"", "isolation", "no isolation on arm64"),
     ("[host]\nfirmware = \"none\"", "firmware", "uefi or devicetree"),
     ("[host]\nfirmware = \"devicetree\"", "firmware", "needs crs"),
-    ("[host]\npossible-cpus = 2\ncpus = 4", "possible-cpus", "4 cpus are more than"),
-    ("[host]\npossible-cpus = 2049", "possible-cpus", "cannot be 2049: .*from 1 to 2048"),
+    ("[host]\nmax-cpus = 2\ncpus = 4", "max-cpus", "4 cpus are more than"),
+    ("[host]\nmax-cpus = 2049", "max-cpus", "cannot be 2049: .*from 1 to 2048"),
     ("[guest]\ncrash-cpu = 1", "crash-cpu", "crash-cpu = 1 with 1 cpus"),
 ]
 
@@ -72,7 +72,7 @@ def test_what_arm64_cannot_have(tmp_path: Path, text: str, key: str, said: str) 
     assert str(error.value).startswith(f"{tmp_path / 'own.toml'}:{line}:")
 
 
-@pytest.mark.parametrize("text", ["possible-cpus = 8", "firmware = \"devicetree\""])
+@pytest.mark.parametrize("text", ["max-cpus = 8", "firmware = \"devicetree\""])
 def test_what_x86_cannot_have(tmp_path: Path, text: str) -> None:
     with pytest.raises(LabError, match="arm64's"):
         own(tmp_path, f"arch = \"x86\"\n[host]\n{text}")
@@ -98,7 +98,7 @@ def test_the_job() -> None:
 
 
 def test_options() -> None:
-    assert "--possible-cpus 2048" in script("arm64-large", "boot")
+    assert "--max-cpus 2048" in script("arm64-large", "boot")
     assert "--firmware devicetree --crs 1000000000-1fffffffff" in \
         re.sub(r" --(high|video)-?\S* \S+", "", script("arm64-devicetree", "boot"))
     assert "guest.crash-cpu=1 " in script("arm64-crash-cpu1", "kdump-s")
@@ -209,7 +209,7 @@ def way(**more: object) -> drawn.Way:
 def test_drawn_layouts() -> None:
     """Ways that can be on arm64 are played there, by either call, without a foreign fb0."""
     text = drawn.text(way(), "series")
-    assert "arch = \"arm64\"" in text and "possible-cpus = 8" in text
+    assert "arch = \"arm64\"" in text and "max-cpus = 8" in text
     assert "paths = [\"kexec-c\"]" in text and "vfb" not in text
     assert "paths = [\"kexec-s\"]" in drawn.text(way(pci=["bar64=16K", "bar32=4K"]), "series")
     text = drawn.text(way(told="passed-on"), "series")
