@@ -3,16 +3,20 @@
 # number of compilers, ACCEL=auto|kvm|tcg chooses where guests run, LINUX=<tree>
 # takes your own kernel tree (git or not, v7.3 or later) as the base, BASE=6.1 or
 # 6.12 means the series for that stable kernel, SET=reservation and so on the series up to
-# that set (patches/README.md lists them), ARCH=arm64 the kernels and scenarios of arm64. Each verb installs the Debian packages
-# that it needs before it begins; NO_INSTALL=1 only lists what is missing.
+# that set (patches/README.md lists them). Each verb installs the Debian packages
+# that it needs before it begins; NO_INSTALL=1 only lists what is missing. ARCH=arm64 means
+# arm64 guests and their kernels instead of x86's.
 
 export V JOBS ACCEL BASE LINUX SIGNOFF PREV REALLY KERNEL TIMES KERNELS FULL SHORT PAIRS TRIMMED
 export NO_INSTALL STRICT WORK SET ROLE MODULES JUNIT TAP HOST OPENVMM MSVM SETTINGS
 # An empty ARCH would mean no architecture to the kernel's make.
 export $(if $(ARCH),ARCH)
 
-# What a verb that runs guests needs for the host that HOST names, and for ARCH
-FOR_HOST := $(filter openvmm,$(HOST)) $(if $(filter arm64 aarch64,$(ARCH)),scenario-arm64)
+# What a verb that runs guests needs for the host that HOST names
+FOR_HOST := $(filter openvmm,$(HOST))
+# What a verb needs beside that for the architecture that ARCH names
+ARM64 := $(filter arm64 aarch64,$(ARCH))
+FOR_ARCH := $(if $(ARM64),scenario-arm64)
 
 .PHONY: help demo check quick deps fresh tree series kernel deb lint kunit send run shell matrix \
 	sweep bench report clean
@@ -21,7 +25,7 @@ help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
 
 demo: ## from nothing: a crash dump lost without the fix, saved with it, side by side
-	@deps/install $@ $(FOR_HOST)
+	@deps/install $@ $(FOR_HOST) $(FOR_ARCH)
 	@lab/lab demo
 
 check: ## every test; the last line counts them (T="20-tree 40-lint" for some)
@@ -47,8 +51,8 @@ series: ## write patches/ back from the tree (SIGNOFF=1 SET=reservation: a signe
 	@deps/install $@
 	@kernel/export $(if $(SIGNOFF),--signoff)
 
-kernel: ## the guest kernels: 7.3-nofix, 7.3, 7.3-series (SET=fixes: 7.3-fixes)
-	@deps/install $@ $(FOR_HOST)
+kernel: ## the guest kernels: 7.3-nofix, 7.3, 7.3-series (SET=fixes: 7.3-fixes; ARCH=arm64)
+	@deps/install $@ $(if $(ARM64),compile-arm64)
 	@kernel/build
 
 deb: ## Debian packages of the series, in build/deb; an hour or two (TRIMMED=1: minutes)
@@ -68,15 +72,15 @@ send: ## rehearse sending SET, to loopback (REALLY=1: send it; PREV=<version bef
 	@kernel/send
 
 run: ## one scenario with a live console (S=gen2-default P=kdump-s KERNEL=mainline)
-	@deps/install $@ $(FOR_HOST)
+	@deps/install $@ $(FOR_HOST) $(FOR_ARCH)
 	@lab/lab run $(or $(S),$(error S=NAME is missing; lab/lab list has them)) $(P)
 
 shell: ## a prompt in a scenario's guest (S=gen2-default)
-	@deps/install $@ $(FOR_HOST)
+	@deps/install $@ $(FOR_HOST) $(FOR_ARCH)
 	@lab/lab shell $(or $(S),$(error S=NAME is missing; lab/lab list has them))
 
 matrix: ## every scenario on every path with every kernel; table (M='gen2-*:boot' for some)
-	@deps/install $@ $(FOR_HOST)
+	@deps/install $@ $(FOR_HOST) $(FOR_ARCH)
 	@lab/lab matrix $(foreach m,$(M),'$(m)')
 
 sweep: ## the kernel's MMIO code over every layout of the host rule; tables, maps (FULL=1)
