@@ -11,7 +11,7 @@ from lab.schema import NVMES
 
 # MiB that a VM has unless its scenario says otherwise, and that a crash kernel needs:
 # with our kernels; with Debian's and unknown ones, which are larger and come with larger
-# initramfs; with KASAN. A dump of less memory takes less time.
+# initramfs, and with pages of 64 KiB; with KASAN. A dump of less memory takes less time.
 MEMORY = {"ours": 384, "debian": 768, "debug": 1024}
 CRASH = {"ours": 96, "debian": 256, "debug": 384}
 # Seconds that a guest gets; it needs 4 to 30, and several times that on a busy machine.
@@ -31,7 +31,8 @@ def size_class(kernels: Pair) -> str:
     """ours, debian or debug: how much memory and time a run takes."""
     if any(k.variant == "debug" for k in (kernels.first, kernels.second)):
         return "debug"
-    big = any(k.is_debian or k.is_file for k in (kernels.first, kernels.second))
+    big = any(k.is_debian or k.is_file or k.variant == "64k"
+              for k in (kernels.first, kernels.second))
     return "debian" if big else "ours"
 
 

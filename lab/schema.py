@@ -177,8 +177,8 @@ TOP_KEYS = (
 
 HOST = (
     Key("generation", choice(1, 2), "1 or 2"),
-    Key("memory", SIZE, "384M unless given; 768M with Debian's or your own kernel; 1024M with "
-        "-debug, whatever is given"),
+    Key("memory", SIZE, "384M unless given; 768M with Debian's, your own or a -64k kernel; 1024M "
+        "with -debug, whatever is given"),
     Key("cpus", whole(1, 8), "virtual processors", 1),
     Key("max-cpus", whole(1, 2048), "arm64: how many virtual processors there might be; each has "
         "a redistributor of 128 KiB in low MMIO; as many as `cpus` unless given"),
