@@ -128,8 +128,10 @@ def things_of(run: Run, life: Life) -> list[Thing]:
               for r in holes(run.layout)]
     if run.arch is not X86:
         # On x86 they are next to the hole, too small to be seen beside it.
-        found += [Thing("fixed", r, "fixed: devices of the host, not to be used")
-                  for r in ranges(run.layout.get("fixed"))]
+        for key, what in (("fixed", "devices that ACPI does not describe"),
+                          ("described", "UARTs and GIC")):
+            found += [Thing("fixed", r, f"{what}, at a fixed address")
+                      for r in ranges(run.layout.get(key))]
     if reserved:
         found.append(Thing("reserve", reserved, "reserved by the kernel"))
     if life.vram:
