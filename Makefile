@@ -9,6 +9,8 @@
 
 export V JOBS ACCEL BASE LINUX SIGNOFF PREV REALLY KERNEL TIMES KERNELS FULL SHORT PAIRS TRIMMED
 export NO_INSTALL STRICT WORK SET ROLE MODULES JUNIT TAP HOST OPENVMM MSVM SETTINGS
+# An empty ARCH would mean no architecture to the kernel's make.
+export $(if $(ARCH),ARCH)
 
 # What a verb that runs guests needs for the host that HOST names
 FOR_HOST := $(filter openvmm,$(HOST))
@@ -94,4 +96,4 @@ report: ## build/report.html, one page of what matrix, sweep and bench found las
 	@report/run
 
 clean: ## remove what was built, but not the downloads nor the tree you work in
-	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo build/check build/src build/hvhost build/matrix build/run build/guest build/sweep build/bench build/deb* build/debian build/report.html build/sink build/fresh build/quick
+	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo* build/check build/src build/hvhost* build/matrix* build/run build/guest build/sweep build/bench build/deb* build/debian build/report*.html build/sink build/fresh build/quick

@@ -85,7 +85,7 @@ def with_module(bench: Bench, kernel: Kernel) -> Kernel:
     # vmlinux may not be built, so its symbols may not be known.
     call(TOP / "kernel" / "build", "--make", kernel.build, f"M={source}",
          "KBUILD_MODPOST_WARN=1", "modules")
-    shutil.copytree(kernel.path, to, symlinks=True)
+    shutil.copytree(kernel.path(), to, symlinks=True)
     release = (to / "release").read_text(encoding="utf-8").strip()
     shutil.copy(source / "mmio_cost.ko", to / "modules" / "lib" / "modules" / release)
     call("depmod", "-b", to / "modules", release)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The laboratory: reads scenarios, runs them on a host, judges what came back.
 
-What a scenario is      schema (each key), scenario (files, expectations), kernels (names)
+What a scenario is      schema (each key), scenario (files, expectations), kernels (names),
+                        arches (what differs between architectures)
 Hosts                   hosts (which one), vmm (what each must do), hvhost, openvmm, esp
 Making and running it   plan (what a guest gets), guest (kernels, initramfs), job (a folder
                         with all of it), runner, host, inner, archives (where jobs run, what

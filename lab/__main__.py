@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import (compare, debian, demo, given, guest, hosts, hvhost, job, judged, kernels,
+from lab import (arches, compare, debian, demo, given, guest, hosts, hvhost, job, judged, kernels,
                  matrix, msdebian, recordings, results, runner, scenario, schema, unknown)
 from lab.common import BUILD, LabError, one_of, say
 from lab.locks import scratch
@@ -57,8 +57,17 @@ def layout(args: argparse.Namespace) -> int:
     return 0
 
 
+def fitting(name: str) -> scenario.Scenario:
+    """The scenario of that name, which ARCH has to agree with."""
+    one = scenario.load(name)
+    if arches.asked() not in (None, one.arch):
+        raise LabError(f"{one.name} is a scenario of {one.arch.name}, not of "
+                       f"ARCH={os.environ['ARCH']}")
+    return one
+
+
 def cell_of(args: argparse.Namespace, path: str) -> Cell:
-    one = scenario.load(args.name)
+    one = fitting(args.name)
     name = os.environ.get("KERNEL") or kernels.expand(one.kernel)[0]
     if name == "series":
         name = kernels.set_kernel()
@@ -75,7 +84,7 @@ def able(cell: Cell) -> Cell:
 
 def run(args: argparse.Namespace) -> int:
     """one scenario: the console as it comes, what the host saw, the verdicts"""
-    one = scenario.load(args.name)
+    one = fitting(args.name)
     paths = args.path or (["boot"] if "boot" in one.paths else [one.paths[0]])
     for path in paths:
         one_of(path, schema.PATHS, "path")
@@ -84,11 +93,11 @@ def run(args: argparse.Namespace) -> int:
     unknown.asked_role()
     cells = [able(cell_of(args, path)) for path in paths]
     with scratch(BUILD / "run", "lab") as folder:
-        guest.files(folder / "files", [cell.kernel for cell in cells])
+        guest.files(folder / "files", [cell.kernel for cell in cells], arch=one.arch)
         more = "quiet" if os.environ.get("QUIET") else ""
         jobs = [job.make(folder / "jobs" / cell.path, folder / "files", cell.scenario, cell.path,
                          cell.kernel, more=more) for cell in cells]
-        runner.run_jobs(folder / "jobs", verbose=True)
+        runner.run_jobs(folder / "jobs", verbose=True, arch=one.arch)
         good = True
         for done in jobs:
             result = judged.result_of(done)
@@ -119,10 +128,11 @@ def shell(args: argparse.Namespace) -> int:
     """a shell in a scenario's guest; `exit` powers off"""
     cell = able(cell_of(args, "shell"))
     with scratch(BUILD / "run", "lab") as folder:
-        guest.files(folder / "files", [cell.kernel])
+        arch = cell.scenario.arch
+        guest.files(folder / "files", [cell.kernel], arch=arch)
         one = job.make(folder / "job", folder / "files", cell.scenario, "shell", cell.kernel,
                        more="quiet")
-        return play_shell(one.folder)
+        return play_shell(one.folder, arch=arch)
 
 
 def matrix_(args: argparse.Namespace) -> int:
@@ -212,7 +222,8 @@ def jobs(args: argparse.Namespace) -> int:
 
 def files(args: argparse.Namespace) -> int:
     """make what guests with these kernels need in FOLDER"""
-    guest.files(Path(args.folder), [kernels.pair(name) for name in args.kernel])
+    guest.files(Path(args.folder), [kernels.pair(name) for name in args.kernel],
+                arch=arches.chosen())
     return 0
 
 
@@ -275,8 +286,8 @@ def main() -> int:
     def run_verb() -> int:
         with catch_signals():
             kernels.refuse_base()
-            if group:
-                need(group)
+            for name in filter(None, (group, arches.chosen().packages if group else "")):
+                need(name)
             return function(args)
 
     return guarded("lab", run_verb)

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import foreign, hosts, judged, kernels, matrix, results, scenario, unknown
-from lab.common import BUILD, LabError, Range, words
+from lab import arches, foreign, hosts, judged, kernels, matrix, results, scenario, unknown
+from lab.common import LabError, Range, words
 from lab.judge import Run, read_run
 from lab.locks import lock
 from lab.verdict import Result, failures
@@ -193,18 +193,20 @@ def data(table: list[tuple[Row, list[str]]], of: str = "") -> list[dict[str, str
 
 def demo() -> int:
     """Run both, on each kind of host; show the table. 0 if each is as expected."""
-    folder = BUILD / "demo"
+    arch = arches.chosen()
+    folder = arch.folder("demo")
     names = kernel_names()
     unknown.asked_role()
     host = hosts.chosen()
+    main, *more = host.demos(arch)
     cells = [matrix.Cell(scenario.load(name), PATH, kernels.pair(kernel))
-             for name in (host.demo, *host.demo_too) for kernel in names]
+             for name in (main, *more) for kernel in names]
     why = host.lacks(cells[0].scenario, PATH, cells[0].kernel)
     if why:
         raise LabError(f"no demo on {host.name}: {why}")
     with lock(folder / "lock", "make demo"):
-        jobs = matrix.prepare(folder, [(cell, job_name(cell, host.demo)) for cell in cells])
-        matrix.play(folder / "jobs")
+        jobs = matrix.prepare(folder, [(cell, job_name(cell, main)) for cell in cells])
+        matrix.play(folder / "jobs", arch)
         done = [judged.result_of(one) for one in jobs]
         results.write(done, folder / "result.jsonl")
         try:
@@ -214,7 +216,7 @@ def demo() -> int:
             raise LabError(f"a run did not come to its end: {e}; see {folder}/jobs") from None
         tables = [rows(runs[i:i + 2]) for i in range(0, len(runs), 2)]
         found = data(tables[0])
-        for name, table in zip(host.demo_too, tables[1:]):
+        for name, table in zip(more, tables[1:]):
             found += data(table, f"{name}, ")
         (folder / "table.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     show([cell.kernel.first.build for cell in cells[:2]], tables[0])

@@ -233,7 +233,8 @@ def crashed_in(console: list[Line]) -> Line | None:
     crashed = False
     for line in console:
         crashed = crashed or bool(re.search(CRASH, line.text))
-        found = re.search(r"RIP: 0010:([^+ ]+)\+", line.text)
+        # As x86 and as arm64 say it
+        found = re.search(r"(?:RIP: 0010:|pc : )([^+ ]+)\+", line.text)
         if crashed and found:
             return Line(line.number, found[1])
     return None

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lab import hosts, scenario
+from lab.arches import X86, Arch
 from lab.common import TOP, LabError, say, unique
 from lab.kernels import Kernel, Pair
 from lab.process import call
@@ -30,17 +31,36 @@ def wanted_modules() -> set[str]:
     return drivers | set(MODULES)
 
 
-def release_of(image: Path) -> str:
-    """The release that a bzImage says it has, as in Documentation/arch/x86/boot.rst."""
+def release_in_bzimage(image: Path) -> str:
+    """As in Documentation/arch/x86/boot.rst."""
+    with image.open("rb") as f:
+        head = f.read(0x210)
+        if head[0x202:0x206] != b"HdrS":
+            raise LabError(f"{image} is not a bzImage")
+        f.seek(0x200 + struct.unpack_from("<H", head, 0x20e)[0])
+        return f.read(256).split(b"\0")[0].decode("ascii", "replace")
+
+
+def release_in_image(image: Path) -> str:
+    """Documentation/arch/arm64/booting.rst has no release: take it from the kernel's banner."""
+    data = image.read_bytes()
+    if data[0x38:0x3c] != b"ARM\x64":
+        raise LabError(f"{image} is not an arm64 Image")
+    found = re.search(rb"Linux version ([\x21-\x7e]+) ", data)
+    return found[1].decode("ascii") if found else ""
+
+
+FORMATS = {"bzImage": ("a bzImage", release_in_bzimage),
+           "Image": ("an arm64 Image", release_in_image)}
+
+
+def release_of(image: Path, arch: Arch = X86) -> str:
+    """The release that a kernel's file says it has."""
+    what, read = FORMATS[arch.image]
     try:
-        with image.open("rb") as f:
-            head = f.read(0x210)
-            if head[0x202:0x206] != b"HdrS":
-                raise LabError(f"{image} is not a bzImage")
-            f.seek(0x200 + struct.unpack_from("<H", head, 0x20e)[0])
-            text = f.read(256).split(b"\0")[0].decode("ascii", "replace")
+        text = read(image)
     except (OSError, struct.error) as e:
-        raise LabError(f"{image} is not a bzImage: {e}") from None
+        raise LabError(f"{image} is not {what}: {e}") from None
     words = text.split()
     if not words:
         raise LabError(f"{image} does not say which release it is")
@@ -95,15 +115,15 @@ def pick_modules(root: Path, release: str, wanted: Iterable[str], to: Path) -> N
     subprocess.run(["depmod", "-b", to, release], check=True)
 
 
-def find_file(kernel: Kernel, to: Path) -> list[str]:
-    """A kernel of the user's: its bzImage and release in TO. Returns what of it goes into
+def find_file(kernel: Kernel, to: Path, arch: Arch = X86) -> list[str]:
+    """A kernel of the user's: its image and release in TO. Returns what of it goes into
     the initramfs."""
-    path = kernel.path
-    image = path / "bzImage" if path.is_dir() else path
+    path = kernel.path()
+    image = path / arch.image if path.is_dir() else path
     if not image.is_file():
         raise LabError(f"KERNEL: no such file: {image}")
-    release = release_of(image)
-    shutil.copy(image, to / "bzImage")
+    release = release_of(image, arch)
+    shutil.copy(image, to / arch.image)
     (to / "release").write_text(f"{release}\n", encoding="utf-8")
     root = module_tree(image, release)
     if not root:
@@ -114,12 +134,12 @@ def find_file(kernel: Kernel, to: Path) -> list[str]:
     return [f"lib/modules={to}/modules/lib/modules"]
 
 
-def find_built(kernel: Kernel, to: Path) -> list[str]:
+def find_built(kernel: Kernel, to: Path, arch: Arch = X86) -> list[str]:
     """The same of one that was built, or unpacked from Debian's package."""
-    folder = kernel.path
-    if not (folder / "bzImage").exists():
-        raise LabError(f"{kernel.name}: {folder} has no bzImage")
-    shutil.copy(folder / "bzImage", to)
+    folder = kernel.path(arch)
+    if not (folder / arch.image).exists():
+        raise LabError(f"{kernel.name}: {folder} has no {arch.image}")
+    shutil.copy(folder / arch.image, to)
     shutil.copy(folder / "release", to)
     parts = []
     if (folder / "modules").is_dir():
@@ -129,43 +149,46 @@ def find_built(kernel: Kernel, to: Path) -> list[str]:
     return parts
 
 
-def build(kernels: Iterable[Kernel]) -> None:
+def build(kernels: Iterable[Kernel], arch: Arch = X86) -> None:
     """Have kernel/build and kernel/debian make what is not a file."""
+    env = arch.environment
     ours = unique(k.build for k in kernels if k.base and not k.is_file)
     for kernel in kernels:
         if kernel.is_debian:
-            call(TOP / "kernel" / "debian", kernel.name.removeprefix("debian-"))
+            call(TOP / "kernel" / "debian", kernel.name.removeprefix("debian-"), env=env)
     if ours:
-        call(TOP / "kernel" / "build", *ours)
+        call(TOP / "kernel" / "build", *ours, env=env)
 
 
-def files(folder: Path, kernels: Iterable[Pair], vmms: Iterable[Vmm] = ()) -> None:
-    """FOLDER/KERNEL of each, with all that a guest needs: bzImage, release (of the first
-    and of the second), initrd, and for those that start another kernel, initrd-kexec and
+def files(folder: Path, kernels: Iterable[Pair], vmms: Iterable[Vmm] = (),
+          arch: Arch = X86) -> None:
+    """FOLDER/KERNEL of each, with all that a guest needs: the kernel's image, release (of the
+    first and of the second), initrd, and for those that start another kernel, initrd-kexec and
     initrd-kdump. The programs of VMMS, or of the host that HOST= names, are beside them."""
     kernels = sorted(set(kernels), key=lambda p: p.name)
     single = {k.name: k for p in kernels for k in (p.first, p.second)}
     folder.mkdir(parents=True, exist_ok=True)
     for host in vmms or [hosts.chosen()]:
-        host.put(folder)
-    build(single.values())
+        host.put(folder, arch)
+    build(single.values(), arch)
     parts: dict[str, list[str]] = {}
     for name, kernel in sorted(single.items()):
         to = folder / kernel.file_name
         to.mkdir()
-        parts[name] = find_file(kernel, to) if kernel.is_file else find_built(kernel, to)
-        call(TOP / "guest" / "mkinitrd", to / "initrd", *parts[name])
+        find = find_file if kernel.is_file else find_built
+        parts[name] = find(kernel, to, arch)
+        call(TOP / "guest" / "mkinitrd", to / "initrd", *parts[name], env=arch.environment)
     for pair in kernels:
         to, first = folder / pair.file_name, folder / pair.first.file_name
         second = folder / pair.second.file_name
         if pair.first != pair.second:
             to.mkdir()
-            os.link(first / "bzImage", to / "bzImage")
+            os.link(first / arch.image, to / arch.image)
             os.link(first / "initrd", to / "initrd")
             (to / "release").write_text((first / "release").read_text(encoding="utf-8") +
                                         (second / "release").read_text(encoding="utf-8"),
                                         encoding="utf-8")
         for name, more in (("kexec", ()), ("kdump", ("--dump",))):
-            call(TOP / "guest" / "mkinitrd", "--second", second / "bzImage", *more,
+            call(TOP / "guest" / "mkinitrd", "--second", second / arch.image, *more,
                  "--second-initrd", second / "initrd", to / f"initrd-{name}",
-                 *parts[pair.first.name])
+                 *parts[pair.first.name], env=arch.environment)

@@ -9,18 +9,27 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from lab.arches import X86, Arch
 from lab.common import BUILD, TOP, LabError
 from lab.kernels import Pair
 from lab.locks import lock
-from lab.plan import DISK_FILE, command_line, initrd_of, make_disks, memory
+from lab.plan import DISK_FILE, command_line, initrd_of, make_disks, memory, without_findings
 from lab.process import call
 from lab.scenario import Scenario
 from lab.vmm import Order, Vmm
 
 
+# The program that lays out, in the folder of guest.files()
+LAYOUT = "hvhost-layout"
+
+
 def layout_options(scenario: Scenario, kernels: Pair) -> list[str]:
     """hvhost layout's options."""
     found = ["--memory", memory(scenario, kernels)]
+    if scenario.arch is not X86:
+        # There a processor has space in low MMIO.
+        found = ["--arch", scenario.arch.name, *found,
+                 "--max-cpus", str(scenario.host["max-cpus"] or scenario.host["cpus"])]
     for key in ("generation", "firmware", "low-mmio", "high-mmio", "video", "fb",
                 "fb-mapped", "firmware-fb"):
         if scenario.host[key] is not None:
@@ -55,14 +64,17 @@ def host_options(scenario: Scenario, kernels: Pair) -> list[str]:
     return found
 
 
-def build() -> Path:
-    """The host, built; with SANITIZE=1 with sanitizers."""
-    program = BUILD / "hvhost" / ("asan" if os.environ.get("SANITIZE") else "") / "hvhost"
-    log = BUILD / "hvhost.log"
-    command = 'exec make -s -C "$1" O="$2" "$3" >"$4" 2>&1'
+def build(arch: Arch | None = None) -> Path:
+    """The host for guests of ARCH, or without it for this machine, where it only lays out;
+    with SANITIZE=1 with sanitizers."""
+    folder, log = (arch or X86).folder("hvhost"), (arch or X86).folder("hvhost.log")
+    program = folder / ("asan" if os.environ.get("SANITIZE") else "") / "hvhost"
+    # ARCH may be set for lab.
+    command = 'unset ARCH; exec make -s -C "$1" O="$2" "$3" ${5:+"ARCH=$5"} >"$4" 2>&1'
+    name = arch.environment.get("ARCH", "") if arch else ""
     with lock(BUILD / "hvhost.lock", "building hvhost"):
         try:
-            call("sh", "-c", command, "sh", TOP / "hvhost", BUILD / "hvhost", program, log)
+            call("sh", "-c", command, "sh", TOP / "hvhost", folder, program, log, name)
         except LabError:
             raise LabError(f"hvhost does not build; see {log}") from None
     return program
@@ -86,10 +98,11 @@ def script(order: Order) -> str:
         # As OpenVMM has it, so that the same text is on the screen: where the framebuffer
         # covers a config window, the kernel reads it.
         line = f"console=tty {line}"
-    command = ["./hvhost", "run", "--kernel", "bzImage", "--initrd", initrd_of(order.path),
-               *host_options(scenario, order.kernel), "--trace", "out/trace"]
+    command = ["./hvhost", "run", "--kernel", scenario.arch.image,
+               "--initrd", initrd_of(order.path), *host_options(scenario, order.kernel),
+               "--trace", "out/trace"]
     if order.path == "shell":
-        line = line.replace("guest.findings=ttyS1 ", "")
+        line = without_findings(scenario, line)
     else:
         command += ["--findings", "out/findings", "--timeout", str(order.patience), "-v"]
     if order.path == "shutdown":
@@ -109,12 +122,15 @@ class Hvhost(Vmm):
     """hvhost, built from its source."""
 
     name = "hvhost"
-    demo = "gen2-default"
-    demo_too = ("gen2-cover",)
     settings = ("SANITIZE",)
 
-    def put(self, files: Path) -> None:
-        shutil.copy(build(), files / "hvhost")
+    def demos(self, arch: Arch) -> tuple[str, ...]:
+        return arch.demo
+
+    def put(self, files: Path, arch: Arch = X86) -> None:
+        shutil.copy(build(arch), files / "hvhost")
+        # What runs guests of another architecture does not run here.
+        shutil.copy(build() if arch is not X86 else files / "hvhost", files / LAYOUT)
         shutil.copy(TOP / "nest" / "disk", files / "disk")
 
     def saw(self, folder: Path) -> str:
@@ -127,4 +143,4 @@ class Hvhost(Vmm):
         os.link(files / "disk", folder / "nvme")
         (folder / "job").write_text(script(order), encoding="utf-8")
         (folder / "layout.json").write_text(
-            layout(files / "hvhost", order.scenario, order.kernel), encoding="utf-8")
+            layout(files / LAYOUT, order.scenario, order.kernel), encoding="utf-8")

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.arches import Arch
 from lab.common import TOP, LabError
 from lab.process import Child, Children
 
@@ -61,31 +62,28 @@ def _comma(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Inner(Place):
-    """Inner hosts under this QEMU, of this image."""
+    """Inner hosts under this QEMU, of this image, for guests of that architecture."""
 
     qemu: str
     image: Path
+    arch: Arch
     what = "the inner host"
 
     @classmethod
-    def find(cls, children: Children) -> Inner:
+    def find(cls, children: Children, arch: Arch) -> Inner:
         """Find QEMU and the image. What is missing is built, which takes minutes."""
-        qemu = children.call(TOP / "nest/qemu").strip()
-        return cls(qemu, Path(children.call(TOP / "nest/host").strip()))
+        qemu = children.call(TOP / "nest/qemu", env=arch.environment).strip()
+        image = children.call(TOP / "nest/host", env=arch.environment).strip()
+        return cls(qemu, Path(image), arch)
 
     def command(self, jobs: Path, processors: int, word: str = "") -> list[str]:
         """The command that starts one with the jobs in that archive. Its init gets
         the word. The caller adds consoles and ports."""
-        # TCG runs rep movsb and stosb a byte at a time, and has no use for
-        # mitigations: without both, a guest that boots and starts another by
-        # kexec takes 8 s of processor time, not 13.
-        append = "console=ttyS0 panic=-1 tsc=reliable clocksource=tsc mitigations=off"
-        return [self.qemu, "-accel", "tcg,thread=multi",
-                "-cpu", "max,svm=on,npt=on,-erms,-fsrm", "-smp", str(processors),
+        return [self.qemu, *self.arch.machine, "-smp", str(processors),
                 "-m", str(MEMORY), "-nodefaults", "-no-user-config",
                 "-display", "none", "-no-reboot",
                 "-kernel", f"{self.image}/vmlinuz", "-initrd", f"{self.image}/initrd",
-                "-append", f"{append} {word}".strip(),
+                "-append", f"{self.arch.append} {word}".strip(),
                 "-drive", f"file={_comma(jobs)},format=raw,if=none,id=in,readonly=on",
                 "-device", "virtio-blk-pci,drive=in", "-device", "virtio-serial-pci"]
 

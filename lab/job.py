@@ -50,7 +50,7 @@ def make(folder: Path, files: Path, scenario: Scenario, path: str, kernels: Pair
     order = Order(scenario, path, kernels, patience, more)
     folder.mkdir(parents=True)
     own = files / kernels.file_name
-    for name in ("bzImage", initrd_of(path)):
+    for name in (scenario.arch.image, initrd_of(path)):
         os.link(own / name, folder / name)
     host.make(folder, files, order)
     (folder / "job").chmod(0o755)

@@ -5,7 +5,7 @@
     SET                        the main base's sets up to that one, as reservation
     6.1-series, 6.1-mainline   the same of another base of patches/
     ...-debug                  with kernel/config/debug.config over the rest
-    debian-6.1.176[-amd64]     Debian's own kernel
+    debian-6.1.176[-amd64]     Debian's own kernel; on arm64, [-arm64]
     a/path                     a bzImage, or a folder with one and its modules
     FIRST..SECOND              two of these, but no paths: the second kernel is another one
     stable                     in scenarios: the series of every stable base
@@ -21,10 +21,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.common import BUILD, TOP, LabError
+from lab.arches import X86, Arch
+from lab.common import TOP, LabError
 
 PATCHES = Path(os.environ.get("PATCHES") or TOP / "patches")
-NAME = re.compile(r"(?:(\d+\.\d+)-)?([a-z]+(?:-[a-z]+)*)")
+NAME = re.compile(r"(?:(\d+\.\d+)-)?([a-z]+(?:-[a-z0-9]+)*)")
 DEBIAN = re.compile(r"debian-\d+\.\d[A-Za-z0-9.+~-]*")
 ROLES = ("nofix", "mainline", "series")
 
@@ -124,6 +125,11 @@ class Kernel:
         return self.name.startswith("debian-")
 
     @property
+    def is_full_debian(self) -> bool:
+        """Debian's kernel for all machines, not the one for clouds."""
+        return self.is_debian and self.name.endswith(("-amd64", "-arm64"))
+
+    @property
     def is_file(self) -> bool:
         return bool(self.file)
 
@@ -152,10 +158,9 @@ class Kernel:
         role = "" if self.role == "mainline" else f"-{self.role}"
         return base + role + (f"-{self.variant}" if self.variant else "")
 
-    @property
-    def path(self) -> Path:
+    def path(self, arch: Arch = X86) -> Path:
         """Where it is once it is built; for a file, what was named."""
-        return Path(self.file) if self.is_file else BUILD / "kernel" / self.build
+        return Path(self.file) if self.is_file else arch.kernels / self.build
 
     @property
     def file_name(self) -> str:

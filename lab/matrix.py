@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import guest, hosts, job, kernels, results, runner, scenario, unknown
-from lab.common import BUILD, TOP, LabError, number, say
+from lab import arches, guest, hosts, job, kernels, results, runner, scenario, unknown
+from lab.arches import Arch
+from lab.common import TOP, LabError, number, say
 from lab.job import Job
 from lab.judged import result_of
 from lab.kernels import Pair
@@ -40,24 +41,35 @@ class Cell:
             (not kernel or fnmatch.fnmatchcase(self.kernel.name, kernel))
 
 
-def cells(only: str = "") -> Iterator[Cell]:
-    """All there are. ONLY: those for the series alone, with that kernel instead."""
+def cells(arch: Arch, only: str = "") -> Iterator[Cell]:
+    """All of that architecture. ONLY: those for the series alone, with that kernel instead."""
     for name in scenario.names():
         one = scenario.load(name)
+        if one.arch is not arch:
+            continue
         for path, kernel in one.runs():
             if not only or kernel == "series":
                 yield Cell(one, path, kernels.pair(only or kernel))
 
 
+def elsewhere(pattern: str, arch: Arch) -> str:
+    """That scenarios of another architecture match, as the end of a sentence; or ""."""
+    found = [other.name for other in arches.ARCHES.values() if other is not arch
+             and any(cell.matches(pattern) for cell in cells(other))]
+    return f" (with ARCH={' or '.join(found)} something does)" if found else ""
+
+
 def chosen(patterns: list[str]) -> list[Cell]:
-    """Those that a pattern matches, with the kernel that KERNEL or SET asks for."""
+    """Those of the architecture ARCH that a pattern matches, with the kernel that KERNEL or
+    SET asks for."""
     only = os.environ.get("KERNEL") or ""
     if not only and os.environ.get("SET"):
         only = kernels.set_kernel()
-    known = list(cells(only))
+    arch = arches.chosen()
+    known = list(cells(arch, only))
     for pattern in patterns:
         if not any(cell.matches(pattern) for cell in known):
-            raise LabError(f"nothing matches: {pattern}")
+            raise LabError(f"nothing matches: {pattern}{elsewhere(pattern, arch)}")
     found = [cell for cell in known
              if not patterns or any(cell.matches(pattern) for pattern in patterns)]
     able = [cell for cell in found if not (cell.kernel.has_file and
@@ -69,17 +81,17 @@ def chosen(patterns: list[str]) -> list[Cell]:
     return able
 
 
-def play(folder: Path) -> str:
+def play(folder: Path, arch: Arch | None = None) -> str:
     """Run the jobs in the folder; how each one ends is for the judge. Returns the
     accelerator."""
     verbose = bool(os.environ.get("V"))
-    outcome = runner.run_jobs(folder, verbose=verbose)
+    outcome = runner.run_jobs(folder, verbose=verbose, arch=arch)
     if outcome.accel == "tcg":
-        play_again(folder, verbose)
+        play_again(folder, verbose, arch)
     return outcome.accel
 
 
-def play_again(folder: Path, verbose: bool) -> None:
+def play_again(folder: Path, verbose: bool, arch: Arch | None) -> None:
     """Emulated KVM is not quite KVM: 1 guest in some 600 ended in a triple fault. So there,
     and only there, such a guest gets a second chance, and a file "again" with the first
     console. A kernel that causes it fails again."""
@@ -94,7 +106,7 @@ def play_again(folder: Path, verbose: bool) -> None:
     for d in ended:
         (d / "console").replace(d / "again")
         d.rename(again / d.name)
-    runner.run_jobs(again, verbose=verbose)
+    runner.run_jobs(again, verbose=verbose, arch=arch)
     for d in list(again.iterdir()):
         d.rename(folder / d.name)
     again.rmdir()
@@ -102,27 +114,30 @@ def play_again(folder: Path, verbose: bool) -> None:
 
 def about(folder: Path, accel: str, took: float) -> str:
     """What the results were made with, lines "KEY<TAB>VALUE"."""
-    lines = [call(TOP / "kernel" / "versions", "qemu-system-x86", "busybox-static", "e2fsprogs",
+    arch = arches.chosen()
+    env = arch.environment
+    lines = [call(TOP / "kernel" / "versions", arch.qemu, "busybox-static", "e2fsprogs",
                   "binutils", "acpica-tools").rstrip("\n"),
              f"took\t{took:.0f} s, JOBS={number('JOBS', os.cpu_count() or 1)}",
              f"guests run under\t{accel}"]
     if os.environ.get("SETTINGS"):
         lines.append(f"hosts' settings\t{os.environ['SETTINGS']}")
     if accel == "tcg":
-        qemu = call(TOP / "nest" / "qemu").strip()
-        host = Path(call(TOP / "nest" / "host").strip())
+        qemu = call(TOP / "nest" / "qemu", env=env).strip()
+        host = Path(call(TOP / "nest" / "host", env=env).strip())
         lines += [f"QEMU\t{call(qemu, '--version').splitlines()[0]}",
-                  f"Linux that has hvhost in it\t{guest.release_of(host / 'vmlinuz')}"]
+                  f"Linux that has hvhost in it\t{guest.release_of(host / 'vmlinuz', arch)}"]
     for d in sorted((folder / "files").iterdir()):
         # Of pairs, each of the two is there as well.
-        if d.is_dir() and ".." not in d.name and (d / "bzImage").exists():
-            lines.append(f"kernel {d.name}\t{guest.release_of(d / 'bzImage')}")
+        if d.is_dir() and ".." not in d.name and (d / arch.image).exists():
+            lines.append(f"kernel {d.name}\t{guest.release_of(d / arch.image, arch)}")
     return "\n".join(lines) + "\n"
 
 
 def prepare(folder: Path, plays: Iterable[tuple[Cell, str]]) -> list[Job]:
-    """FOLDER/jobs, a folder for each (cell, name)."""
+    """FOLDER/jobs, a folder for each (cell, name), all of one architecture."""
     plays = list(plays)
+    arch = plays[0][0].scenario.arch if plays else arches.chosen()
     for name in ("jobs", "files", "result.jsonl", "about", "failures"):
         path = folder / name
         if path.is_dir():
@@ -130,7 +145,7 @@ def prepare(folder: Path, plays: Iterable[tuple[Cell, str]]) -> list[Job]:
         else:
             path.unlink(missing_ok=True)
     (folder / "jobs").mkdir(parents=True)
-    guest.files(folder / "files", [cell.kernel for cell, _ in plays])
+    guest.files(folder / "files", [cell.kernel for cell, _ in plays], arch=arch)
     return [job.make(folder / "jobs" / name, folder / "files", cell.scenario, cell.path,
                      cell.kernel, more="quiet") for cell, name in plays]
 
@@ -143,7 +158,8 @@ def names_of(cell: Cell, times: int) -> list[str]:
 
 def matrix(patterns: list[str], folder: Path | None = None) -> int:
     """Run, judge and print a table. 0 if all is as expected, else 1."""
-    folder = folder or Path(os.environ.get("MATRIX") or BUILD / "matrix")
+    arch = arches.chosen()
+    folder = folder or Path(os.environ.get("MATRIX") or arch.folder("matrix"))
     times = number("TIMES", 1)
     unknown.asked_role()
     for name in ("JUNIT", "TAP"):
@@ -160,7 +176,7 @@ def matrix(patterns: list[str], folder: Path | None = None) -> int:
         jobs = prepare(folder, [(cell, name) for cell in able for name in names_of(cell, times)])
         began = time.monotonic()
         try:
-            accel = play(folder / "jobs") if able else "nothing"
+            accel = play(folder / "jobs", arch) if able else "nothing"
         except LabError as e:
             # What has come back is judged all the same.
             accel, failure = "unknown", str(e)

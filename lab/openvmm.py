@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lab import esp, runner
+from lab.arches import X86, Arch
 from lab.common import BUILD, TOP, LabError, say
 from lab.foreign import instance
 from lab.kernels import Pair
 from lab.locks import scratch
-from lab.plan import DISK_FILE, command_line, initrd_of, make_disks, memory
+from lab.plan import DISK_FILE, command_line, initrd_of, make_disks, memory, without_findings
 from lab.process import call
 from lab.scenario import Scenario
 from lab.schema import HOST as KEYS
@@ -80,6 +81,8 @@ def mmio(size: int) -> tuple[str, str]:
 
 def unlike(scenario: Scenario) -> str:
     """What of the scenario's host it cannot be, or ""."""
+    if scenario.arch is not X86:
+        return f"lab has no OpenVMM for {scenario.arch.name}"
     size = mebibytes(str(scenario.host["memory"] or "0M"))
     for key in KEYS:
         value = scenario.host[key.name]
@@ -171,7 +174,7 @@ def device_options(scenario: Scenario) -> list[str]:
 def line_of(order: Order) -> str:
     """The kernel's command line."""
     line = command_line(order.scenario, order.kernel, order.path, order.more)
-    return line.replace("guest.findings=ttyS1 ", "") if order.path == "shell" else line
+    return without_findings(order.scenario, line) if order.path == "shell" else line
 
 
 def options(order: Order) -> list[str]:
@@ -215,11 +218,13 @@ class OpenVmm(Vmm):
     """Microsoft's VMM, on KVM."""
 
     name = "openvmm"
-    demo = "openvmm-drm-first"
     settings = ("OPENVMM", "MSVM")
     slowness = 3
 
-    def put(self, files: Path) -> None:
+    def demos(self, arch: Arch) -> tuple[str, ...]:
+        return ("openvmm-drm-first",)
+
+    def put(self, files: Path, arch: Arch = X86) -> None:
         to = files / "openvmm"
         copy(program(), to)
         image = firmware()

@@ -11,7 +11,7 @@ from lab.schema import NVMES
 
 # MiB that a VM has unless its scenario says otherwise, and that a crash kernel needs:
 # with our kernels; with Debian's and unknown ones, which are larger and come with larger
-# initramfs; with KASAN. A dump of less memory takes less time.
+# initramfs, and with pages of 64 KiB; with KASAN. A dump of less memory takes less time.
 MEMORY = {"ours": 384, "debian": 768, "debug": 1024}
 CRASH = {"ours": 96, "debian": 256, "debug": 384}
 # Seconds that a guest gets; it needs 4 to 30, and several times that on a busy machine.
@@ -31,7 +31,8 @@ def size_class(kernels: Pair) -> str:
     """ours, debian or debug: how much memory and time a run takes."""
     if any(k.variant == "debug" for k in (kernels.first, kernels.second)):
         return "debug"
-    big = any(k.is_debian or k.is_file for k in (kernels.first, kernels.second))
+    big = any(k.is_debian or k.is_file or k.variant == "64k"
+              for k in (kernels.first, kernels.second))
     return "debian" if big else "ours"
 
 
@@ -47,13 +48,13 @@ def modules(scenario: Scenario, kernels: Pair, which: str) -> list[str]:
     found: list[str] = []
     if own.is_debian or own.is_file:
         found += DEBIAN_MODULES
-        if scenario.has_disk and (own.is_file or own.name.endswith("-amd64")):
+        if scenario.has_disk and (own.is_file or own.is_full_debian):
             found += DISK_MODULES
     # Debian's cloud kernels have the driver that was there before hyperv_drm; others may.
     video = "hyperv_drm"
     if own.is_file:
         video = "hyperv_drm/hyperv_fb"
-    elif own.is_debian and not own.name.endswith("-amd64"):
+    elif own.is_debian and not own.is_full_debian:
         video = "hyperv_fb"
     return found + [video if name == "hyperv_drm" else name for name in scenario.drivers(which)]
 
@@ -62,7 +63,7 @@ def guest_arguments(scenario: Scenario, kernels: Pair, path: str) -> Iterator[st
     """The guest.* arguments, which guest/init reads."""
     guest = scenario.guest
     yield f"guest.path={path}"
-    yield "guest.findings=ttyS1"
+    yield f"guest.findings={scenario.arch.findings}"
     lists = [",".join(modules(scenario, kernels, which)) for which in ("first", "second")]
     if any(lists):
         yield f"guest.modules={lists[0]}"
@@ -82,6 +83,8 @@ def guest_arguments(scenario: Scenario, kernels: Pair, path: str) -> Iterator[st
         yield f"guest.settle={len(scenario.pci) - len(guest['gone'])}"
     if guest["resume"]:
         yield f"guest.resume={guest['resume']}"
+    if guest["crash-cpu"] is not None and path.startswith("kdump-"):
+        yield f"guest.crash-cpu={guest['crash-cpu']}"
     for key in ("rebind", "failslab"):
         if guest[key]:
             yield f"guest.{key}={','.join(guest[key])}"
@@ -91,7 +94,7 @@ def guest_arguments(scenario: Scenario, kernels: Pair, path: str) -> Iterator[st
 
 def command_line(scenario: Scenario, kernels: Pair, path: str, more: str = "") -> str:
     """What the first kernel is given."""
-    parts = ["console=ttyS0", "panic=-1", scenario.guest["append"] or "", more,
+    parts = [f"console={scenario.arch.console}", "panic=-1", scenario.guest["append"] or "", more,
              *guest_arguments(scenario, kernels, path)]
     if path.startswith("kdump-"):
         parts.append(f"crashkernel={CRASH[size_class(kernels)]}M")
@@ -110,3 +113,8 @@ def initrd_of(path: str) -> str:
     """The initramfs of guest.files() that has what this path needs."""
     return {"kexec": "initrd-kexec", "kdump": "initrd-kdump", "shell": "initrd-kdump"}.get(
         path.partition("-")[0], "initrd")
+
+
+def without_findings(scenario: Scenario, line: str) -> str:
+    """A command line by which findings go to the console, too."""
+    return line.replace(f"guest.findings={scenario.arch.findings} ", "")

@@ -241,10 +241,10 @@ class Children:
         return out.decode(errors="replace")
 
 
-def call(*command: str | Path) -> str:
+def call(*command: str | Path, env: Mapping[str, str] | None = None) -> str:
     """Run a program of this repository and return its stdout; see Children.call()."""
     with Children() as children:
-        return children.call(*command)
+        return children.call(*command, env=env)
 
 
 def need(group: str) -> None:

@@ -3,11 +3,12 @@
 
 A job is a folder FOLDER/NAME with an executable `job`, a POSIX sh script started in
 that folder, the files it needs (links are followed) and, if wanted, a `deadline` in
-seconds (120). qemu-system-x86_64, its firmware, busybox's commands and /dev/kvm are
-there; NEST is kvm or tcg. Written to the same folder are `console` (what the job
-printed), `rc`, all it left in `out/`, and `why` if it was ended from outside: rc is
-then 124 for the deadline, and 125 for an inner host that died or froze under it or
-whose results were refused. Each lane runs its jobs in the order of their names.
+seconds (120). busybox's commands and /dev/kvm are there, and on x86 qemu-system-x86_64
+with its firmware; NEST is kvm or tcg. With ARCH=arm64 all that is arm64's. Written to the
+same folder are `console` (what the job printed), `rc`, all it left in `out/`, and `why`
+if it was ended from outside: rc is then 124 for the deadline, and 125 for an inner host
+that died or froze under it or whose results were refused. Each lane runs its jobs in the
+order of their names.
 
 Where hardware KVM works the jobs run on this machine. Otherwise they run in an inner
 host, a small Linux under QEMU's TCG, which serves many jobs in a row; JOBS=n (one per
@@ -32,6 +33,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab import arches
+from lab.arches import Arch
 from lab.archives import Archives, Refused, Unreadable
 from lab.common import BUILD, TOP, LabError, number, say
 from lab.host import Clock, Host, Job, Limits
@@ -258,24 +261,25 @@ class Lane:
             self._start()
 
 
-def find_place(children: Children, accel: str | None) -> tuple[str, Place]:
-    """Where jobs run: the accelerator, and the place."""
-    env = {"ACCEL": accel} if accel else {}
+def find_place(children: Children, accel: str | None, arch: Arch) -> tuple[str, Place]:
+    """Where jobs of that architecture run: the accelerator, and the place."""
+    env = {**arch.environment, **({"ACCEL": accel} if accel else {})}
     found = children.call(TOP / "nest/probe", env=env).strip()
-    return found, Local() if found == "kvm" else Inner.find(children)
+    return found, Local() if found == "kvm" else Inner.find(children, arch)
 
 
 def run_jobs(folder: Path, *, jobs: int | None = None, verbose: bool = False,
-             accel: str | None = None, ready: Ready | None = None) -> Outcome:
-    """Run every job of the folder; jobs, verbose and accel are JOBS, V and ACCEL.
-    ready(NAME) is called when all files of a job are there. Call this in the main
+             accel: str | None = None, ready: Ready | None = None,
+             arch: Arch | None = None) -> Outcome:
+    """Run every job of the folder; jobs, verbose, accel and arch are JOBS, V, ACCEL and
+    ARCH. ready(NAME) is called when all files of a job are there. Call this in the main
     thread. Raises LabError if jobs could not be run, and Interrupted at a signal."""
     todo = read_jobs(folder)
     most = jobs or number("JOBS", len(os.sched_getaffinity(0)))
     limits = Limits.from_environment()
     with catch_signals(), scratch(BUILD / "nest", "jobs") as work, \
             Children() as children:
-        found, place = find_place(children, accel)
+        found, place = find_place(children, accel, arch or arches.chosen())
         for job in todo:
             clear(job, *RESULTS, "retried")
         # Real KVM is fast enough that jobs need not compete.

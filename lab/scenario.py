@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab import kernels, schema
+from lab import arches, kernels, schema
+from lab.arches import Arch
 from lab.common import TOP, LabError
 from lab.kernels import Pair
 from lab.schema import Key, Wrong
@@ -48,6 +49,7 @@ class Scenario:
     name: str
     file: Path
     about: str
+    arch: Arch
     paths: tuple[str, ...]
     kernel: str
     host: dict[str, Any]
@@ -71,7 +73,7 @@ class Scenario:
 
     @property
     def has_uefi(self) -> bool:
-        return bool(self.host["generation"] == 2 and self.host["firmware"] != "none")
+        return self.host["generation"] == 2 and self.host["firmware"] in (None, "uefi")
 
     @property
     def has_test(self) -> bool:
@@ -289,8 +291,8 @@ def read(file: Path) -> Scenario:
         for name in keys:
             if values[name] is None:
                 raise reader.fail(f"there is no {name}", table)
-    scenario = Scenario(file.stem, file, top["about"], top["paths"], top["kernel"],
-                        host, guest, expect)
+    scenario = Scenario(file.stem, file, top["about"], arches.named(top["arch"]), top["paths"],
+                        top["kernel"], host, guest, expect)
     skipped = len(tables.get("except", [])) - len(own.get("except", []))
     for index, values in enumerate(tables.get("also", [])):
         found = with_defaults(reader.check("[also]", values, schema.ALSO, index), schema.ALSO)
@@ -340,6 +342,11 @@ def check_runs(scenario: Scenario, reader: Reader) -> None:
 def check_whole(scenario: Scenario, reader: Reader) -> None:
     """Checks that involve several keys."""
     check_why(scenario.expect, reader, "expect")
+    for key, why in arches.misfits(scenario.arch, scenario.host):
+        raise reader.fail(why, "host", key)
+    if (scenario.guest["crash-cpu"] or 0) >= scenario.host["cpus"]:
+        raise reader.fail(f"crash-cpu = {scenario.guest['crash-cpu']} with "
+                          f"{scenario.host['cpus']} cpus", "guest", "crash-cpu")
     names = [scenario.kernel, *(name for name, _ in scenario.also)]
     for name in names:
         for one in kernels.expand(name):

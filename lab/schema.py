@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from lab.arches import ARCHES
 from lab.common import Range
 
 PATHS = ("boot", "kexec-s", "kexec-c", "kdump-s", "kdump-c", "shutdown")
@@ -149,7 +150,7 @@ ADDRESS = matching(r"0|[1-9a-f][0-9a-f]{0,15}", "an address in hexadecimal")
 EVENT = matching(rf"(?:add|eject|remove|rescind) {DEVICE}={DEVICE}",
                  "add, eject, remove or rescind, and DEVICE=OTHER")
 MODULE = matching(r"-?[a-z_-]+", "the name of a module, or -NAME to unload it")
-KERNEL = r"(?:[0-9]+\.[0-9]+-)?[a-z]+(?:-[a-z]+)*|debian-\d+\.\d[A-Za-z0-9.+~-]*"
+KERNEL = r"(?:[0-9]+\.[0-9]+-)?[a-z]+(?:-[a-z0-9]+)*|debian-\d+\.\d[A-Za-z0-9.+~-]*"
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,8 @@ TOP_KEYS = (
         "what the scenario is for; its first sentence is in `lab list`"),
     Key("profile", matching(r"[a-z0-9-]+", "a name"),
         "start from this profile of `profiles.toml`"),
+    Key("arch", choice(*ARCHES), "the guest's architecture: x86, or arm64, which has no "
+        "Generation 1; its profile is `arm64`", "x86"),
     Key("paths", several(choice(*PATHS)), f"of {', '.join(PATHS)}"),
     Key("kernel", matching(rf"(?:{KERNEL})(?:\.\.(?:{KERNEL}))?", "a kernel, or FIRST..SECOND"),
         "the kernel for these paths, or FIRST..SECOND, two different ones", "series"),
@@ -174,11 +177,14 @@ TOP_KEYS = (
 
 HOST = (
     Key("generation", choice(1, 2), "1 or 2"),
-    Key("memory", SIZE, "384M unless given; 768M with Debian's or your own kernel; 1024M with "
-        "-debug, whatever is given"),
+    Key("memory", SIZE, "384M unless given; 768M with Debian's, your own or a -64k kernel; 1024M "
+        "with -debug, whatever is given"),
     Key("cpus", whole(1, 8), "virtual processors", 1),
-    Key("firmware", choice("uefi", "none"), "of Generation 2. none: the kernel is loaded without "
-        "EFI, and the framebuffer is nowhere until the guest places it"),
+    Key("max-cpus", whole(1, 2048), "arm64: how many virtual processors there might be; each has "
+        "a redistributor of 128 KiB in low MMIO; as many as `cpus` unless given"),
+    Key("firmware", choice("uefi", "none", "devicetree"), "of Generation 2. none: the kernel is "
+        "loaded without EFI, and the framebuffer is nowhere until the guest places it. devicetree, "
+        "arm64: the same, without ACPI; `crs` are the ranges of the VMBus node"),
     Key("low-mmio", SIZE, "size of low MMIO"),
     Key("high-mmio", or_none(SIZE), "size of high MMIO, or none"),
     Key("not-windows", flag, "allow less low MMIO than Windows makes", False),
@@ -240,6 +246,7 @@ GUEST = (
     Key("handover", choice("simpledrm", "efifb"), "draw with this driver before the others are "
         "loaded (`out/before.png`), and another picture after; then unload hyperv_drm and "
         "unbind VMBus"),
+    Key("crash-cpu", whole(0, 7), "the virtual processor that the first kernel crashes on"),
     Key("save", choice("small", "full"), "full: save all memory of a crashed kernel", "small"),
     Key("gone", several(matching(DEVICE, "a PCI device")), "devices that are gone at the end", ()),
 )

@@ -15,6 +15,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from lab import arches
+from lab.arches import Arch
 from lab.common import BUILD, LabError, say
 from lab.inner import Inner, local_environment
 from lab.locks import scratch
@@ -61,14 +63,14 @@ def inner(children: Children, work: Path, folder: Path, host: Inner) -> int:
     return int(ended[-1]) if ended else 0
 
 
-def shell(folder: Path, accel: str | None = None) -> int:
+def shell(folder: Path, accel: str | None = None, arch: Arch | None = None) -> int:
     """Run the job in that folder with this terminal; returns its exit status, or 0 if
     the user ended the inner host. Call this in the main thread. Raises LabError if it
     could not be run, and Interrupted at a signal."""
     read_job(folder.resolve())
     with catch_signals(), keep_terminal(), scratch(BUILD / "nest", "shell") as work, \
             Children() as children:
-        place = find_place(children, accel)[1]
+        place = find_place(children, accel, arch or arches.chosen())[1]
         if isinstance(place, Inner):
             return inner(children, work, folder, place)
         return local(children, work, folder)

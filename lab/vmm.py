@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.arches import X86, Arch
 from lab.kernels import Pair
 from lab.scenario import Scenario
 
@@ -26,14 +27,16 @@ class Vmm(ABC):
     """A host that guests run on."""
 
     name: str
-    demo: str                   # the scenario of make demo
-    demo_too: tuple[str, ...] = ()  # those that it shows below the table
     slowness = 1                # guests get so many times as long as on hvhost
     settings: tuple[str, ...] = ()  # environment variables that it reads
 
     @abstractmethod
-    def put(self, files: Path) -> None:
-        """Its programs, in FILES. LabError if they cannot be had."""
+    def demos(self, arch: Arch) -> tuple[str, ...]:
+        """The scenarios of make demo: that of the table, and those below it."""
+
+    @abstractmethod
+    def put(self, files: Path, arch: Arch = X86) -> None:
+        """Its programs for guests of ARCH, in FILES. LabError if they cannot be had."""
 
     def lacks(self, scenario: Scenario, path: str, kernel: Pair) -> str:
         """Why it cannot run this, or ""."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from lab.arches import X86
 from lab.common import Range
 from lab.trace import Life
 from report.page import esc
@@ -125,6 +126,12 @@ def things_of(run: Run, life: Life) -> list[Thing]:
     found = [Thing("window", r, "window") for r in ranges(run.layout.get("windows"))]
     found += [Thing("hole", r, "hole: described by the host, not to be used")
               for r in holes(run.layout)]
+    if run.arch is not X86:
+        # On x86 they are next to the hole, too small to be seen beside it.
+        for key, what in (("fixed", "devices that ACPI does not describe"),
+                          ("described", "UARTs and GIC")):
+            found += [Thing("fixed", r, f"{what}, at a fixed address")
+                      for r in ranges(run.layout.get(key))]
     if reserved:
         found.append(Thing("reserve", reserved, "reserved by the kernel"))
     if life.vram:
@@ -202,7 +209,7 @@ class Block:
             out.append(f'<text x="0" y="{y + ROW - 4}">{words}</text><path '
                        f'd="M{LEFT} {y + ROW / 2:.1f}H{WIDTH - RIGHT}" class="line"/>')
             for thing in self.things:
-                if row == {"hole": "window"}.get(thing.row, thing.row):
+                if row == {"hole": "window", "fixed": "window"}.get(thing.row, thing.row):
                     out += self.draw(thing, y)
             y += ROW + GAP
         out += self.clashes()

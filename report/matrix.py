@@ -6,6 +6,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable
 
+from lab.arches import X86
 from lab.schema import PATHS
 from report import maps
 from report.article import MARK, article, link, mark
@@ -57,7 +58,8 @@ def summary_rows(matrix: Matrix, sweep: Sweep, names: list[str]) -> Iterable[lis
             kept.append(counted(sum(run.word[0] == "good" for run in own), len(own)))
         yield dumps
         yield kept
-    for group, words in (("gen2-x86", "Generation 2"), ("gen1", "Generation 1")):
+    arch = matrix.runs[0].arch if matrix.runs else X86
+    for group, words in arch.swept:
         free = [sweep.free(group, name) for name in names]
         if any(free):
             yield [f"Layouts without a conflict, {words}", *(f or "not swept" for f in free)]
@@ -129,7 +131,7 @@ def worth(pair: tuple[Run, Run]) -> tuple[bool, ...]:
     bad = pair[0]
     on_framebuffer = any(conflict.other == "framebuffer" for life in bad.loose.lives
                          for conflict in maps.space_of(life).refused.values())
-    return (bad.dump == "lost", on_framebuffer, bad.scenario == "gen2-default",
+    return (bad.dump == "lost", on_framebuffer, bad.scenario == bad.arch.demo[0],
             bad.path == "kdump-c")
 
 
@@ -149,11 +151,13 @@ def same_crash(matrix: Matrix) -> str:
         out.append(f"<h4>{esc(good.kernel)}: {link(good)}</h4>{maps.pair(good)}")
     if not out:
         return ""
+    fixed = "" if matrix.runs[0].arch is X86 else (
+        " Gray in the windows are devices at fixed addresses, as the GIC and the UARTs.")
     return ('<section id="pictures"><h2>The same VM, without and with</h2>'
             "<p>A picture is the MMIO space of one kernel, to scale; things below each other "
             "have the same address. The host refused what is crossed out and marked "
             "\u2715. Things too narrow to be seen are drawn a little wider. The "
-            "<em>hole</em> belongs to the vTPM and to what is behind it.</p>"
+            f"<em>hole</em> belongs to the vTPM and to what is behind it.{fixed}</p>"
             f"{''.join(out)}</section>")
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import findings, kernels, results, scenario
+from lab.arches import X86, Arch
 from lab.common import BadFile, LabError
 from lab.findings import Findings
 from lab.kernels import Kernel
@@ -60,6 +61,15 @@ def about_scenario(name: str) -> str:
         return "" if "/" in name else " ".join(scenario.load(name).about.split())
     except LabError:
         return ""
+
+
+@functools.cache
+def arch_of(name: str) -> Arch:
+    """The scenario's architecture; x86 if there is no such scenario."""
+    try:
+        return X86 if "/" in name else scenario.load(name).arch
+    except LabError:
+        return X86
 
 
 # Kernels by their names
@@ -153,6 +163,10 @@ class Run:
     @property
     def scenario(self) -> str:
         return self.result.scenario
+
+    @property
+    def arch(self) -> Arch:
+        return arch_of(self.scenario)
 
     @property
     def path(self) -> str:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""python3 -m sweep.agree [--count N] [--seed S]: the sweep against hvhost.
+"""python3 -m sweep.agree [--count N] [--seed S]: the sweep against hvhost. With ARCH=arm64,
+arm64's layouts.
 
 Draws N (40) layouts, with ways to use them, from all that the sweep covers, boots them on
 hvhost with the kernels themselves, and compares what the sweep says with what the host and
@@ -8,7 +9,7 @@ lost. lab judges what a scenario can say. The windows are compared here: those t
 bus took, by its kernel's /proc/iomem; the config windows and BARs by the host's trace.
 
 Prints "ok NAME: WHAT", or "not ok NAME: WHAT" and why. The scenarios and what came of them
-stay in build/sweep/agree. Exit: 0 if all agree.
+stay in build/sweep/agree, arm64's in build/sweep/agree-arm64. Exit: 0 if all agree.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
-from lab import findings, kernels, results
+from lab import arches, findings, kernels, results
 from lab.common import BUILD, TOP, LabError, Range
 from lab.process import Children, call, catch_signals, guarded, pause
 from lab.scenario import kernels_of
@@ -30,8 +32,12 @@ from lab.verdict import Result
 from sweep import scenario
 from sweep.build import build
 
-FOLDER = BUILD / "sweep" / "agree"
 Way = dict[str, Any]
+
+
+def folder() -> Path:
+    """Of the architecture that ARCH chooses."""
+    return BUILD / "sweep" / f"agree{arches.chosen().suffix}"
 
 
 def number(text: str) -> int:
@@ -112,27 +118,28 @@ def describe(way: Way) -> str:
 def draw(count: int, seed: int) -> list[str]:
     """Layouts and ways, a line of JSON each."""
     build(BUILD / "sweep", [kernels.kernel(role).build for role in kernels.ROLES])
-    text = call(BUILD / "sweep" / "sweep", "--draw", str(count), "--seed", str(seed))
-    (FOLDER / "drawn.jsonl").write_text(text, encoding="utf-8")
+    which = [f"--{arches.ARM64.name}"] if arches.chosen() is arches.ARM64 else []
+    text = call(BUILD / "sweep" / "sweep", "--draw", str(count), "--seed", str(seed), *which)
+    (folder() / "drawn.jsonl").write_text(text, encoding="utf-8")
     return text.splitlines()
 
 
 def play() -> tuple[bool, dict[str, Result]]:
     """Run the scenarios. Returns whether all are as expected, and the results by scenario."""
-    env = {"SCENARIOS": str(FOLDER / "scenarios"), "MATRIX": str(FOLDER / "matrix")}
-    with (FOLDER / "table").open("wb") as table, Children() as children:
+    env = {"SCENARIOS": str(folder() / "scenarios"), "MATRIX": str(folder() / "matrix")}
+    with (folder() / "table").open("wb") as table, Children() as children:
         child = children.start([TOP / "lab" / "lab", "matrix"], stdout=table, env=env)
         while (status := child.poll()) is None:
             pause(0.5)
-    found = results.read(FOLDER / "matrix" / "result.jsonl")
+    found = results.read(folder() / "matrix" / "result.jsonl")
     return status == 0, {r.scenario: r for r in found}
 
 
 def agree(count: int, seed: int) -> bool:
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    shutil.rmtree(folder(), ignore_errors=True)
+    folder().mkdir(parents=True)
     drawn = draw(count, seed)
-    scenario.write(FOLDER / "scenarios", drawn)
+    scenario.write(folder() / "scenarios", drawn)
     good, played = play()
     for n, line in enumerate(drawn, 1):
         way, name = json.loads(line), f"drawn-{n:03d}"
@@ -154,7 +161,7 @@ def main() -> int:
         with catch_signals():
             if agree(args.count, args.seed):
                 return 0
-        raise LabError(f"they do not agree; see {FOLDER}")
+        raise LabError(f"they do not agree; see {folder()}")
 
     return guarded("sweep.agree", run)
 

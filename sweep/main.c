@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * sweep [--full] [--every N] [--jobs N] [--base NAME] OUT
- * sweep --draw N [--seed S]
+ * sweep --draw N [--seed S] [--arm64]
  * sweep --largest
  * sweep --second
  *
  * Every kernel, and every pair of a first and a second one, in every way on
  * every layout; the figures go to files in the folder OUT (README.md says which
- * and what is in them). With --draw N of all that instead, as lines of JSON.
+ * and what is in them). With --draw N of all that instead, as lines of JSON: of x86's
+ * layouts, or of arm64's.
  *
  * A kernel's life depends on what is before it only where the host objects. So
  * each is lived once on a host that never does, and again only where
@@ -819,7 +820,17 @@ static u32 pick(u64 *state, u32 count)
 	return (u32)(next_random(state) % count);
 }
 
-/* Can hvhost, which is x86 alone and has no larger BARs, start kernels so? */
+/*
+ * On arm64 a second kernel is never told where the framebuffer is. Hosts with less
+ * low MMIO than Windows have no GIC in it.
+ */
+static bool can_boot_arm64(const struct point *p, const struct way *w)
+{
+	return !p->asked.other_host && (w->path == BOOT || w->told == TOLD_ONCE ||
+					w->told == TOLD_NEVER);
+}
+
+/* Can hvhost, which has no larger BARs, start kernels so? */
 static bool can_boot(const struct point *p, const struct way *w)
 {
 	const struct pci_set *set = &p->set[w->set];
@@ -837,14 +848,14 @@ static bool can_boot(const struct point *p, const struct way *w)
 	if (is_gen1(p->group) && w->told == TOLD_STALE &&
 	    (w->first_order == PCI_FIRST || w->second_order == PCI_FIRST))
 		return false;
-	return p->group != GEN2_ARM64 && dims_has(p, w);
+	return (p->group != GEN2_ARM64 || can_boot_arm64(p, w)) && dims_has(p, w);
 }
 
 /*
  * Each dimension on its own, evenly, and not each layout: of these most have a
  * low MMIO of gigabytes.
  */
-static void draw(u64 seed, int count)
+static void draw(u64 seed, int count, bool arm64)
 {
 	u64 state = seed;
 
@@ -865,7 +876,9 @@ static void draw(u64 seed, int count)
 		u32 small = pick(&state, 3), i;
 		struct point p;
 
-		if (group == GEN1 && high == HIGH_NONE) {
+		if (arm64) {
+			group = GEN2_ARM64;
+		} else if (group == GEN1 && high == HIGH_NONE) {
 			group = GEN1_NO_HIGH;
 			other_fb = false;
 		} else if (group == GEN1 && other_fb) {
@@ -876,7 +889,7 @@ static void draw(u64 seed, int count)
 			i = pick(&state, point_count);
 		} while (points[i].group != group || points[i].high != high ||
 			 points[i].other_fb != other_fb ||
-			 (!small && points[i].low_mib > 256));
+			 (!small && points[i].low_mib > (arm64 ? 1024 : 256)));
 		dims_fill_in(&p, &points[i]);
 		if (!can_boot(&p, &w))
 			continue;
@@ -900,7 +913,7 @@ static int kernel_named(const char *name)
 static void usage(void)
 {
 	fprintf(stderr, "usage: sweep [--full] [--every N] [--jobs N] [--base KERNEL] FOLDER\n"
-		"       sweep [--full] --draw N [--seed S]\n"
+		"       sweep [--full] --draw N [--seed S] [--arm64]\n"
 		"       sweep --largest | --second\n");
 	exit(2);
 }
@@ -914,13 +927,14 @@ int main(int argc, char **argv)
 		{ "base", required_argument, NULL, 'b' },
 		{ "draw", required_argument, NULL, 'd' },
 		{ "seed", required_argument, NULL, 's' },
+		{ "arm64", no_argument, NULL, 'a' },
 		{ "largest", no_argument, NULL, 'l' },
 		{ "second", no_argument, NULL, '2' },
 		{}
 	};
 	long jobs = sysconf(_SC_NPROCESSORS_ONLN), drawn = 0, seed = 1;
 	long every = 1;
-	bool full = false;
+	bool full = false, arm64 = false;
 	int c, i;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -943,6 +957,9 @@ int main(int argc, char **argv)
 		case 's':
 			seed = number("--seed", optarg, 0, 1000000000);
 			break;
+		case 'a':
+			arm64 = true;
+			break;
 		case 'l':
 			largest(stdout);
 			return 0;
@@ -952,7 +969,7 @@ int main(int argc, char **argv)
 			usage();
 		}
 	}
-	if (argc - optind != !drawn)
+	if (argc - optind != !drawn || (arm64 && !drawn))
 		usage();
 	if (kernel_count > MAX_KERNELS) {
 		fprintf(stderr, "sweep: %d kernels, at most %d can be\n",
@@ -961,7 +978,7 @@ int main(int argc, char **argv)
 	}
 	points = dims_points(full, &point_count);
 	if (drawn) {
-		draw((u64)seed, (int)drawn);
+		draw((u64)seed, (int)drawn, arm64);
 		return 0;
 	}
 	point_count = (int)((point_count + every - 1) / every);

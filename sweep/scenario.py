@@ -3,8 +3,8 @@
 
 Each line is one that sweep/show.c wrote: a layout and a way to use it, with all that the
 kernel's code did there. It becomes FOLDER/NAME.toml, for make run and lab matrix, which
-says the same of a real kernel on hvhost. arm64's layouts run on x86, where hvhost is: with
-the same MMIO windows they are the same.
+says the same of a real kernel on hvhost. Ways that cannot be on arm64, where no second kernel
+is told of the framebuffer, run on x86 with the same MMIO windows.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ Way = dict[str, Any]            # a line of the sweep's
 Facts = dict[str, Any]          # a table of a scenario, by its keys
 
 ARM64_LOW = 512                 # MiB of low MMIO
+ARM64_CPUS = 8                  # that sweep/dims.c has redistributors for
 DRIVERS = {"video-first": ["hyperv_drm", "pci-hyperv"],
            "pci-first": ["pci-hyperv", "hyperv_drm"], "no-video": ["pci-hyperv"]}
 WHY = "the sweep says so"
@@ -85,12 +86,21 @@ def route(way: Way) -> str:
     if way["path"] == "boot":
         return "boot"
     path = "kdump" if way["first"]["order"] == "video-first" else "kexec"
-    return f"{path}-{'c' if way['told'] == 'zero' else 's'}"
+    # On arm64 both calls do the same: play either.
+    forgets = len(way["pci"]) % 2 if on_arm64(way) else way["told"] == "zero"
+    return f"{path}-{'c' if forgets else 's'}"
+
+
+def on_arm64(way: Way) -> bool:
+    return bool(way["group"] == "gen2-arm64" and
+                (way["path"] == "boot" or way["told"] in ("zero", "never")))
 
 
 def host(way: Way) -> Facts:
     found: Facts = {"generation": way["generation"]}
     low = way["low"] or (ARM64_LOW if way["group"] == "gen2-arm64" else 0)
+    if on_arm64(way):
+        found["max-cpus"] = ARM64_CPUS
     if low:
         found["low-mmio"] = f"{low}M"
     if way["other_host"]:
@@ -116,7 +126,7 @@ def guest(way: Way) -> Facts:
     if second:
         found["second-drivers"] = DRIVERS[second["order"]]
     found["one-by-one"] = True
-    if route(way).endswith("-c"):
+    if route(way).endswith("-c") and not on_arm64(way):
         found["fb"] = "vfb"
     if second and first["efi"] and not second["efi"]:
         found["append"] = "efi=noruntime"
@@ -148,11 +158,14 @@ def toml(value: object) -> str:
 def text(way: Way, kernel: str) -> str:
     """The file."""
     about = f"{way['group']}, {way['what']}: {way['path']}, screen_info {way['told']}."
-    if way["group"] == "gen2-arm64":
-        about += " On x86, with the same windows."
+    top = {"about": about, "paths": [route(way)], "kernel": kernel}
+    if on_arm64(way):
+        top["arch"] = "arm64"
+    elif way["group"] == "gen2-arm64":
+        top["about"] = f"{about} On x86, with the same windows."
     lines = ["# SPDX-License-Identifier: GPL-2.0-only"]
     tables: list[tuple[str, Facts]] = [
-        ("", {"about": about, "paths": [route(way)], "kernel": kernel}),
+        ("", top),
         ("[host]", host(way)), ("[guest]", guest(way)), *expectations(way)]
     for header, values in tables:
         lines += ["", header] if header else []

@@ -11,8 +11,8 @@ unset LINUX KERNEL KERNELS
 BASE=$(main_base)
 tmpdir
 KERNELS_OURS=("$BASE-nofix" "$BASE" "$BASE-series")
-# Boots of drawn layouts, of those that FULL=1 has
-AGREE=12 AGREE_FULL=40
+# Boots of drawn layouts, of those that FULL=1 has; of arm64's only FULL=1 has any
+AGREE=12 AGREE_FULL=40 AGREE_ARM64=12
 SWEEP=$BUILD/sweep/sweep
 
 # What is expected of the series is for sweep/report to know.
@@ -301,19 +301,30 @@ run_fails "$BASE, seed 1: .* not all is right|too much is wrong" \
 diag "in $((SECONDS - start)) s"
 
 # Layouts drawn by a fixed seed, booted.
+# agreed COUNT: a test for each.
+agreed() {
+	local line
+	while IFS= read -r line; do
+		case $line in
+		"ok "*) ok "${line#ok }" ;;
+		"not ok "*) not_ok "${line#not ok }" </dev/null ;;
+		"skip "*) skip "${line#skip }" "see there" ;;
+		*) diag "$line" ;;
+		esac
+	done < <(python3 -m sweep.agree --count "$1" 2>&1 || echo "not ok sweep.agree: exit $?")
+}
 count=$AGREE
 [ -z "${FULL:-}" ] || count=$AGREE_FULL
 start=$SECONDS
-while IFS= read -r line; do
-	case $line in
-	"ok "*) ok "${line#ok }" ;;
-	"not ok "*) not_ok "${line#not ok }" </dev/null ;;
-	"skip "*) skip "${line#skip }" "see there" ;;
-	*) diag "$line" ;;
-	esac
-done < <(python3 -m sweep.agree --count "$count" 2>&1 || echo "not ok sweep.agree: exit $?")
+agreed "$count"
 for ((i = count; i < AGREE_FULL; i++)); do
 	skip "drawn layout $((i + 1)), booted" "for time; FULL=1 runs it, as does python3 -m sweep.agree"
 done
+if [ -n "${FULL:-}" ]; then
+	ARCH=arm64 agreed "$AGREE_ARM64"
+else
+	skip "$AGREE_ARM64 drawn layouts of arm64, booted" \
+		"for time; FULL=1 runs it, as does ARCH=arm64 python3 -m sweep.agree"
+fi
 diag "in $((SECONDS - start)) s"
 done_testing

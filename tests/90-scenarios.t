@@ -26,31 +26,60 @@ run_fails "has linux-image-cloud-amd64 5.0; there is: 6" \
 run_fails "nothing matches: gen3" "nothing to run" $lab matrix gen3
 run_fails "TIMES is a number" "TIMES that is no number" env TIMES=x $lab matrix gen2-default:boot
 
-mapfile -t cells < <(grep -v '^\(#\|$\)' tests/90-scenarios.cells)
-[ -z "${FULL:-}" ] || cells=('*')
+# judged RESULT: each of its verdicts is a test.
+judged() {
+	local ok what
+	while IFS=$'\t' read -r ok what; do
+		case $ok in
+		true) ok "$what" ;;
+		*) not_ok "$what" </dev/null ;;
+		esac
+	done < <(jq -r '"\(.scenario), \(.path), \(.kernel)" as $cell |
+		.verdicts[] | "\(.ok)\t\($cell): \(.text | sub("^(pass|fail) "; ""))"' "$1")
+}
+
+# not_played RESULT: each cell of ARCH that is not in it.
+not_played() {
+	local cell
+	while read -r cell; do
+		skip "$cell" "for time; FULL=1 runs it, as does make matrix${ARCH:+ ARCH=$ARCH}"
+	done < <($lab cells '*' | sort | comm -23 - <(jq -r '"\(.scenario):\(.path):\(.kernel)"' \
+		"$1" | sort))
+}
+
+mapfile -t cells < <(grep -v '^\(#\|$\|arm64-\)' tests/90-scenarios.cells)
+mapfile -t arm64 < <(grep '^arm64-' tests/90-scenarios.cells)
+[ -z "${FULL:-}" ] || cells=('*') arm64=('*')
 start=$SECONDS rc=0
 make -s matrix M="${cells[*]}" JUNIT="$T/junit.xml" >"$T/table" || rc=$?
 took=$((SECONDS - start))
 is "$rc" 0 "the matrix is as expected"
 [ "$rc" = 0 ] || diag "$(cat build/matrix/failures)"
 result=build/matrix/result.jsonl
-# Each verdict is a test, as is each cell that was not played.
-while IFS=$'\t' read -r ok what; do
-	case $ok in
-	true) ok "$what" ;;
-	*) not_ok "$what" </dev/null ;;
-	esac
-done < <(jq -r '"\(.scenario), \(.path), \(.kernel)" as $cell |
-	.verdicts[] | "\(.ok)\t\($cell): \(.text | sub("^(pass|fail) "; ""))"' "$result")
+judged "$result"
 count=$(wc -l <"$result")
-while read -r cell; do
-	skip "$cell" "for time; FULL=1 runs it, as does make matrix"
-done < <($lab cells '*' | sort | comm -23 - <(jq -r '"\(.scenario):\(.path):\(.kernel)"' \
-	"$result" | sort))
+not_played "$result"
 [ -n "${FULL:-}" ] || is "$count" ${#cells[@]} "each cell was played once"
 like "$(cat "$T/table")" 'gen2-default +series( +ok){6}' "the table says so, too"
 is "$(grep -c '<testcase ' "$T/junit.xml") $(grep -o 'failures="[0-9]*"' "$T/junit.xml")" \
 	"$count failures=\"0\"" "and so does JUnit's file"
+
+# The same on arm64
+if compgen -G "build/nest/arm64/host-*/initrd" >/dev/null; then
+	start=$SECONDS rc=0
+	make -s matrix ARCH=arm64 M="${arm64[*]}" >/dev/null || rc=$?
+	is "$rc" 0 "the matrix of arm64 is as expected"
+	[ "$rc" = 0 ] || diag "$(cat build/matrix-arm64/failures)"
+	judged build/matrix-arm64/result.jsonl
+	[ -n "${FULL:-}" ] || is "$(wc -l <build/matrix-arm64/result.jsonl)" ${#arm64[@]} \
+		"each cell of arm64 was played once"
+	ARCH=arm64 not_played build/matrix-arm64/result.jsonl
+	diag "arm64's runs in $((SECONDS - start)) s"
+else
+	for cell in "${arm64[@]}"; do
+		skip "$cell" "there is no inner host of arm64; ARCH=arm64 nest/host makes one"
+	done
+fi
 
 # The cause of the bug, as guest, host and disk report it.
 # job SCENARIO PATH KERNEL: its folder.

@@ -12,8 +12,8 @@
 #	done_testing
 
 set -euo pipefail
-# Tests are of all sets and run guests on hvhost, unless they say otherwise.
-unset SET HOST
+# Tests are of all sets and run x86's guests on hvhost, unless they say otherwise.
+unset SET HOST ARCH
 # "echo why | not_ok what" must count in this shell, not in a child.
 shopt -s lastpipe
 # shellcheck source=kernel/lib.sh

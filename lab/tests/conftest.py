@@ -17,9 +17,9 @@ import pytest
 
 TOP = Path(__file__).resolve().parent.parent.parent
 # What a caller may have set to choose kernels and more
-SETTINGS = ("BASE", "SERIES", "LINUX", "SET", "WORK", "KERNEL", "ROLE", "MODULES", "SANITIZE",
-            "TIMES", "MATRIX", "SCENARIOS", "JUNIT", "TAP", "V", "JOBS", "ACCEL", "QUIET", "HOST",
-            "OPENVMM", "MSVM")
+SETTINGS = ("ARCH", "BASE", "SERIES", "LINUX", "SET", "WORK", "KERNEL", "ROLE", "MODULES",
+            "SANITIZE", "TIMES", "MATRIX", "SCENARIOS", "JUNIT", "TAP", "V", "JOBS", "ACCEL",
+            "QUIET", "HOST", "OPENVMM", "MSVM")
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,7 @@ class Bench:
 
     def env(self, **more: str) -> dict[str, str]:
         keep = {k: v for k, v in os.environ.items()
-                if k not in ("JOBS", "ACCEL", "BOOT", "GRACE", "FROZEN", "V")}
+                if k not in ("ARCH", "JOBS", "ACCEL", "BOOT", "GRACE", "FROZEN", "V")}
         key, value = self.mark.split("=")
         return {**keep, "PYTHONPATH": str(self.top), key: value, **more}
 

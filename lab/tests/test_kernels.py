@@ -64,7 +64,7 @@ def test_files() -> None:
     as_series = found.as_role("series")
     assert as_series.name == "series" and as_series.first.ours and as_series.first.second_try
     assert not as_series.first.selftest, "it is not in that initramfs"
-    assert as_series.first.path == Path("build/x/bzImage")
+    assert as_series.first.path() == Path("build/x/bzImage")
 
 
 @pytest.mark.parametrize(("path", "name"), [
