@@ -286,4 +286,15 @@ has 'matrix: mainline.nobody.boot: it ran, but has no result' "a run without a r
 has 'matrix: &lt;i&gt;.boot: its folder is gone' "a result without a run"
 run_ok "Chromium shows that, too" look
 is "$(sed -n "s/^width-phone //p" "$T/said")" "390 390" "and it does not scroll sideways"
+
+# README's picture, of two recorded runs
+picture() {
+	PYTHONPATH=$TOP python3 -BP -m report.picture "$@"
+}
+R=lab/tests/recordings
+run_ok "docs/low-mmio.svg is what report.picture draws" cmp <(picture \
+	"$R/nofix.gen2-default.kdump-c" "$R/series.gen2-default.kdump-c") docs/low-mmio.svg
+run_fails "no kernel got as far as VMBus" "a run without a trace has no picture" \
+	picture "$T/none.gen2-default.boot" "$R/series.gen2-default.kdump-c"
+run_fails "^usage: " "a picture of one run" picture "$R/series.gen2-default.kdump-c"
 done_testing
