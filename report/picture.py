@@ -65,7 +65,8 @@ def draw(panels: list[Panel]) -> str:
         top += GAP
     # As DEFS has it for HTML, where an <svg> holds it
     defs = re.sub(r"</?svg[^>]*>", "", maps.DEFS)
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" class="map" role="img" '
+    return ("<!-- SPDX-License-Identifier: GPL-2.0-only -->\n"
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="map" role="img" '
             f'viewBox="{-EDGE} 0 {maps.WIDTH + 2 * EDGE} {top}" width="720">'
             f"<title>{esc('. '.join(said))}</title><style>{style()}</style>{defs}"
             f'<rect x="{-EDGE}" width="{maps.WIDTH + 2 * EDGE}" height="{top}" '
