@@ -11,7 +11,7 @@ are named:
 Runs of the two kernels take turns, and are compared in pairs. SHORT=1 does a little of
 each part, only to see that it works; PAIRS=n boots n pairs (10) in guest, boot and crash.
 KERNELS="BASE SERIES" names other kernels, for alloc alone also as NAME=FOLDER with their
-source.
+source; a NAME that is no kernel's is NAME:FEATURE,...=FOLDER, as for make sweep.
 
 Writes to build/bench (BENCH) samples.tsv, all that was measured, results.tsv, what came of
 it, and plot-*.svg; prints tables. Exit: 0 if all could be measured and the cost of
