@@ -150,6 +150,6 @@ exits no-port 0
 is "$(said no-port)" "guest: failed the argument guest.findings=ttyS1: no such port" \
 	"no-port: the guest says what is missing"
 exits no-name 0
-is "$(said no-name)" "guest: failed the argument guest.findings=console: not ttyS1 to ttyS9" \
+is "$(said no-name)" "guest: failed the argument guest.findings=console: not ttyS1 to ttyS9, ttyAMA1 to ttyAMA9" \
 	"no-name: the guest says what it cannot use"
 done_testing
