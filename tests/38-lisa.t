@@ -16,7 +16,7 @@ LISA=$BUILD/lisa/bin
 
 stage "types and style"
 types() {
-	mypy --strict --cache-dir "$BUILD/check/mypy-lisa" --python-executable "$LISA/python" "$@"
+	mypy --strict --cache-dir "$BUILD/check/mypy-lisa-$2" --python-executable "$LISA/python" "$@"
 }
 run_ok "the cases have their types right" types --follow-imports silent docs/lisa/hyperv_mmio
 # What these import takes minutes.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import random
 import re
 import shlex
 import socket
@@ -328,7 +329,7 @@ class Server(paramiko.ServerInterface):
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         def work() -> None:
             status, text = self.machine.run(command.decode())
-            with contextlib.suppress(OSError):  # the VM went down meanwhile
+            with contextlib.suppress(OSError, EOFError):  # the VM went down meanwhile
                 channel.sendall(text.encode())
                 channel.send_exit_status(status)
                 channel.close()
@@ -384,11 +385,21 @@ class Files(paramiko.SFTPServerInterface):
         return handle
 
 
+def listen(port: int = 0) -> tuple[socket.socket, int]:
+    """Listen on that port, or on a free one."""
+    while True:
+        # Not one that the kernel gives to connections: they would take it meanwhile.
+        number = port or random.randrange(20000, 32000)
+        try:
+            return socket.create_server(("127.0.0.1", number)), number
+        except OSError:
+            time.sleep(0.1)
+
+
 def serve(machine: Machine) -> int:
     """Listen on loopback, in the background. Return the port."""
     key = paramiko.ECDSAKey.generate()
-    first = socket.create_server(("127.0.0.1", 0))
-    port = int(first.getsockname()[1])
+    first, port = listen()
 
     def accept(listener: socket.socket) -> None:
         listener.settimeout(0.1)
@@ -398,7 +409,7 @@ def serve(machine: Machine) -> int:
                 listener.close()
                 while machine.is_down:
                     time.sleep(0.1)
-                listener = socket.create_server(("127.0.0.1", port))
+                listener, _ = listen(port)
                 listener.settimeout(0.1)
             try:
                 connection, _ = listener.accept()
