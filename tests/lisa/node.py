@@ -29,6 +29,17 @@ CMDLINE = "BOOT_IMAGE=/boot/vmlinuz root=/dev/nvme0n1p1 ro crashkernel=512M"
 FIRST_BOOT = datetime.datetime(2026, 11, 30, 7, 0)
 DOWN = 0.5  # seconds that a boot takes
 LATE = 14  # and one that is waited for in vain
+DEBIAN = """ID=debian
+NAME="Debian GNU/Linux"
+PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
+VERSION="12 (bookworm)"
+VERSION_ID="12"
+VERSION_CODENAME=bookworm"""
+ROCKY = """ID="rocky"
+NAME="Rocky Linux"
+PRETTY_NAME="Rocky Linux 9.4 (Blue Onyx)"
+VERSION="9.4 (Blue Onyx)"
+VERSION_ID="9.4\""""
 TESTS = (
     "input_is_well_formed",
     "reservation_exists",
@@ -73,6 +84,7 @@ class Script:
     installs: str = RELEASE  # what the package contains
     spare: str = ""  # an NVMe disk that nothing uses
     spare_has: str = ""  # what lsblk says is on it
+    rocky: bool = False  # Rocky Linux, not Debian
     # With sudo, LISA waits 4 seconds for it to ask for a password. Without, it is root.
     sudo: bool = False
 
@@ -90,6 +102,7 @@ class Machine:
         self.loaded = ""
         self.dumps: list[str] = []
         self.has_second = False
+        self.second = "/var/crash/hyperv-mmio-second"
         self.crash_disk = script.crash_disk
         self.release = script.release
         self.boots: list[str] = []
@@ -159,13 +172,12 @@ def cat(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
         "/sys/kernel/kexec_loaded": "1" if machine.loaded else "0",
         "/sys/kernel/kexec_crash_loaded": "1",
         "/proc/iomem": "f8000000-fbffffff : Hyper-V framebuffer",
-        "/etc/os-release": 'ID=debian\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n'
-        'NAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION="12 (bookworm)"\n'
-        "VERSION_CODENAME=bookworm",
+        "/etc/os-release": ROCKY if machine.script.rocky else DEBIAN,
         "/etc/debian_version": "12.12",
+        "/etc/redhat-release": "Rocky Linux release 9.4 (Blue Onyx)",
     }
     path = found[1]
-    if path == "/var/crash/hyperv-mmio-second" and machine.has_second:
+    if path == machine.second and machine.has_second:
         return 0, second(machine)
     if path in files:
         return 0, files[path] + "\n"
@@ -216,7 +228,12 @@ def crash(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
     script = machine.script
     machine.has_second = script.crash == "saves" and script.keeps_second
     if script.crash == "saves":
-        machine.dumps.append(f"/var/crash/{len(machine.dumps)}/dump.202611300900")
+        folder = f"/var/crash/{len(machine.dumps)}"
+        if script.rocky:
+            machine.dumps.append(f"{folder}/vmcore")
+            machine.second = f"{folder}/kexec-dmesg.log"
+        else:
+            machine.dumps.append(f"{folder}/dump.202611300900")
     machine.crash_disk = script.dump_disk or machine.crash_disk
     machine.restart(CMDLINE, script.crash != "hangs")
     return 0, ""
@@ -229,9 +246,10 @@ def reboot(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
 
 def exists(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
     path = found[1]
-    there = {f"/boot/initrd.img-{machine.release}", f"/boot/vmlinuz-{machine.release}"}
+    name = "initramfs-{}.img" if machine.script.rocky else "initrd.img-{}"
+    there = {f"/boot/vmlinuz-{machine.release}", "/boot/" + name.format(machine.release)}
     if machine.has_second:
-        there.add("/var/crash/hyperv-mmio-second")
+        there.add(machine.second)
     return (0 if path in there else 1), ""
 
 
@@ -260,7 +278,8 @@ HANDLERS: tuple[tuple[str, Handler], ...] = (
     (r"command -v (\S+)", lambda m, f: (0, f"/usr/bin/{f[1]}\n")),
     (r"ls|pwd|chmod .*|mkdir -p [^;]*", says("")),
     (r"echo (.*)", lambda m, f: (0, f[1].replace("$HOME", "/root") + "\n")),
-    (r"lsb_release -d", says("Description:\tDebian GNU/Linux 12 (bookworm)\n")),
+    (r"lsb_release -d", lambda m, f: (0, "Description:\t" + (
+        "Rocky Linux release 9.4\n" if m.script.rocky else "Debian GNU/Linux 12\n"))),
     (r"uptime -s.*", lambda m, f: (0, f"{m.booted:%F %T}\n")),
     (r"modinfo .*", says("modinfo: ERROR: Module not found.\n", 1)),
     (r"who -b", lambda m, f: (0, f"         system boot  {m.booted:%F %H:%M}\n")),
@@ -268,7 +287,7 @@ HANDLERS: tuple[tuple[str, Handler], ...] = (
     (r"/usr/bin/reboot|systemctl reboot -i", reboot),
     # The cases'
     (r"test -e (\S+)", exists),
-    (r"kexec -l -[cs] /boot/vmlinuz-\S+ --initrd=/boot/initrd\S+ --command-line=.*", kexec_load),
+    (r"kexec -l -[cs] /boot/vmlinuz-\S+ --initrd=/boot/init\S+ --command-line=.*", kexec_load),
     (r"systemctl kexec", kexec_go),
     (r"\S+/hyperv_mmio", selftest),
     (r"dmesg", lambda m, f: (0, dmesg(RESERVED, m.release))),
@@ -283,6 +302,11 @@ HANDLERS: tuple[tuple[str, Handler], ...] = (
     (r"mv /etc/default/kdump-tools.hyperv-mmio /etc/default/kdump-tools", says("")),
     (r"rm -rf /etc/systemd/system/kdump-tools-dump.service.d", says("")),
     (r"kdump-config unload; kdump-config load", says("")),
+    (r"cp -n (\S+) \1.hyperv-mmio; sed -i '/\^#\* \*KEXEC_ARGS=/d' /etc/sysconfig/kdump; echo .*",
+     says("")),
+    (r"kdumpctl restart|mv /etc/sysconfig/kdump.hyperv-mmio /etc/sysconfig/kdump", says("")),
+    (r"rpm -i --oldpackage --replacepkgs (\S+)", install),
+    (r"grubby --set-default /boot/vmlinuz-\S+", says("")),
     (r"rm -f /var/crash/hyperv-mmio-second", forget_second),
     (r"find /var/crash -type f .*", lambda m, f: (0, "".join(d + "\n" for d in m.dumps))),
     (r"sync; .*sysrq-trigger.*", crash),

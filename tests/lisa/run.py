@@ -46,6 +46,10 @@ PLAYS = (
     Play("a package is installed, and all cases pass", ".*",
          node.Script(release="6.1.0-50-cloud-amd64", sudo=True), "passed", count=5,
          given=("kernel:package",)),
+    Play("an RPM is installed on Rocky Linux, and a dump is saved", "kdump_file_load",
+         node.Script(release="5.14.0-427", rocky=True), "passed",
+         given=("kernel:package", "package:{}/kernel.rpm")),
+    Play("kexec on Rocky Linux passes", "kexec_file_load", node.Script(rocky=True), "passed"),
     Play("another kernel than was asked for", "boot", node.Script(release="7.3.5"),
          "failed", "this is kernel 7.3.5, not 7.3.4-hyperv-mmio"),
     Play("a selftest that fails", "boot",
@@ -121,7 +125,7 @@ def run(number: int, play: Play, top: Path) -> str:
     folder = top / str(number)
     (folder / "root").mkdir(parents=True)
     machine = node.Machine(play.script, folder / "root")
-    for name in ("hyperv_mmio", "linux-image.deb"):
+    for name in ("hyperv_mmio", "linux-image.deb", "kernel.rpm"):
         (folder / name).write_text("not used\n")
     paramiko.ECDSAKey.generate().write_private_key_file(str(folder / "key"))
     given = (
@@ -130,7 +134,7 @@ def run(number: int, play: Play, top: Path) -> str:
         f"package:{folder}/linux-image.deb", f"kernel_release:{node.RELEASE}",
         "areas:hyperv_mmio", f"case:{PREFIX}{play.cases}",
         f"boot_seconds:{6 if 'hangs' in (play.script.kexec, play.script.crash) else 60}",
-        *play.given,
+        *(word.format(folder) for word in play.given),
     )
     with (folder / "out").open("w") as out:
         subprocess.run(
