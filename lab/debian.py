@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import tarfile
+import zlib
 from pathlib import Path
 
 from lab import findings, hvhost, matrix
@@ -98,7 +99,7 @@ def judge_collected(v: Verdicts, found: Findings, folder: Path) -> None:
         with tarfile.open(folder / "out" / "crash" / "collected.tar.gz") as archive:
             iomem = archive.extractfile("./iomem")
             lines = iomem.read().decode().splitlines() if iomem else []
-    except (OSError, KeyError, tarfile.TarError):
+    except (OSError, EOFError, KeyError, ValueError, tarfile.TarError, zlib.error):
         pass
     same = lines == [line.text for line in report.block("iomem").lines]
     v.check("hyperv-mmio-collect misses nothing, and has /proc/iomem", "it", "exit 0, it has",
