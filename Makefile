@@ -19,7 +19,7 @@ ARM64 := $(filter arm64 aarch64,$(ARCH))
 FOR_ARCH := $(if $(ARM64),scenario-arm64)
 
 .PHONY: help demo check quick deps fresh tree series kernel deb lint kunit send run shell matrix \
-	sweep bench report clean
+	sweep bench report lisa clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -30,6 +30,7 @@ demo: ## from nothing: a crash dump lost without the fix, saved with it, side by
 
 check: ## every test; the last line counts them (T="20-tree 40-lint" for some)
 	@deps/install $@
+	@deps/lisa --try
 	@tests/run $(T)
 
 quick: ## the loop between two edits: KUnit, unit tests, sweep, three crashes; under 3 minutes
@@ -94,6 +95,10 @@ bench: ## what the series costs: allocating, booting, kdump, size (SHORT=1; PART
 report: ## build/report.html, one page of what matrix, sweep and bench found last
 	@deps/install $@
 	@report/run
+
+lisa: ## install LISA, Microsoft's test system, into build/lisa; a minute, 430 MiB
+	@deps/install $@
+	@deps/lisa
 
 clean: ## remove what was built, but not the downloads nor the tree you work in
 	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo* build/check build/src build/hvhost* build/matrix* build/run build/guest build/sweep build/bench build/deb* build/debian build/report*.html build/sink build/fresh build/quick

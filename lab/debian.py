@@ -11,6 +11,8 @@ import contextlib
 import re
 import shutil
 import subprocess
+import tarfile
+import zlib
 from pathlib import Path
 
 from lab import findings, hvhost, matrix
@@ -88,6 +90,22 @@ def judge_guest(v: Verdicts, found: Findings, release: str,
             f"exit {block.status or 'missing'}, failed {words(failed)}", "console")
 
 
+def judge_collected(v: Verdicts, found: Findings, folder: Path) -> None:
+    """What hyperv-mmio-collect has put into its archive."""
+    report = found.first
+    block = report.block("collect")
+    lines = []
+    try:
+        with tarfile.open(folder / "out" / "crash" / "collected.tar.gz") as archive:
+            iomem = archive.extractfile("./iomem")
+            lines = iomem.read().decode().splitlines() if iomem else []
+    except (OSError, EOFError, KeyError, ValueError, tarfile.TarError, zlib.error):
+        pass
+    same = lines == [line.text for line in report.block("iomem").lines]
+    v.check("hyperv-mmio-collect misses nothing, and has /proc/iomem", "it", "exit 0, it has",
+            f"exit {block.status or 'missing'}, it has{'' if same else ' not'}", "console")
+
+
 def judge_host(v: Verdicts, trace: Trace) -> None:
     """What the host saw of both kernels."""
     bad = [f"{e.get('who')} {e.get('what')} {e.get('value')}" for e in trace.events
@@ -157,7 +175,10 @@ def judge(folder: Path) -> Verdicts:
     except OSError:
         raise LabError(f"{folder}: not what lab debian leaves") from None
     v = Verdicts()
-    judge_guest(v, console_report(folder), release)
+    found = console_report(folder)
+    judge_guest(v, found, release)
+    if release.endswith("-hyperv-mmio"):  # else there is no selftest to run
+        judge_collected(v, found, folder)
     judge_host(v, read_trace(folder / "out" / "trace"))
     judge_file_system(v, folder)
     judge_dump(v, folder, release)

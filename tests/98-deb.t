@@ -33,6 +33,7 @@ is "$(grep -c -e ^CONFIG_PCI_HYPERV=y -e ^CONFIG_HYPERV_VMBUS=y -e ^CONFIG_BLK_D
 like "$(find "$T/lib/modules/$release" -name '*.ko*' | wc -l)" '^([6-9]|[1-5][0-9])$' \
 	"few modules"
 like "$(readelf -hlW "$D/hyperv_mmio")" 'Type: +EXEC' "there is a selftest"
+run_ok "and what collects the rest" test -x "$D/hyperv-mmio-collect"
 is "$(readelf -lW "$D/hyperv_mmio" | grep -c INTERP)" 0 "which needs no libraries"
 like "$(make -s deb 2>&1)" "up to date" "what is up to date is not built again"
 
@@ -91,6 +92,7 @@ if [ "$rc" = 0 ]; then
 	broken "no dump" "one dump in /var/crash" rm -rf out/crash
 	broken "another kernel" "release" sed -i 's/^guest: release .*/guest: release 7.3/' console
 	broken "a selftest that fails" "selftest" sed -i 's/^ok 6 /not ok 6 /' console
+	broken "no archive of what to send back" "hyperv-mmio-collect" rm out/crash/collected.tar.gz
 	broken "a refused bus" "NVMe's bus came to D0" \
 		sed -i '/"d0_entry"/s/"status":"0x0"/"status":"0xc0370048"/' out/trace
 	broken "a file system that is not whole" "the file system" sh -c 'echo "e2fsck 4" >out/disk'

@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# guest/hyperv-mmio-collect on a system that is only files: what it keeps, what it leaves
+# out, and what it misses. 98-deb runs it in a Debian on hvhost.
+# shellcheck disable=SC2317 # run_ok and others call functions
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+tmpdir
+
+R=$T/root
+GUID=69637076-0001-4000-8000-687668737400
+VIDEO=68767600-0003-4000-8000-766964656f00
+NIC=000d3a6d-d40b-000d-3a6d-d40b000d3a6d
+mkdir -p "$R/proc" "$R/etc/default" "$R/sys/kernel" "$R/sys/firmware/efi" "$R/var/crash/1" \
+	"$R/sys/bus/pci/devices/5353:00:00.0" "$R/sys/class/dmi/id" "$T/bin" "$T/at"
+cat >"$R/proc/iomem" <<-END
+	f8000000-fbffffff : Hyper-V framebuffer
+	  f8000000-f87fffff : $VIDEO
+	fec01000-fec02fff : $GUID
+END
+echo "BOOT_IMAGE=/boot/vmlinuz root=PARTUUID=abcd-0123 ro crashkernel=512M token=hunter2 -- --key hunter3" \
+	>"$R/proc/cmdline"
+echo '0 hyperv_drmdrmfb' >"$R/proc/fb"
+echo 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"' >"$R/etc/os-release"
+printf '%s\n' 'KDUMP_KEXEC_ARGS="-c"' 'SSH="root@secret"' >"$R/etc/default/kdump-tools"
+echo 1 >"$R/sys/kernel/kexec_crash_loaded"
+for line in "$GUID 44c4f61d-4444-4400-9d52-802e27ede19f hv_pci" \
+	"$VIDEO da0a7802-e377-4aac-8e77-0558eb1073f8 hyperv_drm" \
+	"$NIC f8615163-df3e-46c5-913f-f2d2f965ed0e hv_netvsc"; do
+	read -r name class driver <<<"$line"
+	mkdir -p "$R/sys/bus/vmbus/devices/$name" "$R/sys/bus/vmbus/drivers/$driver"
+	echo "{$class}" >"$R/sys/bus/vmbus/devices/$name/class_id"
+	ln -s "../../drivers/$driver" "$R/sys/bus/vmbus/devices/$name/driver"
+done
+pci=$R/sys/bus/pci/devices/5353:00:00.0
+echo 0x1414 >"$pci/vendor"
+echo 0xb111 >"$pci/device"
+echo 0x010802 >"$pci/class"
+echo "0x0000000fe0000000 0x0000000fe0003fff 0x0000000000140204" >"$pci/resource"
+echo "the VM's memory" >"$R/var/crash/1/dump.202611300900"
+printf '%s\n' "root=/dev/x" "f8000000-fbffffff : Hyper-V framebuffer" \
+	"hv_vmbus: hv_mmio=[mem 0xf8000000-0xfed3ffff] fb=[mem 0xf8000000-0xfbffffff]" \
+	"user: hunter4" >"$R/var/crash/hyperv-mmio-second"
+echo 7783-7084-3265-9085-8269-3286-77 >"$R/sys/class/dmi/id/chassis_asset_tag"
+cat >"$T/log" <<-END
+	Linux version 7.3.4-hyperv-mmio (x)
+	Command line: token=hunter2
+	Hyper-V: Host Build 10.0.20348.1-1-0
+	hv_vmbus: hv_mmio=[mem 0xf8000000-0xfed3ffff] fb=[mem 0xf8000000-0xfbffffff]
+	hv_netvsc $NIC eth0: 00:0d:3a:6d:d4:0b at 10.1.2.3
+	systemd[1]: Hostname set to <hunter5>.
+END
+printf '#!/bin/sh\ncat "%s"\n' "$T/log" >"$T/bin/dmesg"
+# shellcheck disable=SC2016 # the script's own
+printf '#!/bin/sh\nfor word; do :; done\necho "${word##*compute/}"\n' >"$T/bin/curl"
+printf '#!/bin/sh\necho "Serial Number 00-11-22"\n' >"$T/bin/lspci"
+printf '#!/bin/sh\necho "ok 1 global.input_is_well_formed"\nexit 4\n' >"$T/at/hyperv_mmio"
+cp "$TOP/guest/hyperv-mmio-collect" "$T/at/"
+chmod +x "$T"/bin/* "$T/at/hyperv_mmio"
+
+# collect NAME: NAME.tar.gz, and NAME/ with what is in it.
+collect() {
+	ROOT=$R PATH=$T/bin:$PATH "$T/at/hyperv-mmio-collect" "$T/$1.tar.gz" || return
+	unpack "$1"
+}
+unpack() {
+	mkdir "$T/$1"
+	tar -xzf "$T/$1.tar.gz" -C "$T/$1"
+}
+run_ok "it collects" collect whole
+W=$T/whole
+is "$(cd "$W" && echo *)" \
+	"azure cmdline dmesg fb iomem kexec lspci missing pci second selftest versions vmbus" \
+	"it has all files"
+is "$(cat "$W/iomem")" "$(cat "$R/proc/iomem")" "iomem is as it was"
+is "$(cat "$W/cmdline")" \
+	"BOOT_IMAGE=/boot/vmlinuz root=PARTUUID=(UUID) ro crashkernel=512M token=(left out)" \
+	"of the command line, the values that matter"
+is "$(cat "$W/vmbus")" "$(printf '%s\n' "other {f8615163-df3e-46c5-913f-f2d2f965ed0e}" \
+	"video $VIDEO driver hyperv_drm" "pci $GUID driver hv_pci")" \
+	"VMBus devices: names only of those in iomem"
+like "$(cat "$W/pci")" \
+	'^5353:00:00.0 0x1414:0xb111 class 0x010802 driver none.*0x0000000fe0000000' "PCI devices"
+is "$(grep -c . "$W/dmesg")" 4 "four lines of dmesg"
+like "$(cat "$W/dmesg")" 'Host Build 10\.0\.20348\.1-1-0.*hv_mmio=.*\(MAC\) at \(IP\)$' \
+	"the host's build stays; addresses do not"
+is "$(cat "$W/selftest")" $'ok 1 global.input_is_well_formed\nexit 4' "the selftest, and its status"
+like "$(cat "$W/kexec")" \
+	'kexec_crash_loaded 1.KDUMP_KEXEC_ARGS="-c".*file 16 .*/var/crash/1/dump\.202611300900' \
+	"what kexec has loaded, and which dumps there are"
+like "$(cat "$W/second")" '^f8000000-fbffffff : Hyper-V framebuffer.hv_vmbus: hv_mmio=' \
+	"the second kernel's reservation"
+like "$(cat "$W/azure")" 'vmSize vmSize.api-version=.*location location' "Azure's size and region"
+is "$(cat "$W/lspci")" "Serial Number (left out)" "no serial number"
+is "$(cat "$W/missing")" "" "nothing is missing"
+is "$(grep -rlE 'hunter|secret|memory|00:0d|000d3a|abcd-0123' "$W" | paste -sd' ')" "" \
+	"nothing secret is in it"
+run_fails "whole.tar.gz exists already" "an archive that is there" collect whole
+run_fails "no/x is no folder|no is no folder" "a folder that is not there" \
+	"$T/at/hyperv-mmio-collect" "$T/no/x"
+run_fails "usage: hyperv-mmio-collect" "an unknown option" "$T/at/hyperv-mmio-collect" --all
+
+# What is not there is named, and the rest is collected.
+# missing NAME EREGEX WHAT
+missing() {
+	run_fails "missing:.*$2" "$3 is missed" collect "$1"
+	unpack "$1"
+	like "$(cat "$T/$1/missing")" "$2" "that is in the archive as well"
+}
+mv "$T/at/hyperv_mmio" "$T/kept"
+missing selftest "selftest: no hyperv_mmio" "the selftest"
+mv "$T/kept" "$T/at/hyperv_mmio"
+sed -i 's/^\( *\)[0-9a-f]*-[0-9a-f]*/\100000000-00000000/' "$R/proc/iomem"
+missing iomem "iomem: /proc/iomem shows no addresses; run this as root" "iomem without addresses"
+sed -i /hv_mmio=/d "$T/log"
+missing line "dmesg: no line with hv_mmio=" "the line about MMIO windows"
+rm -r "$R/sys/bus/vmbus/devices"
+missing vmbus "vmbus: there are no VMBus devices" "VMBus"
+done_testing
