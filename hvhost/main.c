@@ -163,6 +163,8 @@ static void main_trace_layout(const struct layout *l)
 		trace_range("reserve", &l->reserve);
 	trace_range("fb", &l->fb);
 	trace_ranges("fixed", l->fixed, l->fixed_count);
+	if (l->described_count)
+		trace_ranges("described", l->described, l->described_count);
 	trace_hex("max_fb", l->max_fb);
 	trace_end();
 }
@@ -229,7 +231,7 @@ static void main_unmap_mmio(void *opaque, u64 gpa)
 	vm_del_mmio(opaque, gpa);
 }
 
-static int main_interrupt(void *opaque, u32 vp, u8 vector)
+static int main_interrupt(void *opaque, u32 vp, u32 vector)
 {
 	return arch_interrupt(opaque, vp, vector);
 }
@@ -268,6 +270,7 @@ static int main_add_pci(struct vm *vm)
 		.zero_bars = options->zero_bars,
 		.release_dead_devices = options->release_dead_devices,
 		.refusals = options->refusals,
+		.vectors = arch_vectors,
 	};
 	int i, err = 0;
 
@@ -394,6 +397,7 @@ static enum run_end main_run(const struct options *opt)
 		.kernel = opt->kernel, .initrd = opt->initrd,
 		.append = opt->append, .isolated = opt->isolation_vbs,
 		.overlap_cover = opt->overlap_cover,
+		.devicetree = opt->devicetree,
 		/* Firmware of isolated VMs says nothing by itself. */
 		.firmware_tells = !opt->isolation_vbs ||
 				  opt->layout.firmware_given,

@@ -45,16 +45,31 @@ cmocka() {
 	is "$rc $seen" "0 ${planned:-some}" "$name: all of it ran and passed"
 }
 
-for test in "$TOP"/hvhost/tests/test_*.c; do
-	test=$(basename "$test" .c)
+for test in $(hv -s O="$O" list); do
 	cmocka "$O/tests/$test"
 	cmocka "$O/asan/tests/$test"
 done
 for test in layout trace options run ring gpadl vmbus mmio pcicfg vpci nvme synthvid screen \
-	vram; do
+	vram gate pl011 smccc image acpi64; do
 	run_ok "there are tests of $test" test -e "$O/asan/tests/test_$test"
 done
 run_ok "the sanitizers are in" grep -q __asan_report "$O/asan/tests/test_ring"
+
+# arm64: compiled here, and run by qemu-user
+ARM64=$BUILD/hvhost-arm64
+if command -v aarch64-linux-gnu-gcc qemu-aarch64-static >/dev/null; then
+	run_ok "it builds for arm64 without a warning" hv ARCH=arm64 O="$ARM64" all tests
+	is "$(readelf -hlW "$ARM64/hvhost" |
+		awk '/Machine:/ { print $2 } /INTERP|DYNAMIC/ { print "dynamic" }')" AArch64 \
+		"it is static, and arm64's"
+	run_ok "the unit tests pass on arm64" hv ARCH=arm64 O="$ARM64" check
+	like "$(qemu-aarch64-static "$ARM64/hvhost" layout)" '"0xe0000000-0xffffffff"' \
+		"arm64's host is the default there"
+	run_ok "... and x86's is for layout only" grep -q "this hvhost runs arm64" <(
+		qemu-aarch64-static "$ARM64/hvhost" run --arch x86 --kernel /dev/null 2>&1)
+else
+	skip "arm64" "no aarch64-linux-gnu-gcc or no qemu-aarch64-static (unit-arm64)"
+fi
 
 # Fuzzers, as many at once as there are processors
 fuzzers=()
@@ -63,7 +78,7 @@ for f in "$TOP"/hvhost/tests/fuzz_*.c; do
 	f=$(basename "$f" .c)
 	fuzzers+=("${f#fuzz_}")
 done
-run_ok "there are fuzzers of rings, VMBus, video, PCI and NVMe" test "${#fuzzers[@]}" -ge 5
+run_ok "there are fuzzers of rings, VMBus, video, PCI, NVMe and calls" test "${#fuzzers[@]}" -ge 6
 # Log of libFuzzer on stdin: how many edges it reached, 0 if it does not say.
 coverage() { sed -n 's/.* cov: \([0-9]*\).*/\1/p' | tail -1 | grep . || echo 0; }
 rm -f "$O"/fuzz/*.log
@@ -119,6 +134,7 @@ is "$(wrong hv 'core|hv')" "" "hv includes core alone"
 is "$(wrong dev 'core|hv|dev')" "" "dev includes core and hv alone"
 is "$(wrong arch 'core|hv|dev|arch')" "" "arch includes no architecture's own"
 is "$(wrong arch/x86 'core|hv|dev|arch|arch/x86')" "" "arch/x86 includes no other architecture's"
+is "$(wrong arch/arm64 'core|hv|dev|arch|arch/arm64')" "" "nor does arch/arm64"
 is "$(grep -l '"core/options.h"' "${sources[@]}" | paste -sd' ')" \
 	"hvhost/core/options.c hvhost/main.c hvhost/tests/test_options.c" \
 	"options are included by main, their parser and its test"

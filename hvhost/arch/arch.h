@@ -7,6 +7,10 @@
 
 /* Where the framebuffer's memory is never mapped, since KVM answers there */
 extern const struct range arch_fb_hole;
+/* What a virtual PCI device's interrupt can be; see vpci_config */
+extern const struct range arch_vectors;
+/* How a guest resets itself without leaving KVM, for the trace */
+extern const char *const arch_reset_cause;
 
 /* In this order; each 0, or -errno after having said what failed */
 int arch_init(struct vm *vm);		/* before RAM and vCPUs */

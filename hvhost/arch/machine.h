@@ -3,6 +3,7 @@
 #ifndef HVHOST_MACHINE_H
 #define HVHOST_MACHINE_H
 
+#include "arch/gate.h"
 #include "arch/kvm.h"
 #include "core/io.h"
 #include "core/layout.h"
@@ -22,6 +23,7 @@ struct vm_config {
 	bool isolated;			/* told to be an isolated VM (VBS) */
 	bool firmware_tells;		/* of a framebuffer, in screen_info */
 	bool overlap_cover;		/* the framebuffer wins over MMIO */
+	bool devicetree;		/* no ACPI; arm64 */
 };
 
 struct vm {
@@ -29,13 +31,14 @@ struct vm {
 	struct layout layout;
 	struct run run;
 	struct kvm kvm;
+	struct gate gate;		/* ->act is NULL: not used */
 	struct mem mem;
 	struct io_table port, mmio;
 	struct vram vram;
 	struct mmio_map map;
 	struct console console;
 	struct synic synic;
-	u64 guest_os_id;		/* as the guest last told; x86 */
+	u64 guest_os_id;		/* as the guest last told */
 	struct vmbus *bus;
 	struct vpci *vpci;
 };

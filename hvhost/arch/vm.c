@@ -29,6 +29,30 @@ static void vm_kick(void *opaque)
 			pthread_kill(cpus[i].thread, SIG_KICK);
 }
 
+/* Of the gate: have vCPUs leave KVM_RUN, also one that is about to enter it. */
+static void vm_kick_out(void *opaque, u32 vcpus)
+{
+	const struct vm *vm = opaque;
+	int i;
+
+	for (i = 0; i < vm->kvm.cpus; i++) {
+		if (!(vcpus & BIT(i)))
+			continue;
+		cpus[i].run->immediate_exit = 1;
+		pthread_kill(cpus[i].thread, SIG_KICK);
+	}
+}
+
+/**
+ * vm_use_gate() - Make it possible to act with all vCPUs out of KVM_RUN.
+ * @vm:		The VM, not started
+ * @act:	What vm->gate calls after gate_want(); gets the VM
+ */
+void vm_use_gate(struct vm *vm, void (*act)(void *vm))
+{
+	gate_init(&vm->gate, vm_kick_out, act, vm);
+}
+
 static int vm_init_cpu(struct vm *vm, u32 index)
 {
 	struct cpu *cpu = &cpus[index];
@@ -109,8 +133,8 @@ static void vm_event_exit(struct vm *vm, const struct kvm_run *run)
 			       "the guest asked KVM to power off");
 		break;
 	case KVM_SYSTEM_EVENT_RESET:
-		run_guest_ends(&vm->run, RUN_RESET, "reset MSR",
-			       "the guest wrote the reset MSR");
+		run_guest_ends(&vm->run, RUN_RESET, arch_reset_cause,
+			       "the guest asked KVM to reset");
 		break;
 	case KVM_SYSTEM_EVENT_CRASH:
 		/* It tells that it panics; a kdump kernel may follow. */
@@ -144,18 +168,38 @@ static void vm_handle_exit(struct vm *vm, u32 index, struct kvm_run *run)
 	}
 }
 
+/* Run a vCPU until it exits. Return: 0 or -errno. */
+static int vm_run_cpu(struct cpu *cpu)
+{
+	struct vm *vm = cpu->vm;
+	int err = 0;
+
+	if (vm->gate.act)
+		gate_enter(&vm->gate, cpu->index);
+	if (ioctl(vm->kvm.cpu_fd[cpu->index], KVM_RUN, 0ul) < 0)
+		err = -errno;
+	if (vm->gate.act) {
+		gate_leave(&vm->gate, cpu->index);
+		/* Only set between the two */
+		cpu->run->immediate_exit = 0;
+	}
+	return err;
+}
+
 static void *vm_cpu_main(void *arg)
 {
 	struct cpu *cpu = arg;
 	struct vm *vm = cpu->vm;
-	int fd = vm->kvm.cpu_fd[cpu->index];
+	int err;
 
+	cpu->thread = pthread_self();
 	while (!run_over(&vm->run)) {
-		if (ioctl(fd, KVM_RUN, 0ul) < 0) {
+		err = vm_run_cpu(cpu);
+		if (err) {
 			/* EAGAIN: an AP that waits for its SIPI was kicked. */
-			if (errno == EINTR || errno == EAGAIN)
+			if (err == -EINTR || err == -EAGAIN)
 				continue;
-			run_fail(&vm->run, -errno, "KVM_RUN");
+			run_fail(&vm->run, err, "KVM_RUN");
 			break;
 		}
 		vm_handle_exit(vm, cpu->index, cpu->run);

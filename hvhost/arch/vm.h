@@ -7,5 +7,6 @@
 
 int vm_init(struct vm *vm);
 int vm_start(struct vm *vm);
+void vm_use_gate(struct vm *vm, void (*act)(void *vm));
 
 #endif

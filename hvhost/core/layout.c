@@ -159,6 +159,10 @@ static int layout_check_request(const struct layout_request *req, char *why,
 	if (req->arch == LAYOUT_ARM64 && req->generation == 1)
 		return refuse(why, why_len, "generation 1 is x86 only");
 
+	if (req->redistributors > LAYOUT_ARM64_MAX_VPS)
+		return refuse(why, why_len, "%u possible vCPUs are more than %u",
+			      req->redistributors, LAYOUT_ARM64_MAX_VPS);
+
 	if (req->memory < RAM_MIN)
 		return refuse(why, why_len, "memory of " MIB_FMT
 			      " is less than %llu MiB", layout_mib(req->memory),
@@ -278,6 +282,20 @@ static void layout_place_windows(const struct layout_request *req,
 				   min64(range_size(&out->fb), req->fb_mapped));
 }
 
+/* arm64: UARTs, redistributors, distributor */
+static void layout_place_described(const struct layout_request *req,
+				   struct layout *out)
+{
+	out->redistributors = req->redistributors ?: 1;
+	out->described[0] = (struct range) {
+		LAYOUT_ARM64_UART2, LAYOUT_ARM64_UART1 + HV_PAGE_SIZE - 1
+	};
+	out->described[1] = range_of(LAYOUT_ARM64_GICR, out->redistributors *
+				     (u64)LAYOUT_ARM64_GICR_SIZE);
+	out->described[2] = (struct range) { LAYOUT_ARM64_GICD, 4 * GIB - 1 };
+	out->described_count = 3;
+}
+
 static void layout_place_fixed(const struct layout_request *req,
 			       struct layout *out)
 {
@@ -286,8 +304,10 @@ static void layout_place_fixed(const struct layout_request *req,
 	/* Known of Gen2 only */
 	if (req->generation == 1)
 		return;
-	if (req->arch == LAYOUT_ARM64)
+	if (req->arch == LAYOUT_ARM64) {
 		fixed = fixed_arm64;
+		layout_place_described(req, out);
+	}
 	out->fixed_count = ARRAY_SIZE(fixed_x86);
 	memcpy(out->fixed, fixed, sizeof(fixed_x86));
 }

@@ -10,6 +10,15 @@
 
 #define LAYOUT_MAX_RANGES	16
 #define LAYOUT_MAX_FIXED	2
+#define LAYOUT_MAX_DESCRIBED	3
+
+/* arm64: UARTs and GIC, in low MMIO; a redistributor for each vCPU that there may be */
+#define LAYOUT_ARM64_UART2	0xeffeb000ull
+#define LAYOUT_ARM64_UART1	0xeffec000ull
+#define LAYOUT_ARM64_GICR	0xefff0000ull
+#define LAYOUT_ARM64_GICR_SIZE	0x20000u
+#define LAYOUT_ARM64_GICD	0xffff0000ull
+#define LAYOUT_ARM64_MAX_VPS	2048	/* their redistributors end at the distributor */
 
 enum layout_arch { LAYOUT_X86, LAYOUT_ARM64 };
 
@@ -24,6 +33,7 @@ struct layout_request {
 	bool not_windows;		/* low_mmio below what Windows takes */
 	/* Gen2: no EFI, and nobody has set up a framebuffer */
 	bool no_firmware;
+	u32 redistributors;		/* arm64: 0 is 1 */
 	u32 width, height;		/* Set-VMVideo, 0: default */
 	/*
 	 * How much of the framebuffer is mapped before a driver moves it: bytes,
@@ -59,6 +69,10 @@ struct layout {
 	/* In low MMIO, devices of the host's that ACPI does not describe */
 	struct range fixed[LAYOUT_MAX_FIXED];
 	int fixed_count;
+	/* ... and those that it does: no guest gives away what is theirs */
+	struct range described[LAYOUT_MAX_DESCRIBED];
+	int described_count;
+	u32 redistributors;		/* arm64 */
 	/* What a guest should make of it: */
 	/* sorted, disjoint, without the hole, which can cut one in two */
 	struct range usable[LAYOUT_MAX_RANGES + 1];

@@ -96,6 +96,9 @@ static enum mmio_verdict mmio_find_verdict(const struct mmio_map *map,
 	for (i = 0; i < map->layout->fixed_count; i++)
 		if (range_overlap(&map->layout->fixed[i], &claim->range))
 			worst = MMIO_ON_FIXED;
+	for (i = 0; i < map->layout->described_count; i++)
+		if (range_overlap(&map->layout->described[i], &claim->range))
+			worst = MMIO_ON_FIXED;
 
 	for (c = map->claims; c; c = c->next) {
 		enum mmio_verdict verdict;
@@ -145,6 +148,12 @@ enum mmio_verdict mmio_judge(const struct mmio_map *map,
 
 		if (range_overlap(fixed, &claim->range))
 			mmio_trace_conflict(claim, NULL, fixed, action);
+	}
+	for (i = 0; i < map->layout->described_count; i++) {
+		const struct range *described = &map->layout->described[i];
+
+		if (range_overlap(described, &claim->range))
+			mmio_trace_conflict(claim, NULL, described, action);
 	}
 	if (!mmio_inside(map->layout, &claim->range))
 		mmio_trace_conflict(claim, NULL, NULL, action);

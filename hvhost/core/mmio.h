@@ -27,7 +27,7 @@ enum mmio_verdict {
 	MMIO_FREE,
 	MMIO_ON_FRAMEBUFFER,
 	MMIO_ON_DEVICE,			/* a config window, a BAR; be it its own */
-	MMIO_ON_FIXED,			/* one of layout's fixed[] */
+	MMIO_ON_FIXED,			/* one of layout's fixed[] or described[] */
 	MMIO_OUTSIDE,			/* not within one of usable[] */
 	/* On the framebuffer of a host that minds nothing: see mmio_map */
 	MMIO_COVERED,

@@ -23,10 +23,13 @@ static const char usage_start[] =
 "  hvhost [run|layout] --help\n"
 "\n"
 "The guest (run):\n"
-"  --kernel FILE         bzImage, needed\n"
+"  --kernel FILE         needed: a bzImage, on arm64 an Image\n"
 "  --initrd FILE         initial RAM disk\n"
-"  --append TEXT         kernel command line; the console is ttyS0\n"
+"  --append TEXT         kernel command line; the console is ttyS0, on arm64\n"
+"                        ttyAMA0\n"
 "  --cpus N              1 to 8; 1\n"
+"  --max-cpus N          arm64: how many there might be, up to 2048: each has a\n"
+"                        redistributor in low MMIO; as --cpus\n"
 "  --isolation none|vbs  what kind of isolated VM it is told to be; none\n"
 "  --vmbus-version M.N   the highest that is accepted; 6.0\n"
 "\n"
@@ -56,8 +59,10 @@ static const char usage_rest[] =
 "\n"
 "Its address space (run, layout):\n"
 "  --generation 1|2      2\n"
-"  --firmware uefi|none  generation 2: none is a kernel loaded without EFI, with\n"
-"                        the framebuffer nowhere until the guest places it; uefi\n"
+"  --firmware uefi|none|devicetree\n"
+"                        generation 2: none is a kernel loaded without firmware,\n"
+"                        with the framebuffer nowhere until the guest places it;\n"
+"                        devicetree, on arm64, is that without ACPI; uefi\n"
 "  --memory SIZE         512M; sizes are bytes, or end in K, M or G\n"
 "  --low-mmio SIZE       as Set-VM -LowMemoryMappedIoSpace: 128M to 3584M\n"
 "  --high-mmio SIZE|none 512M; none: a range of length zero, as OpenVMM has it\n"
@@ -72,12 +77,13 @@ static const char usage_rest[] =
 "  --firmware-fb START-END|none\n"
 "                        what screen_info says of it, whatever is true; on\n"
 "                        generation 1 none, for text mode\n"
-"  --arch x86|arm64      x86; arm64 is for layout only\n"
+"  --arch x86|arm64      what this hvhost runs; the other is for layout only\n"
 "\n"
 "The run:\n"
 "  --timeout SECONDS     end it after that long\n"
-"  --findings FILE       the guest has COM2; write what it sends there to FILE\n"
-"  --shutdown-on TEXT    when the guest sends TEXT, to COM2 with --findings and\n"
+"  --findings FILE       write what the guest sends to its second serial port,\n"
+"                        COM2 or ttyAMA1, to FILE\n"
+"  --shutdown-on TEXT    when the guest sends TEXT, to that with --findings and\n"
 "                        else to the console, ask it to shut down\n"
 "  --add-on DEVICE=TEXT  ... offer it that PCI device; what is first added, is\n"
 "                        not there at the start\n"
@@ -104,6 +110,17 @@ static void options_print_usage(const struct device_kind *const *kind)
 		fputs((*kind)->help, stdout);
 	fputs(usage_rest, stdout);
 }
+
+/* What this program runs guests of */
+#ifdef __aarch64__
+#define ARCH_OURS	LAYOUT_ARM64
+#else
+#define ARCH_OURS	LAYOUT_X86
+#endif
+
+static const char *const arch_name[] = {
+	[LAYOUT_X86] = "x86", [LAYOUT_ARM64] = "arm64",
+};
 
 /* The lowest version that hosts of today still speak */
 #define VMBUS_VERSION_MIN	((2 << 16) | 4)
@@ -181,6 +198,14 @@ static const char *options_parse_arch(char *s, struct options *opt)
 	*arch = strcmp(s, "arm64") ? LAYOUT_X86 : LAYOUT_ARM64;
 	return *arch == LAYOUT_ARM64 || !strcmp(s, "x86") ? NULL :
 		"x86 or arm64";
+}
+
+static const char *options_parse_firmware(char *s, struct options *opt)
+{
+	opt->devicetree = !strcmp(s, "devicetree");
+	opt->layout.no_firmware = opt->devicetree || !strcmp(s, "none");
+	return opt->layout.no_firmware || !strcmp(s, "uefi") ? NULL :
+		"uefi, none or devicetree";
 }
 
 static const char *options_parse_vmbus_version(char *s, struct options *opt)
@@ -320,7 +345,7 @@ static const struct option_spec option_specs[] = {
 	{ "fb", OTHER, .parse = options_parse_fb },
 	{ "fb-mapped", OTHER, .parse = options_parse_fb_mapped },
 	{ "findings", FILE_NAME, .at = AT(findings), "a file" },
-	{ "firmware", CHOICE, .at = AT(layout.no_firmware), "uefi or none" },
+	{ "firmware", OTHER, .parse = options_parse_firmware },
 	{ "firmware-fb", OTHER, .parse = options_parse_firmware_fb },
 	{ "generation", NUMBER, .at = AT(layout.generation), "1 or 2", 1, 2 },
 	{ "high-mmio", OTHER, .parse = options_parse_high_mmio },
@@ -328,6 +353,7 @@ static const struct option_spec option_specs[] = {
 	{ "isolation", CHOICE, .at = AT(isolation_vbs), "none or vbs" },
 	{ "kernel", TEXT, .at = AT(kernel) },
 	{ "low-mmio", SIZE, .at = AT(layout.low_mmio), "a size, such as 3G" },
+	{ "max-cpus", NUMBER, .at = AT(max_cpus), "1 to 2048", 1, LAYOUT_ARM64_MAX_VPS },
 	{ "memory", SIZE, .at = AT(layout.memory), "a size, such as 512M" },
 	{ "no-synthvid", FLAG, .at = AT(no_synthvid) },
 	{ "not-windows", FLAG, .at = AT(layout.not_windows) },
@@ -453,17 +479,43 @@ static int options_check_watches(struct options *opt)
 	return 0;
 }
 
+/* What only one architecture has; and how many redistributors arm64 has */
+static int options_check_arch(struct options *opt)
+{
+	if (opt->layout.arch == LAYOUT_X86) {
+		if (opt->devicetree)
+			return options_bad("--firmware devicetree needs --arch arm64");
+		if (opt->max_cpus)
+			return options_bad("--max-cpus %d needs --arch arm64",
+					   opt->max_cpus);
+		return 0;
+	}
+	if (opt->isolation_vbs)
+		return options_bad("--isolation vbs needs --arch x86");
+	if (!opt->max_cpus)
+		opt->max_cpus = opt->cpus;
+	if (opt->max_cpus < opt->cpus)
+		return options_bad("--max-cpus %d is less than --cpus %d",
+				   opt->max_cpus, opt->cpus);
+	opt->layout.redistributors = opt->max_cpus;
+	return 0;
+}
+
 /* What options say together */
 static int options_check(int command, struct options *opt)
 {
 	if (opt->isolation_vbs && opt->layout.generation == 1)
 		return options_bad("--isolation vbs needs --generation 2");
+	if (options_check_arch(opt))
+		return OPTIONS_BAD;
 	if (command == OPTIONS_LAYOUT)
 		return command;
 	if (!opt->kernel)
 		return options_bad("run needs --kernel");
-	if (opt->layout.arch != LAYOUT_X86)
-		return options_bad("--arch arm64 is for layout only");
+	if (opt->layout.arch != ARCH_OURS)
+		return options_bad("--arch %s is for layout only: this hvhost runs %s",
+				   arch_name[opt->layout.arch],
+				   arch_name[ARCH_OURS]);
 	if (options_check_file("kernel", opt->kernel) ||
 	    (opt->initrd && options_check_file("initrd", opt->initrd)) ||
 	    options_check_watches(opt))
@@ -547,7 +599,9 @@ int options_parse(int argc, char **argv,
 		.cpus = 1,
 		.kinds = kinds,
 		.vmbus_version = VMBUS_VERSION_DEFAULT,
-		.layout = { .generation = 2, .memory = 512 * MIB },
+		.layout = {
+			.arch = ARCH_OURS, .generation = 2, .memory = 512 * MIB,
+		},
 	};
 
 	if (argc < 2)
@@ -616,6 +670,9 @@ int options_layout(const struct options *opt)
 	options_print_range("fb_firmware", &l.fb_firmware, l.fb_firmware.end);
 	options_print_range("vga_bar", &l.vga_bar, l.vga_bar.end);
 	options_print_ranges("fixed", l.fixed, l.fixed_count);
+	if (l.described_count)
+		options_print_ranges("described", l.described,
+				     l.described_count);
 	printf("  \"max_fb\": \"0x%llx\",\n", l.max_fb);
 	printf("  \"mmio_megabytes\": %u\n}\n", l.mmio_megabytes);
 	if (fflush(stdout) || ferror(stdout)) {

@@ -45,6 +45,8 @@ struct options {
 	int cpus;
 	int timeout;			/* seconds, 0: none */
 	bool isolation_vbs;
+	bool devicetree;		/* no ACPI; arm64 */
+	int max_cpus;			/* that are described; arm64, 0: as cpus */
 	bool no_synthvid;
 	bool ignore_bar_conflicts;
 	bool overlap_cover;		/* the framebuffer wins */

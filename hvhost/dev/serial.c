@@ -100,7 +100,12 @@ static void serial_watch(struct serial *s, u8 c)
 	}
 }
 
-static void serial_transmit(struct serial *s, u8 c)
+/**
+ * serial_send() - The guest sent a byte.
+ * @s:		The port
+ * @c:		The byte
+ */
+void serial_send(struct serial *s, u8 c)
 {
 	s->out[s->out_len++] = c;
 	if (c == '\n' || s->out_len == sizeof(s->out))
@@ -260,7 +265,7 @@ static void serial_write(struct serial *s, unsigned int reg, u8 v)
 		if (s->mcr & UART_MCR_LOOP)
 			serial_receive(s, v);
 		else
-			serial_transmit(s, v);
+			serial_send(s, v);
 		/* Sent, so empty again. When that was known already, no new
 		 * edge is needed: the guest has yet to see the first.
 		 */
@@ -335,6 +340,26 @@ unsigned int serial_input(struct serial *s, const u8 *p, unsigned int len)
 	for (i = 0; i < len && s->waiting_len < SERIAL_WAITING; i++)
 		s->waiting[(s->waiting_head + s->waiting_len++) %
 			   SERIAL_WAITING] = p[i];
-	serial_update(s);
+	if (s->input)
+		s->input(s->input_opaque);
+	else
+		serial_update(s);
 	return i;
+}
+
+/**
+ * serial_take() - Take one byte of what waits for the guest.
+ * @s:		The port; its registers are not a 16550A's
+ * @c:		Set to the byte
+ *
+ * Return: false if none waits.
+ */
+bool serial_take(struct serial *s, u8 *c)
+{
+	if (!s->waiting_len)
+		return false;
+	*c = s->waiting[s->waiting_head];
+	s->waiting_head = (s->waiting_head + 1) % SERIAL_WAITING;
+	s->waiting_len--;
+	return true;
 }

@@ -40,6 +40,9 @@ struct serial {
 	void (*seen)(void *opaque, int watch);
 	void (*irq)(void *opaque, int level);
 	void *irq_opaque;
+	/* Called when input waits; NULL: it is a 16550A, which sees to it itself */
+	void (*input)(void *opaque);
+	void *input_opaque;
 	/* Called when output could not be written; NULL: nobody has to know */
 	void (*failed)(void *opaque, int err);
 	void *opaque;
@@ -49,5 +52,9 @@ void serial_io(void *opaque, u64 offset, bool write, u64 *value,
 	       unsigned int size);
 unsigned int serial_input(struct serial *s, const u8 *p, unsigned int len);
 void serial_flush(struct serial *s);
+
+/* For registers other than a 16550A's */
+void serial_send(struct serial *s, u8 c);
+bool serial_take(struct serial *s, u8 *c);
 
 #endif

@@ -289,6 +289,23 @@ static void vmbus_disconnect(struct vmbus *bus, const char *why)
 	bus->last_relid = 0;
 }
 
+/**
+ * vmbus_new_kernel() - Another kernel has begun to run.
+ * @bus:	VMBus
+ *
+ * If the one before did not unload, rings of its channels are in memory that now is
+ * the new kernel's. arm64 Linux does not unload before kexec; what a heartbeat would
+ * overwrite there is chance. So close the channels; the contact itself stays until the
+ * new kernel makes its own.
+ */
+void vmbus_new_kernel(struct vmbus *bus)
+{
+	struct vmbus_channel *chan;
+
+	for (chan = bus->channels; chan; chan = chan->next)
+		vmbus_stop(chan, CHANNEL_CLOSED, "kernel");
+}
+
 static bool vmbus_version_known(const struct vmbus *bus, u32 version)
 {
 	static const u32 known[] = {

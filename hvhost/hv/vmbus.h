@@ -62,6 +62,9 @@ void vmbus_free(struct vmbus *bus);
 int vmbus_add_device(struct vmbus *bus, struct vmbus_device *dev);
 int vmbus_rescind(struct vmbus *bus, struct vmbus_device *dev);
 
+/* Another kernel has begun, and the one in contact said no goodbye. */
+void vmbus_new_kernel(struct vmbus *bus);
+
 /* From the guest: HvPostMessage, HvSignalEvent. Return: HV_STATUS_*. */
 u16 vmbus_hv_post(struct vmbus *bus, u32 vp, u32 connection, u32 type,
 		  const void *payload, size_t len);

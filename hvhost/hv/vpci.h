@@ -26,7 +26,7 @@ struct vpci_ops {
 			      unsigned int size), void *io);
 	void (*unmap)(void *opaque, u64 gpa);
 	/* Deliver an interrupt to that vCPU */
-	int (*interrupt)(void *opaque, u32 vp, u8 vector);
+	int (*interrupt)(void *opaque, u32 vp, u32 vector);
 	/* The guest has begun with a device's bus; any may go, or come, now */
 	void (*begun)(void *opaque, const char *name);
 };
@@ -54,6 +54,8 @@ struct vpci_config {
 	/* The first one that a window overlaps counts. */
 	struct vpci_refusal refusal[MAX_REFUSALS];
 	int refusals;
+	/* What an interrupt's vector can be; all zero: x86's, from 16 to 255 */
+	struct range vectors;
 	u32 max_version;		/* (major << 16) | minor; 0: the highest */
 	bool zero_bars;			/* they read as 0 while a device decodes */
 };

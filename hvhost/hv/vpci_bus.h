@@ -43,7 +43,7 @@ struct vpci_bar {
 struct vpci_interrupt {
 	bool used;
 	u8 block;			/* of the first: how many; else 0 */
-	u8 vector;
+	u32 vector;
 	u32 vp;
 };
 

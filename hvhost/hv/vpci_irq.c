@@ -16,7 +16,9 @@
 
 /* Where messages are to be written: the local APICs, as on real machines */
 #define MESSAGE_ADDRESS	0xfee00000u
+/* Where a host does not say which */
 #define FIRST_VECTOR	16u
+#define LAST_VECTOR	255u
 
 /* What one CREATE_INTERRUPT may ask for: MSI has 32 messages at most */
 #define MAX_BLOCK	32u
@@ -122,6 +124,15 @@ static u32 vpci_find_block(const struct vpci_bus *bus, u32 count)
 	return bus->interrupt_count;
 }
 
+static bool vpci_vectors_ok(const struct vpci *vpci, u32 vector, u32 count)
+{
+	struct range all = vpci->config.vectors;
+
+	if (!all.end)
+		all = (struct range) { FIRST_VECTOR, LAST_VECTOR };
+	return vector >= all.start && vector + (count - 1ull) <= all.end;
+}
+
 static u32 vpci_check_create(const struct vpci_bus *bus, u32 vector, u8 mode,
 			     u32 count, u64 vp)
 {
@@ -133,7 +144,7 @@ static u32 vpci_check_create(const struct vpci_bus *bus, u32 vector, u8 mode,
 		vpci_bad(bus, "vectors of an interrupt", count);
 		return STATUS_BAD_DATA;
 	}
-	if (vector < FIRST_VECTOR || vector > 0xff - (count - 1)) {
+	if (!vpci_vectors_ok(bus->vpci, vector, count)) {
 		vpci_bad(bus, "interrupt vector", vector);
 		return STATUS_INVALID;
 	}
@@ -165,7 +176,7 @@ static u32 vpci_create(struct vpci_bus *bus, struct vpci_answer *a, u32 vector,
 	}
 	for (i = 0; i < count; i++)
 		bus->interrupts[index + i] = (struct vpci_interrupt) {
-			.used = true, .vector = (u8)(vector + i), .vp = (u32)vp,
+			.used = true, .vector = vector + i, .vp = (u32)vp,
 		};
 	bus->interrupts[index].block = (u8)count;
 	message->count = (u16)count;
@@ -386,7 +397,7 @@ u16 vpci_retarget(struct vpci *vpci, const void *input, size_t len)
 			  bus ? in->data : in->device);
 		return HV_STATUS_INVALID_PARAMETER;
 	}
-	if (in->vector < FIRST_VECTOR || in->vector > 0xff) {
+	if (!vpci_vectors_ok(vpci, in->vector, 1)) {
 		vpci_bad(bus, "vector of a retarget", in->vector);
 		return HV_STATUS_INVALID_PARAMETER;
 	}
@@ -398,7 +409,7 @@ u16 vpci_retarget(struct vpci *vpci, const void *input, size_t len)
 	if (i->vp == vp && i->vector == in->vector)
 		return HV_STATUS_SUCCESS;
 	i->vp = (u32)vp;
-	i->vector = (u8)in->vector;
+	i->vector = in->vector;
 	trace_begin("retarget");
 	trace_str("device", bus->dev->name);
 	trace_hex("message", in->data);

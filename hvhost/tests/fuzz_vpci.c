@@ -84,7 +84,7 @@ static void unmap_op(void *opaque, u64 gpa)
 	abort();
 }
 
-static int interrupt_op(void *opaque, u32 vp, u8 vector)
+static int interrupt_op(void *opaque, u32 vp, u32 vector)
 {
 	(void)opaque;
 	if (vp >= GUEST_CPUS || vector < 16)

@@ -9,6 +9,7 @@
 /* After those that it needs. */
 #include <cmocka.h>
 
+#include "arch/gop.h"
 #include "arch/x86/acpi.h"
 #include "arch/x86/boot.h"
 #include "arch/x86/efi.h"
@@ -273,7 +274,7 @@ static void screen(void **state)
 
 	(void)state;
 	l.fb_firmware = (struct range) { 0xf8000000, 0xf82fffff };
-	boot_screen(&l, &si);
+	gop_describe(&l, &si);
 	assert_int_equal(si.orig_video_isVGA, VIDEO_TYPE_EFI);
 	assert_int_equal(si.lfb_base, 0xf8000000);
 	assert_int_equal(si.ext_lfb_base, 0);
@@ -282,30 +283,30 @@ static void screen(void **state)
 	assert_int_equal(si.capabilities, 0);
 
 	l.fb_firmware = (struct range) { 0x1f8000000, 0x1f82fffff };
-	boot_screen(&l, &si);
+	gop_describe(&l, &si);
 	assert_int_equal(si.lfb_base, 0xf8000000);
 	assert_int_equal(si.ext_lfb_base, 1);
 	assert_int_equal(si.capabilities, VIDEO_CAPABILITY_64BIT_BASE);
 
 	l.fb_firmware = (struct range) { 0, 0 };
-	boot_screen(&l, &si);
+	gop_describe(&l, &si);
 	assert_int_equal(si.orig_video_isVGA, 0);
 	assert_int_equal(si.lfb_base, 0);
 
 	l.generation = 1;
-	boot_screen(&l, &si);
+	gop_describe(&l, &si);
 	assert_int_equal(si.orig_video_isVGA, 1);
 	assert_int_equal(si.lfb_base, 0);
 
 	/* VESA's, in 64 KiB */
 	l.fb_firmware = (struct range) { 0xf8000000, 0xf82fffff };
-	boot_screen(&l, &si);
+	gop_describe(&l, &si);
 	assert_int_equal(si.orig_video_isVGA, VIDEO_TYPE_VLFB);
 	assert_int_equal(si.lfb_base, 0xf8000000);
 	assert_int_equal(si.lfb_size, 48);
 	assert_int_equal(si.capabilities, 0);
 	l.fb_firmware = (struct range) { 0xfe0000000, 0xfe02fffff };
-	boot_screen(&l, &si);
+	gop_describe(&l, &si);
 	assert_int_equal(si.lfb_base, 0xe0000000);
 	assert_int_equal(si.ext_lfb_base, 0xf);
 	assert_int_equal(si.capabilities, VIDEO_CAPABILITY_64BIT_BASE);

@@ -776,6 +776,15 @@ static void fixed_devices(void **state)
 	assert_int_equal(l.fixed_count, 2);
 	assert_range(l.fixed[0], 0xeffe8000, 0xeffeafff);
 	assert_range(l.fixed[1], 0xeffed000, 0xeffedfff);
+	assert_int_equal(l.described_count, 3);
+	assert_range(l.described[0], 0xeffeb000, 0xeffecfff);
+	assert_range(l.described[1], 0xefff0000, 0xf000ffff);
+	assert_range(l.described[2], 0xffff0000, 0xffffffff);
+	/* As many as there can be: up to the distributor */
+	l = make(ARM64, .redistributors = 2048);
+	assert_range(l.described[1], 0xefff0000, 0xfffeffff);
+	refused("2049 possible vCPUs are more than 2048", ARM64,
+		.redistributors = 2049);
 	l = make(GEN1);
 	assert_int_equal(l.fixed_count, 0);
 }

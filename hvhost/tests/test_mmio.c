@@ -18,6 +18,8 @@ static const struct layout layout = {
 	.usable_count = 3,
 	.fixed = { { 0xfed3c000, 0xfed3dfff } },
 	.fixed_count = 1,
+	.described = { { 0xfed38000, 0xfed38fff } },
+	.described_count = 1,
 };
 
 static struct mmio_map map;
@@ -127,6 +129,16 @@ static void test_fixed(void **state)
 	told("with=outside");
 	assert_int_equal(judge(MMIO_FRAMEBUFFER, 0xfed00000, 0xfed3ffff),
 			 MMIO_ON_FIXED);
+}
+
+/* One that ACPI describes, which guests know better than to use */
+static void test_described(void **state)
+{
+	(void)state;
+	assert_int_equal(judge(MMIO_BAR, 0xfed37000, 0xfed37fff), MMIO_FREE);
+	assert_int_equal(judge(MMIO_BAR, 0xfed38800, 0xfed387ff + 16),
+			 MMIO_ON_FIXED);
+	told("with=fixed with_range=fed38000 action=refused");
 }
 
 /* All that is in the way is told, the worst is the verdict. */
@@ -251,6 +263,7 @@ int main(void)
 		cmocka_unit_test_setup(test_edges, setup),
 		cmocka_unit_test_setup(test_outside, setup),
 		cmocka_unit_test_setup(test_fixed, setup),
+		cmocka_unit_test_setup(test_described, setup),
 		cmocka_unit_test_setup(test_all, setup),
 		cmocka_unit_test_setup(test_cover, setup),
 		cmocka_unit_test_setup(test_on_device, setup),

@@ -554,8 +554,8 @@ static void bad_use(void **state)
 	refused("run --kernel /dev/null --isolation vbs --generation 1",
 		"--isolation vbs needs --generation 2");
 	refused("run --kernel /dev/null --overlap ignore", "--overlap 'ignore' is not refuse or cover");
-	refused("run --kernel /dev/null --firmware bios", "--firmware 'bios' is not uefi or none");
-	refused("run --kernel /dev/null --arch arm64", "--arch arm64 is for layout");
+	refused("run --kernel /dev/null --firmware bios", "--firmware 'bios' is not uefi, none or devicetree");
+	refused("run --kernel /dev/null --arch arm64", "--arch arm64 is for layout only: this hvhost runs x86");
 	refused("run --kernel /dev/null --arch riscv", "--arch 'riscv' is not x86 or");
 	refused("run --kernel /dev/null --vmbus-version 6", "--vmbus-version '6' is not");
 	refused("run --kernel /dev/null --vmbus-version 2.3", "--vmbus-version '2.3'");
@@ -568,6 +568,29 @@ static void bad_use(void **state)
 	refused("run --kernel /dev/null --high-mmio nothing", "--high-mmio 'nothing'");
 	refused("run --kernel /dev/null --firmware-fb f8000000",
 		"--firmware-fb 'f8000000' is not START-END in hexadecimal, or none");
+}
+
+/* What one architecture has alone; and what is as large as what there might be */
+static void arches(void **state)
+{
+	(void)state;
+	accepted("layout --arch arm64 --cpus 3", OPTIONS_LAYOUT);
+	assert_int_equal(opt.layout.redistributors, 3);
+	accepted("layout --arch arm64 --cpus 3 --max-cpus 1900", OPTIONS_LAYOUT);
+	assert_int_equal(opt.layout.redistributors, 1900);
+	assert_int_equal(captured(do_layout, 0, NULL), 0);
+	assert_non_null(strstr(out, "\"described\": [\"0xeffeb000-0xeffecfff\""));
+	assert_non_null(strstr(out, ", \"0xefff0000-0xfed6ffff\", \"0xffff0000-"));
+	accepted("layout --arch arm64 --firmware devicetree", OPTIONS_LAYOUT);
+	assert_true(opt.devicetree);
+	assert_true(opt.layout.no_firmware);
+	refused("layout --arch arm64 --cpus 3 --max-cpus 2",
+		"--max-cpus 2 is less than --cpus 3");
+	refused("layout --arch arm64 --max-cpus 2049", "--max-cpus '2049' is not 1 to 2048");
+	refused("layout --arch arm64 --isolation vbs", "--isolation vbs needs --arch x86");
+	refused("layout --arch x86 --max-cpus 8", "--max-cpus 8 needs --arch arm64");
+	refused("layout --arch x86 --firmware devicetree",
+		"--firmware devicetree needs --arch arm64");
 }
 
 static void empty_text(void **state)
@@ -647,6 +670,7 @@ int main(void)
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(ranges),
 		cmocka_unit_test(bad_use),
+		cmocka_unit_test(arches),
 		cmocka_unit_test(empty_text),
 		cmocka_unit_test(help),
 		cmocka_unit_test(layout),

@@ -44,6 +44,19 @@ static struct access {
 static int steps, step;
 static struct kvm_run *state_of_cpu;
 
+/* The first KVM_RUN lasts until it is kicked, and with the vCPU out this is called. */
+static bool hold, in_run;
+static int acts;
+
+static void act(void *opaque)
+{
+	const struct vm *v = opaque;
+
+	assert_int_equal(v->gate.inside, 0);
+	assert_false(hold);
+	acts++;
+}
+
 /* What the run has been when it is over */
 static const char *ended_why;
 
@@ -114,6 +127,15 @@ static int next_exit(void)
 	struct kvm_run *run = state_of_cpu;
 	struct access *a = script;
 
+	if (hold) {
+		__atomic_store_n(&in_run, true, __ATOMIC_SEQ_CST);
+		while (!__atomic_load_n(&run->immediate_exit, __ATOMIC_SEQ_CST))
+			usleep(100);
+		hold = false;
+		errno = EINTR;
+		return -1;
+	}
+	assert_int_equal(run->immediate_exit, 0);
 	if (step && step <= steps) {
 		a = &script[step - 1];
 		if (!a->write)
@@ -188,7 +210,12 @@ static void play(struct access *a, int count)
 	script = a;
 	steps = count;
 	step = 0;
+	hold = true;
+	vm_use_gate(&vm, act);
 	assert_int_equal(vm_start(&vm), 0);
+	while (!__atomic_load_n(&in_run, __ATOMIC_SEQ_CST))
+		usleep(100);
+	gate_want(&vm.gate);
 	for (i = 0; i < 5000 && step <= steps; i++)
 		nanosleep(&moment, NULL);
 	while (read(vm.run.end_fd, &(u64) { 0 }, 8) != 8)
@@ -459,6 +486,7 @@ static void accesses(void **state)
 	assert_int_equal(port, 9);
 	assert_memory_equal(a[11].data, "\xff\xff\xff\xff\xff\xff\xff\xff", 8);
 	assert_string_equal(ended_why, "the guest asked KVM to power off");
+	assert_int_equal(acts, 1);
 }
 
 static void interrupts(void **state)

@@ -1094,6 +1094,26 @@ static void test_contact_again(void **state)
 	expect_good();
 }
 
+/* kexec on arm64: the next kernel runs, and has not made contact yet */
+static void test_new_kernel(void **state)
+{
+	(void)state;
+	get_offers();
+	open_toy(0);
+	vmbus_new_kernel(g.bus);
+	assert_int_equal(toys[0].closed, 1);
+	assert_non_null(strstr(mock_trace, "by=kernel"));
+	/* Rings and all are anybody's now; the device does not send any more */
+	memset(mock_ram, 0, MOCK_LOW_SIZE);
+	assert_int_equal(toys[0].packets, 0);
+	expect_good();
+	get_offers();
+	assert_non_null(strstr(mock_trace, "without_unload=true"));
+	assert_int_equal(toys[0].closed, 1);
+	open_toy(0);
+	expect_good();
+}
+
 static void test_rescind(void **state)
 {
 	(void)state;
@@ -1267,6 +1287,7 @@ int main(void)
 		T(test_modify),
 		T(test_unload),
 		T(test_contact_again),
+		T(test_new_kernel),
 		T(test_rescind),
 		T(test_rescind_more),
 		T(test_rescind_in_packet),

@@ -65,7 +65,7 @@ static struct mapping {
 static int map_error;
 
 static u32 interrupts, interrupt_vp;
-static u8 interrupt_vector;
+static u32 interrupt_vector;
 static int interrupt_error;
 static int begun;
 static const char *begun_name;
@@ -108,7 +108,7 @@ static void unmap_op(void *opaque, u64 gpa)
 	fail_msg("unmap of 0x%llx", gpa);
 }
 
-static int interrupt_op(void *opaque, u32 vp, u8 vector)
+static int interrupt_op(void *opaque, u32 vp, u32 vector)
 {
 	assert_ptr_equal(opaque, &g);
 	interrupts++;
@@ -1463,6 +1463,31 @@ static void test_msix_lies(void **state)
 	expect_bad("interrupt that could not be delivered", 0x50);
 }
 
+/* arm64: a vector is an SPI's number, beyond 255 too. */
+static void test_spis(void **state)
+{
+	const struct vpci_config config = {
+		.cpus = GUEST_CPUS, .vectors = { 64, 991 },
+	};
+	struct vpci_message a;
+
+	(void)state;
+	restart(&config);
+	boot();
+	assert_int_equal(create(0, 0x3df, 0, &a), OK);
+	set_entry(0, &a, 0);
+	msix(PCI_MSIX_FLAGS_ENABLE);
+	vpci_interrupt(&nvme, 0);
+	assert_int_equal(interrupts, 1);
+	assert_int_equal(interrupt_vector, 991);
+	assert_int_equal(create(0, 63, 0, &a), INVALID);
+	expect_bad("interrupt vector", 63);
+	assert_int_equal(create(0, 992, 0, &a), INVALID);
+	expect_bad("interrupt vector", 992);
+	assert_int_equal(create(0, ~0u, 0, &a), INVALID);
+	expect_bad("interrupt vector", ~0u);
+}
+
 /* Where the table is not, the device is. */
 static void test_msix_bounds(void **state)
 {
@@ -2535,6 +2560,7 @@ int main(void)
 		T(test_covered),
 		T(test_msix),
 		T(test_msix_lies),
+		T(test_spis),
 		T(test_msix_bounds),
 		T(test_create_lies),
 		T(test_create_all),

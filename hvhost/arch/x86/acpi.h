@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* ACPI tables and the registers they tell of; what the tests see of them. */
-#ifndef HVHOST_ACPI_H
-#define HVHOST_ACPI_H
+#ifndef HVHOST_X86_ACPI_H
+#define HVHOST_X86_ACPI_H
 
 #include "arch/machine.h"
+#include "arch/tables.h"
 #include "core/layout.h"
 #include "core/types.h"
 
@@ -22,18 +23,6 @@
 /* Tables, RSDP first; who has no EFI finds it here. */
 #define ACPI_GPA	0x000e0000u
 #define ACPI_SIZE	0x00010000u
-
-struct acpi_header {
-	char signature[4];
-	u32 length;
-	u8 revision;
-	u8 checksum;
-	char oem_id[6];
-	char oem_table_id[8];
-	u32 oem_revision;
-	char creator_id[4];
-	u32 creator_revision;
-} __packed;
 
 int acpi_make_ssdt(const struct layout *layout, u8 *buf, size_t size);
 void acpi_pm_io(void *opaque, u64 offset, bool write, u64 *value,

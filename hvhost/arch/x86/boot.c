@@ -4,15 +4,13 @@
  * in the kernel): the kernel, the initrd, the command line, the zero page.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "arch/file.h"
+#include "arch/gop.h"
 #include "arch/machine.h"
 #include "arch/x86/acpi.h"
 #include "arch/x86/boot.h"
@@ -216,84 +214,6 @@ int boot_e820(const struct layout *layout, struct boot_e820_entry *table,
 	return e.count > max ? -ENOSPC : e.count;
 }
 
-/**
- * boot_screen() - Say what firmware left on the screen.
- * @layout:	fb_firmware and generation count
- * @si:		Filled in; what is not known stays 0
- *
- * Gen2: the framebuffer of EFI's GOP, unless the layout has none: lfb_base is
- * 0 in an isolated VM, and without firmware. Gen1: text mode, as a BIOS boots,
- * for its framebuffer is told by the VGA device's BAR; only if the layout says
- * so, a VESA mode, as a boot loader sets it.
- */
-void boot_screen(const struct layout *layout, struct screen_info *si)
-{
-	const struct range *fb = &layout->fb_firmware;
-
-	memset(si, 0, sizeof(*si));
-	if (layout->generation == 1 && !fb->start) {
-		si->orig_video_mode = 3;
-		si->orig_video_cols = 80;
-		si->orig_video_lines = 25;
-		si->orig_video_isVGA = 1;
-		si->orig_video_points = 16;
-		return;
-	}
-	if (!fb->start || fb->end <= fb->start)
-		return;
-	si->orig_video_isVGA = layout->generation == 1 ? VIDEO_TYPE_VLFB :
-							 VIDEO_TYPE_EFI;
-	si->lfb_width = 1024;
-	si->lfb_height = 768;
-	si->lfb_depth = 32;
-	si->lfb_linelength = 1024 * 4;
-	si->lfb_base = fb->start;
-	si->ext_lfb_base = fb->start >> 32;
-	if (si->ext_lfb_base)
-		si->capabilities |= VIDEO_CAPABILITY_64BIT_BASE;
-	/* VESA counts in 64 KiB */
-	si->lfb_size = (fb->end - fb->start + 1) >>
-		       (layout->generation == 1 ? 16 : 0);
-	si->blue_size = 8;
-	si->green_size = 8;
-	si->green_pos = 8;
-	si->red_size = 8;
-	si->red_pos = 16;
-	si->rsvd_size = 8;
-	si->rsvd_pos = 24;
-	si->pages = 1;
-}
-
-/* A whole file, mapped; its size is at least 1. */
-static int map_file(const char *path, const u8 **p, u64 *size)
-{
-	struct stat st;
-	int fd, err;
-
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st)) {
-		err = errno;
-		goto fail;
-	}
-	err = EINVAL;
-	if (!S_ISREG(st.st_mode) || !st.st_size)
-		goto fail;
-	*p = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (*p == MAP_FAILED) {
-		err = errno;
-		goto fail;
-	}
-	*size = st.st_size;
-	close(fd);
-	return 0;
-fail:
-	fprintf(stderr, "hvhost: %s: %s\n", path,
-		err == EINVAL ? "empty, or no file" : strerror(err));
-	if (fd >= 0)
-		close(fd);
-	return -err;
-}
-
 /* The identity map of the first 4 GiB and the GDT that the protocol asks for */
 static int write_tables(struct mem *mem)
 {
@@ -385,7 +305,7 @@ static int load(struct vm *vm, const u8 *file, u64 size, const u8 *initrd,
 	 */
 	bp.acpi_rsdp_addr = ACPI_GPA;
 	if (vm->config.firmware_tells)
-		boot_screen(&vm->layout, &bp.screen_info);
+		gop_describe(&vm->layout, &bp.screen_info);
 	rc = boot_e820(&vm->layout, bp.e820_table, ARRAY_SIZE(bp.e820_table));
 	if (rc < 0) {
 		refuse(why, sizeof(why), "the memory map is full");
@@ -439,15 +359,14 @@ int boot_load(struct vm *vm)
 	u64 size, initrd_size = 0;
 	int rc;
 
-	rc = map_file(vm->config.kernel, &kernel, &size);
+	rc = file_map(vm->config.kernel, &kernel, &size);
 	if (rc)
 		return rc;
 	if (vm->config.initrd)
-		rc = map_file(vm->config.initrd, &initrd, &initrd_size);
+		rc = file_map(vm->config.initrd, &initrd, &initrd_size);
 	rc = rc ? : load(vm, kernel, size, initrd, initrd_size, &boot_entry);
-	munmap((void *)kernel, size);
-	if (initrd)
-		munmap((void *)initrd, initrd_size);
+	file_unmap(kernel, size);
+	file_unmap(initrd, initrd_size);
 	return rc;
 }
 

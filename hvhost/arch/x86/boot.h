@@ -38,6 +38,5 @@ int boot_e820(const struct layout *layout, struct boot_e820_entry *table,
 	      int max);
 int boot_load(struct vm *vm);
 int boot_set_cpu(int cpu_fd);
-void boot_screen(const struct layout *layout, struct screen_info *si);
 
 #endif

@@ -21,47 +21,18 @@
 #define SVC_SET_VIRTUAL	4
 #define SVC_RESET	10
 
-struct efi_header {
-	u64 signature;
-	u32 revision;
-	u32 size;
-	u32 crc;
-	u32 reserved;
-};
-
 /* All that Linux may read at run time; its page is RuntimeServicesData. */
 struct efi_data {
-	struct {
-		struct efi_header h;
-		u64 vendor;
-		u32 vendor_revision;
-		u32 pad;
-		u64 con_in_handle, con_in, con_out_handle, con_out;
-		u64 err_handle, err;
-		u64 runtime;
-		u64 boot;
-		u64 table_count;
-		u64 tables;
-	} systab;
+	struct efi_systab systab;
 	struct {
 		struct efi_header h;
 		u64 service[SERVICES];
 	} runtime;
-	struct {
-		struct guid guid;
-		u64 table;
-	} config[1];
-	__u16 vendor[16];
+	struct efi_config config[1];
+	u16 vendor[EFI_VENDOR_CHARS];
 };
 
 _Static_assert(sizeof(struct efi_data) <= 0x1000, "one page");
-_Static_assert(sizeof(struct efi_desc) == 48, "as real firmware");
-
-/* 8868e871-e4f1-11d3-bc22-0080c73c8881, ACPI 2.0 */
-static const struct guid acpi_guid = { {
-	0x71, 0xe8, 0x68, 0x88, 0xf1, 0xe4, 0xd3, 0x11,
-	0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81,
-} };
 
 /*
  * The services. Arguments come as in Microsoft's ABI: rcx, rdx, r8, r9; rdx
@@ -120,24 +91,6 @@ static struct {
 	bool is_virtual;
 } efi;
 
-struct efi_map {
-	struct efi_desc *map;
-	int count, max;		/* count goes on when the map is full */
-};
-
-static void add_map(struct efi_map *m, u64 start, u64 end, u32 type,
-		    u64 attribute)
-{
-	if (m->count < m->max)
-		m->map[m->count] = (struct efi_desc) {
-			.type = type,
-			.gpa = start,
-			.pages = (end - start) >> 12,
-			.attribute = EFI_WB | attribute,
-		};
-	m->count++;
-}
-
 /**
  * efi_make_map() - Make the memory map.
  * @layout:	RAM counts
@@ -153,19 +106,19 @@ int efi_make_map(const struct layout *layout, struct efi_desc *map, int max)
 	struct efi_map m = { .map = map, .max = max };
 	int i;
 
-	add_map(&m, 0, EFI_GPA, EFI_CONVENTIONAL, 0);
-	add_map(&m, EFI_CODE_GPA, EFI_DATA_GPA, EFI_RUNTIME_CODE, EFI_RUNTIME);
-	add_map(&m, EFI_DATA_GPA, EFI_MAP_GPA, EFI_RUNTIME_DATA, EFI_RUNTIME);
-	add_map(&m, EFI_MAP_GPA, EFI_GPA + EFI_SIZE, EFI_LOADER_DATA, 0);
-	add_map(&m, EFI_GPA + EFI_SIZE, 0xa0000, EFI_CONVENTIONAL, 0);
-	add_map(&m, ACPI_GPA, ACPI_GPA + ACPI_SIZE, EFI_ACPI_RECLAIM, 0);
+	efi_add(&m, 0, EFI_GPA, EFI_CONVENTIONAL, 0);
+	efi_add(&m, EFI_CODE_GPA, EFI_DATA_GPA, EFI_RUNTIME_CODE, EFI_RUNTIME);
+	efi_add(&m, EFI_DATA_GPA, EFI_MAP_GPA, EFI_RUNTIME_DATA, EFI_RUNTIME);
+	efi_add(&m, EFI_MAP_GPA, EFI_GPA + EFI_SIZE, EFI_LOADER_DATA, 0);
+	efi_add(&m, EFI_GPA + EFI_SIZE, 0xa0000, EFI_CONVENTIONAL, 0);
+	efi_add(&m, ACPI_GPA, ACPI_GPA + ACPI_SIZE, EFI_ACPI_RECLAIM, 0);
 	for (i = 0; i < layout->ram_count; i++) {
 		u64 start = layout->ram[i].start;
 
 		if (start < MIB)
 			start = MIB;
 		if (layout->ram[i].end > start)
-			add_map(&m, start, layout->ram[i].end + 1,
+			efi_add(&m, start, layout->ram[i].end + 1,
 				EFI_CONVENTIONAL, 0);
 	}
 	return m.count > max ? -ENOSPC : m.count;
@@ -264,13 +217,6 @@ void efi_io(void *opaque, u64 offset, bool write, u64 *value, unsigned int size)
 	}
 }
 
-static void set_header(struct efi_header *h, u64 signature, u32 size)
-{
-	h->signature = signature;
-	h->revision = 2 << 16 | 70;
-	h->size = size;
-}
-
 /**
  * efi_setup() - Write EFI's tables into guest RAM and tell the kernel.
  * @vm:		The VM, with layout and RAM
@@ -280,7 +226,6 @@ static void set_header(struct efi_header *h, u64 signature, u32 size)
  */
 int efi_setup(struct vm *vm, struct boot_params *bp)
 {
-	static const char vendor[] = "Microsoft";
 	u8 *base = mem_at(&vm->mem, EFI_GPA, EFI_SIZE);
 	struct efi_data *d;
 	int i, n, rc;
@@ -298,23 +243,18 @@ int efi_setup(struct vm *vm, struct boot_params *bp)
 	memcpy(base + CODE_RESET, code_reset, sizeof(code_reset));
 
 	d = (void *)(base + (EFI_DATA_GPA - EFI_GPA));
-	set_header(&d->systab.h, 0x5453595320494249ull /* IBI SYST */,
-		   sizeof(d->systab));
-	d->systab.vendor = EFI_DATA_GPA + offsetof(struct efi_data, vendor);
-	d->systab.vendor_revision = 1 << 16;
+	efi_set_systab(&d->systab, ARRAY_SIZE(d->config),
+		       EFI_DATA_GPA + offsetof(struct efi_data, config),
+		       EFI_DATA_GPA + offsetof(struct efi_data, vendor));
 	d->systab.runtime = EFI_DATA_GPA + offsetof(struct efi_data, runtime);
-	d->systab.table_count = ARRAY_SIZE(d->config);
-	d->systab.tables = EFI_DATA_GPA + offsetof(struct efi_data, config);
-	set_header(&d->runtime.h, 0x56524553544e5552ull /* RUNTSERV */,
-		   sizeof(d->runtime));
+	efi_set_header(&d->runtime.h, 0x56524553544e5552ull /* RUNTSERV */,
+		       sizeof(d->runtime));
 	for (i = 0; i < SERVICES; i++)
 		d->runtime.service[i] = EFI_CODE_GPA + CODE_UNSUPPORTED;
 	d->runtime.service[SVC_SET_VIRTUAL] = EFI_CODE_GPA + CODE_SET_VIRTUAL;
 	d->runtime.service[SVC_RESET] = EFI_CODE_GPA + CODE_RESET;
-	d->config[0].guid = acpi_guid;
-	d->config[0].table = ACPI_GPA;
-	for (i = 0; vendor[i]; i++)
-		d->vendor[i] = vendor[i];
+	d->config[0] = (struct efi_config) { EFI_ACPI_20_GUID, ACPI_GPA };
+	efi_set_vendor(d->vendor);
 
 	n = efi_make_map(&vm->layout, (void *)(base + (EFI_MAP_GPA - EFI_GPA)),
 			 MAX_DESCRIPTORS);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* EFI as Linux can tell; what boot.c and the tests see of it. */
-#ifndef HVHOST_EFI_H
-#define HVHOST_EFI_H
+#ifndef HVHOST_X86_EFI_H
+#define HVHOST_X86_EFI_H
 
+#include "arch/efitables.h"
 #include "arch/machine.h"
 #include "core/layout.h"
 #include "core/types.h"
@@ -17,25 +18,6 @@ struct boot_params;
 #define EFI_DATA_GPA	(EFI_GPA + 0x1000)
 #define EFI_MAP_GPA	(EFI_GPA + 0x2000)
 #define EFI_RUNTIME_SIZE	0x2000
-
-#define EFI_RUNTIME_CODE	5
-#define EFI_RUNTIME_DATA	6
-#define EFI_LOADER_DATA		2
-#define EFI_CONVENTIONAL	7
-#define EFI_ACPI_RECLAIM	9
-#define EFI_WB			0x8ull
-#define EFI_RUNTIME		(1ull << 63)
-
-/* A memory descriptor as we write it: 48 bytes, as real firmware does. */
-struct efi_desc {
-	u32 type;
-	u32 pad;
-	u64 gpa;
-	u64 virt;
-	u64 pages;
-	u64 attribute;
-	u64 pad2;
-};
 
 /* Ports that the runtime services' machine code speaks to. */
 #define EFI_PORT		0x420

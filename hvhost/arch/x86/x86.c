@@ -24,6 +24,11 @@
 /* The I/O APIC, local APICs and the pages above */
 const struct range arch_fb_hole = { 0xfec00000, 0xffffffff };
 
+/* Below are exceptions */
+const struct range arch_vectors = { 16, 255 };
+
+const char *const arch_reset_cause = "reset MSR";
+
 /**
  * arch_init() - Make interrupt controllers, and prepare for Hyper-V.
  * @vm:		The VM, without RAM and vCPUs

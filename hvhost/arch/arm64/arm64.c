@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What arm64 has of its own: GIC, calls by HVC, UARTs. */
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "arch/arch.h"
+#include "arch/arm64/boot.h"
+#include "arch/arm64/gic.h"
+#include "arch/arm64/kvmcalls.h"
+#include "arch/arm64/map.h"
+#include "arch/arm64/sint.h"
+#include "arch/arm64/smccc.h"
+#include "arch/arm64/uart.h"
+#include "arch/arm64/vcpu.h"
+
+/* Functions that are the vendor's hypervisor's: yielding and fast, of 32 and 64 bits */
+#define SMCCC_OWNER_FUNCTIONS	0x10000u
+
+/* From the UARTs on: KVM answers in some of it, devices in other parts */
+const struct range arch_fb_hole = { UART2_GPA, 4 * GIB - 1 };
+
+/* SPIs that pci-hyperv takes */
+const struct range arch_vectors = { INTID_PCI_FIRST, INTID_LAST };
+
+const char *const arch_reset_cause = "PSCI SYSTEM_RESET";
+
+static struct smccc smccc;
+static u64 started;
+
+static u64 arm64_ticks(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 10000000ull + t.tv_nsec / 100;
+}
+
+static u64 arm64_time(void)
+{
+	return arm64_ticks() - started;
+}
+
+/* Have calls to the vendor's hypervisor come to us; PSCI stays with KVM. */
+static int arm64_filter_calls(const struct kvm *kvm)
+{
+	static const u32 base[] = {
+		0x06000000, 0x46000000, 0x86000000, 0xc6000000,
+	};
+	struct kvm_smccc_filter filter = {
+		.nr_functions = SMCCC_OWNER_FUNCTIONS,
+		.action = KVM_SMCCC_FILTER_FWD_TO_USER,
+	};
+	struct kvm_device_attr attr = {
+		.group = KVM_ARM_VM_SMCCC_CTRL,
+		.attr = KVM_ARM_VM_SMCCC_FILTER,
+		.addr = (u64)(unsigned long)&filter,
+	};
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(base); i++) {
+		filter.base = base[i];
+		if (ioctl(kvm->vm_fd, KVM_SET_DEVICE_ATTR, &attr) < 0)
+			return kvm_fail("KVM does not let us see calls (6.4 or later can)");
+	}
+	return 0;
+}
+
+/**
+ * arch_init() - Make the interrupt controller, and prepare for Hyper-V.
+ * @vm:		The VM, without RAM and vCPUs
+ *
+ * Return: 0, or -errno after having said what failed.
+ */
+int arch_init(struct vm *vm)
+{
+	int err;
+
+	started = arm64_ticks();
+	synic_init(&vm->synic, &vm->mem, vm->kvm.cpus, arch_raise_sint, vm);
+	smccc_init(&smccc, &vm->synic, vm->kvm.cpus, arm64_time);
+	err = arm64_filter_calls(&vm->kvm);
+	if (!err)
+		err = gic_init(&vm->kvm);
+	return err ?: sint_init(vm);
+}
+
+/**
+ * arch_init_cpu() - Initialise a vCPU.
+ * @vm:		The VM
+ * @cpu:	The vCPU, just made
+ *
+ * Return: 0, or -errno after having said what failed.
+ */
+int arch_init_cpu(struct vm *vm, u32 cpu)
+{
+	return vcpu_init(&vm->kvm, cpu);
+}
+
+/**
+ * arch_init_irqs() - Make the interrupt controller work.
+ * @vm:		The VM with all its vCPUs
+ *
+ * Return: 0, or -errno after having said what failed.
+ */
+int arch_init_irqs(struct vm *vm)
+{
+	return gic_start(&vm->kvm);
+}
+
+/**
+ * arch_add_devices() - Serial ports.
+ * @vm:		The VM, whose console is set up
+ *
+ * Return: 0, or -errno after having said what failed.
+ */
+int arch_add_devices(struct vm *vm)
+{
+	return uart_init(vm);
+}
+
+/**
+ * arch_boot() - Load the kernel, and have vCPU 0 begin with it.
+ * @vm:		The VM with all its devices
+ *
+ * Return: 0, or -errno after having said what failed.
+ */
+int arch_boot(struct vm *vm)
+{
+	u64 entry;
+	int err = boot64_load(vm, &entry);
+
+	if (err)
+		return err;
+	/* The other registers are 0, as they have to be */
+	err = vcpu_set_x(vm->kvm.cpu_fd[0], 0, DTB_GPA) ?:
+	      vcpu_set_pc(vm->kvm.cpu_fd[0], entry);
+	if (err)
+		fprintf(stderr, "hvhost: vCPU 0's registers: %s\n",
+			strerror(-err));
+	return err;
+}
+
+/**
+ * arch_raise_sint() - Raise a SINT's interrupt.
+ * @opaque:	The VM; its lock is held
+ * @vp:		Of which vCPU
+ * @sint:	Which one; it is lost if that is masked
+ *
+ * Return: 0.
+ */
+int arch_raise_sint(void *opaque, u32 vp, u32 sint)
+{
+	u32 intid = smccc_sint_intid(&smccc, vp, sint);
+
+	if (intid)
+		sint_raise(opaque, vp, intid);
+	return 0;
+}
+
+/**
+ * arch_interrupt() - Interrupt by an SPI, as an edge.
+ * @vm:		The VM
+ * @vp:		A vCPU that there is; which one is interrupted, the GIC says
+ * @vector:	The SPI's INTID
+ *
+ * Return: 0, -EINVAL for a vCPU or an SPI there is not, or -errno of KVM.
+ */
+int arch_interrupt(struct vm *vm, u32 vp, u32 vector)
+{
+	if (vp >= (u32)vm->kvm.cpus || vector < INTID_PCI_FIRST ||
+	    vector > INTID_LAST)
+		return -EINVAL;
+	return gic_set_spi(&vm->kvm, vector, 1) ?:
+	       gic_set_spi(&vm->kvm, vector, 0);
+}
+
+/**
+ * arch_where() - Where a vCPU is.
+ * @vm:		The VM
+ * @cpu:	Which vCPU, out of KVM_RUN
+ * @text:	Where to
+ * @len:	Bytes there
+ */
+void arch_where(struct vm *vm, u32 cpu, char *text, size_t len)
+{
+	u64 pc;
+
+	if (vcpu_get_pc(vm->kvm.cpu_fd[cpu], &pc))
+		pc = 0;
+	snprintf(text, len, "pc %llx", pc);
+}
+
+/* Return: 0 or -errno of KVM. */
+static int arm64_call(struct vm *vm, u32 cpu, u32 function)
+{
+	const struct hypercalls calls = {
+		.mem = &vm->mem, .bus = vm->bus, .vpci = vm->vpci,
+	};
+	int fd = vm->kvm.cpu_fd[cpu], err = 0;
+	u64 x[SMCCC_REGS] = { function };
+	u32 i, results;
+
+	/* KVM does not set a PPI pending while one of these calls is under way */
+	gate_hold(&vm->gate);
+	for (i = 1; i < SMCCC_REGS && !err; i++)
+		err = vcpu_get_x(fd, i, &x[i]);
+	gate_release(&vm->gate);
+	if (err)
+		return err;
+	pthread_mutex_lock(&vm->run.lock);
+	results = smccc_call(&smccc, &calls, cpu, function, x);
+	run_unlock(&vm->run);
+	gate_hold(&vm->gate);
+	for (i = 0; i < SMCCC_REGS && !err; i++)
+		if (results & BIT(i))
+			err = vcpu_set_x(fd, i, x[i]);
+	gate_release(&vm->gate);
+	return err;
+}
+
+/**
+ * arch_exit() - Handle an exit that only arm64 has.
+ * @vm:		The VM
+ * @cpu:	Which vCPU
+ * @run:	Its state
+ *
+ * Return: false if nobody handles it.
+ */
+bool arch_exit(struct vm *vm, u32 cpu, struct kvm_run *run)
+{
+	/* By SMC it would come again, since that is not skipped: no guest uses it */
+	return run->exit_reason == KVM_EXIT_HYPERCALL &&
+	       !(kvm_hypercall_flags(run) & KVM_HYPERCALL_EXIT_SMC) &&
+	       !arm64_call(vm, cpu, run->hypercall.nr);
+}
