@@ -30,6 +30,7 @@ class Arch:
     detected: str               # what the kernel's log calls the hypervisor: a pattern
     hypervisor: str             # and what its group must be
     unloads: bool               # Linux ends its VMBus connection before kexec
+    slowness: int               # guests get so many times as long as x86's
     machine: tuple[str, ...]    # QEMU's options for an inner host
     append: str                 # the inner host's command line
     qemu: str                   # the package with that QEMU
@@ -52,6 +53,7 @@ X86 = Arch(
     name="x86", also=("x86_64", "amd64", "i386"), image="bzImage",
     kernels=BUILD / "kernel", suffix="", console="ttyS0", findings="ttyS1",
     detected=r"Hypervisor detected: (.*)", hypervisor="Microsoft Hyper-V", unloads=True,
+    slowness=1,
     machine=("-accel", "tcg,thread=multi", "-cpu", "max,svm=on,npt=on,-erms,-fsrm"),
     # TCG runs rep movsb and stosb a byte at a time, and has no use for mitigations: without
     # both, a guest that boots and starts another by kexec takes 8 s of processor time, not 13.
@@ -63,6 +65,8 @@ ARM64 = Arch(
     name="arm64", also=("aarch64",), image="Image",
     kernels=BUILD / "kernel" / "arm64", suffix="-arm64", console="ttyAMA0", findings="ttyAMA1",
     detected=r"(Hyper-V): privilege flags", hypervisor="Hyper-V", unloads=False,
+    # A crash kernel's checksum alone takes 3 s, and 25 s on a busy machine.
+    slowness=2,
     # None of these is needed, and pointer authentication is slow to emulate.
     machine=("-M", "virt,virtualization=on,gic-version=3", "-accel", "tcg,thread=multi",
              "-cpu", "max,pauth=off,sve=off,sme=off,lpa2=off"),

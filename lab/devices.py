@@ -16,7 +16,7 @@ from lab.common import Range, unique, words
 from lab.findings import read_iomem
 from lab.plan import modules
 from lab.scenario import NO_D0
-from lab.space import errors, outermost
+from lab.space import errors, framebuffers, outermost
 from lab.trace import Event
 from lab.verdict import Verdicts
 
@@ -211,10 +211,10 @@ def echo(run: Run, v: Verdicts) -> None:
 
 def space(run: Run, v: Verdicts) -> None:
     """What a kernel with the series holds of MMIO space is what /proc/iomem says."""
-    fb = Range.parse(run.layout.get("fb"))
+    fbs = framebuffers(run.layout)
     for which in run.which:
         if run.kernel.of(which).ours:
-            v.check("space", which, "", "; ".join(errors(run.report(which), run.life(which), fb)),
+            v.check("space", which, "", "; ".join(errors(run.report(which), run.life(which), fbs)),
                     run.report(which).where("iomem"))
 
 

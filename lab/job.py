@@ -46,7 +46,7 @@ def make(folder: Path, files: Path, scenario: Scenario, path: str, kernels: Pair
     archive for an inner host has once what many jobs share. PATH may be shell. HOST is the
     one that HOST= names unless given."""
     host = host or hosts.chosen()
-    patience = patience or PATIENCE[size_class(kernels)] * host.slowness
+    patience = patience or PATIENCE[size_class(kernels)] * host.slowness * scenario.arch.slowness
     order = Order(scenario, path, kernels, patience, more)
     folder.mkdir(parents=True)
     own = files / kernels.file_name

@@ -76,6 +76,11 @@ class Scenario:
         return self.host["generation"] == 2 and self.host["firmware"] in (None, "uefi")
 
     @property
+    def has_acpi(self) -> bool:
+        """VMBus gets its windows from ACPI, and reserves space in them for the framebuffer."""
+        return bool(self.host["firmware"] != "devicetree")
+
+    @property
     def has_test(self) -> bool:
         return any(device.startswith("test") for device in self.pci)
 

@@ -17,6 +17,7 @@ from lab.trace import Life
 
 INSTANCE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 CONFIG_WINDOW = 0x2000          # bytes
+FB_LEAST = 8 << 20              # bytes
 Owned = tuple[Range, str]       # a range, and whose it is: an instance
 
 
@@ -36,7 +37,7 @@ def in_use(life: Life) -> Iterator[tuple[str, Range, str]]:
 
 
 def guest_errors(owned: list[Owned], held: set[Range], reserve: Range | None,
-                 fb: Range | None, present: set[str]) -> Iterator[str]:
+                 fbs: set[Range], present: set[str]) -> Iterator[str]:
     """What does not agree in the guest's own account."""
     for i, (span, owner) in enumerate(owned):
         if span not in held and not (reserve and span.inside(reserve)):
@@ -46,9 +47,8 @@ def guest_errors(owned: list[Owned], held: set[Range], reserve: Range | None,
         for other, _ in owned[:i]:
             if span.overlaps(other):
                 yield f"twice: {span}"
-    for span in held - {span for span, _ in owned}:
-        if span != fb:
-            yield f"nobody's: {span}"
+    for span in held - {span for span, _ in owned} - fbs:
+        yield f"nobody's: {span}"
 
 
 def host_errors(owned: list[Owned], used: list[tuple[str, Range, str]]) -> Iterator[str]:
@@ -63,15 +63,24 @@ def host_errors(owned: list[Owned], used: list[tuple[str, Range, str]]) -> Itera
             yield f"not its own {what}: {span}"
 
 
-def errors(report: Report, life: Life, host_fb: Range | None) -> list[str]:
-    """All that does not agree, at most four, or an empty list."""
+def framebuffers(layout: dict[str, object]) -> set[Range]:
+    """What a kernel holds beside the reservation if it is outside of that: the framebuffer, and
+    what firmware says that it is, but at least 8 MiB of it."""
+    fb, told = Range.parse(layout.get("fb")), Range.parse(layout.get("fb_firmware"))
+    if told:
+        told = Range(told.start, max(told.end, told.start + FB_LEAST - 1))
+    return {span for span in (fb, told) if span}
+
+
+def errors(report: Report, life: Life, fbs: set[Range]) -> list[str]:
+    """All that does not agree, at most four, or an empty list. FBS are framebuffers()."""
     held = {span for _, m in report.block("mmio").find(r"^held (\S+)")
             if (span := Range.parse(m[1]))}
     owned = [(span, name) for span, name in report.iomem if INSTANCE.fullmatch(name)]
     present = life.present
     used = [(what, span, present.get(device, device))
             for what, span, device in in_use(life)]
-    wrong = [*guest_errors(owned, held, Range.parse(report.reserve), host_fb,
+    wrong = [*guest_errors(owned, held, Range.parse(report.reserve), fbs,
                            set(present.values())), *host_errors(owned, used)]
     return sorted(set(wrong))[:4]
 

@@ -108,7 +108,9 @@ is "$(sed -n 's/^\([a-z]*\):.*##.*/\1/p' Makefile | while read -r verb; do
 	help | deps | clean) continue ;;
 	esac
 	packages "$verb" >/dev/null || echo "$verb"
-	sed -n "/^$verb:/ { n; p }" Makefile | grep -qxE $'\t@deps/install \\$@( \\$\\(FOR_HOST\\))?' || echo "$verb"
+	sed -n "/^$verb:/ { n; p }" Makefile | grep -qxE \
+		$'\t@deps/install \\$@( \\$\\((FOR_HOST|FOR_ARCH|if \\$\\(ARM64\\),compile-arm64)\\))*' ||
+		echo "$verb"
 done)" "" "each verb installs its group before anything else"
 groups() {
 	sed -n 's/^\([a-z0-9_-]*\):.*/\1/p' deps/packages | sort -u

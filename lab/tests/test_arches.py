@@ -10,7 +10,7 @@ import pytest
 
 from lab import arches, guest, hvhost, matrix, plan, scenario
 from lab.arches import ARM64, X86
-from lab.common import BUILD, LabError
+from lab.common import BUILD, TOP, LabError
 from lab.inner import Inner
 from lab.kernels import kernel, pair
 from lab.tests.conftest import Bench
@@ -41,6 +41,16 @@ def test_an_unknown_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARCH", "mips")
     with pytest.raises(LabError, match=r"no such ARCH: 'mips' \(known: x86, arm64\)"):
         arches.chosen()
+
+
+def test_kernels_table() -> None:
+    """kernel/arches, which the scripts read, has the same architectures."""
+    rows = [line.split() for line in (TOP / "kernel" / "arches").read_text().split("\n")
+            if line and not line.startswith("#")]
+    assert {row[0]: (row[4], row[6]) for row in rows} == \
+        {arch.name: (arch.image, arch.qemu) for arch in arches.ARCHES.values()}
+    for row in rows:
+        assert arches.named(row[1]) is arches.named(row[2]) is arches.named(row[0])
 
 
 def test_folders() -> None:
