@@ -60,13 +60,8 @@ static const u32 other_mib[] = { 32, 64 };
 #define IOAPIC_START	0xfec00000ull
 #define IOAPIC_END	0xfec003ffull
 
-/*
- * arm64's UARTs and the GIC's redistributors, 128 KiB a vCPU, are busy as well
- * (mu_msvm 9feb53ed, MsvmPkgAARCH64.dsc). 8 vCPUs.
- */
-static const struct range arm64_busy[] = {
-	{ 0xeffeb000, 0xeffecfff }, { 0xeffee000, 0xf00edfff },
-};
+/* arm64's UARTs and the GIC are busy as well: a redistributor for each of 8 vCPUs */
+#define ARM64_VPS	8
 
 static void add_bar(struct pci_set *set, int bus, u64 size, bool is_64)
 {
@@ -98,7 +93,7 @@ static u64 stale(const struct point *p)
 }
 
 /* What is nobody's or not for PCI, when the largest free piece is looked for */
-#define MAX_TAKEN	4
+#define MAX_TAKEN	(LAYOUT_MAX_DESCRIBED + 2)
 
 /* The largest piece of low MMIO outside of all @taken: [@from, @to) */
 static void largest_piece(const struct layout *l, const struct range *taken,
@@ -234,6 +229,7 @@ static int lay_out(const struct asked *a, struct layout *out, char *why,
 		.arch = a->group == GEN2_ARM64 ? LAYOUT_ARM64 : LAYOUT_X86,
 		.generation = is_gen1(a->group) ? 1 : 2,
 		.memory = VM_MEMORY,
+		.redistributors = a->group == GEN2_ARM64 ? ARM64_VPS : 0,
 		.low_mmio = a->low_mib * MIB,
 		.high_mmio = a->high == HIGH_64G ? 64 * GIB :
 			     a->high == HIGH_512M ? 512 * MIB : 0,
@@ -273,8 +269,8 @@ void dims_fill_in(struct point *p, const struct asked *asked)
 	}
 	p->busy_count = 0;
 	if (p->group == GEN2_ARM64) {
-		p->busy_count = ARRAY_SIZE(arm64_busy);
-		memcpy(p->busy, arm64_busy, sizeof(arm64_busy));
+		p->busy_count = p->layout.described_count;
+		memcpy(p->busy, p->layout.described, sizeof(p->layout.described));
 	} else {
 		p->busy[p->busy_count++] = (struct range) {
 			IOAPIC_START, IOAPIC_END };

@@ -45,7 +45,7 @@ struct point {
 	struct asked asked;
 	enum group group;
 	struct layout layout;
-	struct range busy[2];
+	struct range busy[LAYOUT_MAX_DESCRIBED];
 	int busy_count;
 	struct pci_set set[SETS];
 };
