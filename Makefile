@@ -19,7 +19,7 @@ ARM64 := $(filter arm64 aarch64,$(ARCH))
 FOR_ARCH := $(if $(ARM64),scenario-arm64)
 
 .PHONY: help demo check quick deps fresh tree series kernel deb lint kunit send run shell matrix \
-	sweep bench report lisa clean
+	hostile sweep bench report lisa clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -84,6 +84,10 @@ matrix: ## every scenario on every path with every kernel; table (M='gen2-*:boot
 	@deps/install $@ $(FOR_HOST) $(FOR_ARCH)
 	@lab/lab matrix $(foreach m,$(M),'$(m)')
 
+hostile: ## guests on a host that lies (SEEDS=1-2000 RATE=20 KERNEL=series-debug; REDUCE=SEED)
+	@deps/install $@
+	@lab/lab hostile $(if $(REDUCE),--reduce '$(REDUCE)','$(or $(SEEDS),1-20)') $(RATE)
+
 sweep: ## the kernel's MMIO code over every layout of the host rule; tables, maps (FULL=1)
 	@deps/install $@
 	@sweep/run
@@ -101,4 +105,4 @@ lisa: ## install LISA, Microsoft's test system, into build/lisa; a minute, 430 M
 	@deps/lisa
 
 clean: ## remove what was built, but not the downloads nor the tree you work in
-	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo* build/check build/src build/hvhost* build/matrix* build/run build/guest build/sweep build/bench build/deb* build/debian build/report*.html build/sink build/fresh build/quick
+	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo* build/check build/src build/hvhost* build/matrix* build/hostile build/run build/guest build/sweep build/bench build/deb* build/debian build/report*.html build/sink build/fresh build/quick

@@ -13,6 +13,7 @@
 #include "arch/vm.h"
 #include "core/clock.h"
 #include "core/fail.h"
+#include "core/hostile.h"
 #include "core/math.h"
 #include "core/options.h"
 #include "core/trace.h"
@@ -411,6 +412,7 @@ static enum run_end main_run(const struct options *opt)
 	if (trace_open(opt->trace, opt->verbose))
 		return RUN_HOST_ERROR;
 	main_trace_layout(&vm.layout);
+	hostile_start(&opt->hostile);
 
 	/* For main_watch() alone, whichever thread they would have found. */
 	sigemptyset(&set);

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import (arches, compare, debian, demo, given, guest, hosts, hvhost, job, judged, kernels,
-                 matrix, msdebian, recordings, results, runner, scenario, schema, unknown)
+from lab import (arches, compare, debian, demo, given, guest, hostile, hosts, hvhost, job, judged,
+                 kernels, matrix, msdebian, recordings, results, runner, scenario, schema, unknown)
 from lab.common import BUILD, LabError, one_of, say
 from lab.locks import scratch
 from lab.matrix import Cell
@@ -214,6 +214,12 @@ def demo_(args: argparse.Namespace) -> int:
     return demo.demo()
 
 
+def hostile_(args: argparse.Namespace) -> int:
+    """guests on a host that lies, SEEDS as 1,7,20-29, RATE in 1000; a table of sites and
+    outcomes. With --reduce, the lies of one seed that its finding needs"""
+    return (hostile.smallest if args.reduce else hostile.run)(args.seeds, args.rate)
+
+
 def jobs(args: argparse.Namespace) -> int:
     """run the job folders in FOLDER; 3 if a job's status is not 0"""
     verbose = bool(os.environ.get("V"))
@@ -256,6 +262,7 @@ VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[str, ...]
     "debian": (debian_, "root", ("deb", "--judge")),
     "given": (given_, "given", ("folder*", "--known")),
     "judge": (judge, "", ("folder+", "--json")),
+    "hostile": (hostile_, "hostile", ("seeds", "rate?", "--reduce")),
     "jobs": (jobs, "nest", ("folder",)),
     "files": (files, "scenario", ("folder", "kernel+")),
     "schema": (schema_, "", ()),

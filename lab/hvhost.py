@@ -100,7 +100,7 @@ def script(order: Order) -> str:
         line = f"console=tty {line}"
     command = ["./hvhost", "run", "--kernel", scenario.arch.image,
                "--initrd", initrd_of(order.path), *host_options(scenario, order.kernel),
-               "--trace", "out/trace"]
+               *order.options, "--trace", "out/trace"]
     if order.path == "shell":
         line = without_findings(scenario, line)
     else:

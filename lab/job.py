@@ -41,13 +41,14 @@ class Job:
 
 
 def make(folder: Path, files: Path, scenario: Scenario, path: str, kernels: Pair, *,
-         patience: int | None = None, more: str = "", host: Vmm | None = None) -> Job:
+         patience: int | None = None, more: str = "", host: Vmm | None = None,
+         options: tuple[str, ...] = ()) -> Job:
     """Make the job's folder, with the guest's files from FILES/KERNEL, as hard links: the
     archive for an inner host has once what many jobs share. PATH may be shell. HOST is the
-    one that HOST= names unless given."""
+    one that HOST= names unless given. OPTIONS are for hvhost."""
     host = host or hosts.chosen()
     patience = patience or PATIENCE[size_class(kernels)] * host.slowness * scenario.arch.slowness
-    order = Order(scenario, path, kernels, patience, more)
+    order = Order(scenario, path, kernels, patience, more, options)
     folder.mkdir(parents=True)
     own = files / kernels.file_name
     for name in (scenario.arch.image, initrd_of(path)):

@@ -21,6 +21,7 @@ class Order:
     kernel: Pair
     patience: int               # seconds that the guest gets
     more: str = ""              # added to the kernel's command line
+    options: tuple[str, ...] = ()  # added to hvhost's
 
 
 class Vmm(ABC):

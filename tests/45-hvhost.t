@@ -218,6 +218,11 @@ refuses "--refuse-windows .* is not a range that ends at or after its start" \
 	run --refuse-windows fecfffff-fec01000
 refuses "--refuse-windows .* is not a range with a status from 80000000 to ffffffff" \
 	run --refuse-windows fec01000-fecfffff=103
+refuses "--hostile 'x' is not SEED or SEED:RATE, with a rate of 0 to 1000" \
+	run --hostile x
+refuses "--hostile '1:1001' is not SEED or SEED:RATE" run --hostile 1:1001
+refuses "--hostile-only 'nowhere' is not SITE" run --hostile 1 --hostile-only nowhere
+refuses "--hostile-only needs --hostile" run --kernel /dev/null --hostile-only eject
 refuses "memory of 32 MiB is less than 64" run --kernel /dev/null --memory 32M
 refuses "cannot read --kernel 'no-such-kernel': No such file" \
 	run --kernel no-such-kernel
@@ -322,4 +327,16 @@ done
 is "$(sed -n '/^enum run_end/,/^}/s/.*= \([0-9]*\),.*/\1/p' hvhost/core/run.h)" \
 	"$(sed -n 's/^| \([0-9]*\) |.*/\1/p' hvhost/README.md)" \
 	"the README has every exit status"
+
+# Where the host lies: the table of sites, in the code and in the README; each is used.
+sed -n 's/^\t\[HOSTILE_\([A-Z0-9_]*\)\] = "\([a-z0-9-]*\)",$/\2 \1/p' \
+	hvhost/core/hostile.c >"$T/sites"
+run_ok "there are sites of lies" test "$(wc -l <"$T/sites")" -ge 70
+is "$(sed -n '/^## A host that lies/,/^## How/s/^| `\([a-z0-9-]*\)` |.*/\1/p' hvhost/README.md)" \
+	"$(cut -d' ' -f1 "$T/sites")" "the README has every site of lies, in the same order"
+is "$(sed -n '/^enum hostile_site/,/^}/s/^\tHOSTILE_\([A-Z0-9_]*\),$/\1/p' hvhost/core/hostile.h)" \
+	"$(cut -d' ' -f2 "$T/sites")" "every site of lies has a name"
+is "$(cut -d' ' -f2 "$T/sites" | while read -r site; do
+	grep -qwr "HOSTILE_$site" hvhost/hv || echo "$site"
+done)" "" "the host lies at every site"
 done_testing

@@ -97,6 +97,11 @@ static const char usage_rest[] =
 "  --screen-on FILE=TEXT ... or each time the guest sends TEXT\n"
 "                        Each TEXT can be @DEVICE: when the guest begins with\n"
 "                        the bus of that PCI device\n"
+"  --hostile SEED[:RATE] lie to the guest: change what is sent, by this seed, in\n"
+"                        RATE of a thousand decisions, 20\n"
+"  --hostile-only SITE[.NUMBER][,...]\n"
+"                        ... only at these sites, or these mutations; README.md\n"
+"                        lists the sites; -SITE: not there\n"
 "  --trace FILE          what the host did and saw, in JSON lines\n"
 "  -v, --verbose         the same on stderr, for people\n"
 "\n"
@@ -239,6 +244,16 @@ static const char *options_parse_refuse_windows(char *s, struct options *opt)
 	return NULL;
 }
 
+static const char *options_parse_hostile(char *s, struct options *opt)
+{
+	return hostile_parse(s, &opt->hostile);
+}
+
+static const char *options_parse_hostile_only(char *s, struct options *opt)
+{
+	return hostile_parse_only(s, &opt->hostile);
+}
+
 /* "A or B": every kind's syntax, for a message */
 static const char *options_all_syntaxes(const struct device_kind *const *kind)
 {
@@ -349,6 +364,8 @@ static const struct option_spec option_specs[] = {
 	{ "firmware-fb", OTHER, .parse = options_parse_firmware_fb },
 	{ "generation", NUMBER, .at = AT(layout.generation), "1 or 2", 1, 2 },
 	{ "high-mmio", OTHER, .parse = options_parse_high_mmio },
+	{ "hostile", OTHER, .parse = options_parse_hostile },
+	{ "hostile-only", OTHER, .parse = options_parse_hostile_only },
 	{ "initrd", TEXT, .at = AT(initrd) },
 	{ "isolation", CHOICE, .at = AT(isolation_vbs), "none or vbs" },
 	{ "kernel", TEXT, .at = AT(kernel) },
@@ -512,6 +529,8 @@ static int options_check(int command, struct options *opt)
 		return command;
 	if (!opt->kernel)
 		return options_bad("run needs --kernel");
+	if (opt->hostile.onlys && !opt->hostile.on)
+		return options_bad("--hostile-only needs --hostile SEED[:RATE]");
 	if (opt->layout.arch != ARCH_OURS)
 		return options_bad("--arch %s is for layout only: this hvhost runs %s",
 				   arch_name[opt->layout.arch],

@@ -3,6 +3,7 @@
 #ifndef HVHOST_OPTIONS_H
 #define HVHOST_OPTIONS_H
 
+#include "core/hostile.h"
 #include "core/kind.h"
 #include "core/layout.h"
 #include "core/limits.h"
@@ -61,6 +62,7 @@ struct options {
 	int pcis;
 	struct option_watch watch[MAX_WATCHES];
 	int watches;
+	struct hostile_plan hostile;
 	u32 vmbus_version;		/* highest accepted, (major << 16) | minor */
 	struct layout_request layout;
 };

@@ -2,6 +2,7 @@
 /* Hypercalls: their inputs checked, and handed to VMBus and virtual PCI. */
 #include <string.h>
 
+#include "core/hostile.h"
 #include "core/trace.h"
 #include "hv/hypercall.h"
 
@@ -40,8 +41,9 @@ u16 hypercall_post_message(const struct hypercalls *h, u32 vp, u64 input,
 		trace_bad("hypercall", "post message length", msg.len);
 		return HV_STATUS_INVALID_PARAMETER;
 	}
-	return vmbus_hv_post(h->bus, vp, msg.connection, msg.type,
-			     msg.payload, msg.len);
+	return hostile_u16(HOSTILE_POST_STATUS,
+			   vmbus_hv_post(h->bus, vp, msg.connection, msg.type,
+					 msg.payload, msg.len));
 }
 
 /**
@@ -67,7 +69,9 @@ u16 hypercall_signal_event(const struct hypercalls *h, u64 input, u64 param)
 	if (!(input & HVCALL_FAST))
 		return HV_STATUS_INVALID_HYPERCALL_INPUT;
 	memcpy(&event, &param, sizeof(event));
-	return vmbus_hv_signal(h->bus, event.connection, event.flag);
+	return hostile_u16(HOSTILE_SIGNAL_STATUS,
+			   vmbus_hv_signal(h->bus, event.connection,
+					   event.flag));
 }
 
 static u16 hypercall_retarget(const struct hypercalls *h, u64 input, u64 gpa)
@@ -86,7 +90,8 @@ static u16 hypercall_retarget(const struct hypercalls *h, u64 input, u64 gpa)
 		trace_bad("hypercall", "retarget GPA", gpa);
 		return HV_STATUS_INVALID_PARAMETER;
 	}
-	return vpci_retarget(h->vpci, params, len);
+	return hostile_u16(HOSTILE_RETARGET_STATUS,
+			   vpci_retarget(h->vpci, params, len));
 }
 
 /**

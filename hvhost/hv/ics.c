@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/hostile.h"
 #include "core/trace.h"
 #include "hv/ics.h"
 #include "hv/ring.h"
@@ -46,6 +47,7 @@ static int ic_send(struct ic *ic, u16 type, const void *data, size_t len)
 		return -EMSGSIZE;
 	memcpy(buf, &head, sizeof(head));
 	memcpy(buf + sizeof(head), data, len);
+	hostile_bytes(HOSTILE_IC, buf, sizeof(head) + len);
 	ret = vmbus_send(ic->chan, RING_PKT_INBAND, 0, head.transaction, buf,
 			 sizeof(head) + len);
 	if (ret)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/hostile.h"
 #include "core/trace.h"
 #include "hv/ring.h"
 
@@ -218,7 +219,7 @@ int ring_read(struct ring *r, u8 *buf, struct ring_packet *pkt, bool *signal)
 
 	/* The trailer is for walking backwards; nobody does */
 	r->index = ring_advance(r, old, len + RING_TRAILER);
-	ring_set(r, RING_READ_INDEX, r->index);
+	ring_set(r, RING_READ_INDEX, hostile_u32(HOSTILE_RING_READ, r->index));
 	if (ring_guest_waits(r, old))
 		*signal = true;
 	return 1;
@@ -254,6 +255,9 @@ int ring_write(struct ring *r, const struct ring_desc *desc,
 		return -EMSGSIZE;
 	d.offset8 = sizeof(d) / 8;
 	d.len8 = (u16)((sizeof(d) + padded) / 8);
+	d.offset8 = hostile_u16(HOSTILE_PACKET_OFFSET, d.offset8);
+	d.len8 = hostile_u16(HOSTILE_PACKET_LENGTH, d.len8);
+	trailer = hostile_u64(HOSTILE_PACKET_TRAILER, trailer);
 
 	read = ring_get(r, RING_READ_INDEX);
 	if (!ring_index_ok(r, read)) {
@@ -286,7 +290,7 @@ int ring_write(struct ring *r, const struct ring_desc *desc,
 	ring_copy(r, at, &trailer, sizeof(trailer), true);
 	at = ring_advance(r, at, sizeof(trailer));
 
-	ring_set(r, RING_WRITE_INDEX, at);
+	ring_set(r, RING_WRITE_INDEX, hostile_u32(HOSTILE_RING_WRITE, at));
 	/*
 	 * A reader that found the ring empty has set its read index, and
 	 * cleared the mask if it uses one, before it looked a last time: one

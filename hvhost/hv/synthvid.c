@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/hostile.h"
 #include "core/trace.h"
 #include "hv/guids.h"
 #include "hv/ring.h"
@@ -35,6 +36,55 @@ static const struct video_resolution common[] = {
  * Send one message, or keep it until the guest has read enough. A driver that
  * never reads is left alone with what it misses.
  */
+static void synthvid_send_now(struct synthvid *v, const struct video_head *head,
+			      const void *data, size_t len)
+{
+	struct synthvid_waiting *w;
+
+	/* The guest lied to the last one: the channel is closed */
+	if (!v->chan)
+		return;
+	if (v->count == SYNTHVID_MAX_WAITING) {
+		trace_bad("video", "message that finds no room", head->type);
+		return;
+	}
+	w = &v->waiting[(v->first + v->count) % SYNTHVID_MAX_WAITING];
+	memcpy(w->msg, head, sizeof(*head));
+	memcpy(w->msg + sizeof(*head), data, len);
+	w->len = sizeof(*head) + len;
+	/* In their order: one that waits is tried in synthvid_room() */
+	if (!v->count && vmbus_send(v->chan, RING_PKT_INBAND, 0, 0, w->msg,
+				    w->len) != -EAGAIN)
+		return;
+	v->count++;
+}
+
+/* A hostile host's messages */
+static void synthvid_send_lies(struct synthvid *v, struct video_head *head,
+			       const void *honest, size_t len)
+{
+	static const enum hostile_site sites[] = {
+		[VIDEO_VERSION_RESPONSE] = HOSTILE_VIDEO_VERSION,
+		[VIDEO_FEATURE_CHANGE] = HOSTILE_VIDEO_VERSION,
+		[VIDEO_VRAM_LOCATION_ACK] = HOSTILE_VRAM_ANSWER,
+		[VIDEO_SITUATION_UPDATE_ACK] = HOSTILE_SITUATION_ANSWER,
+		[VIDEO_RESOLUTION_RESPONSE] = HOSTILE_RESOLUTIONS,
+	};
+	u8 data[sizeof(struct video_resolutions)];
+
+	memcpy(data, honest, len);
+	hostile_bytes(sites[head->type], data, len);
+	head->pipe_size = hostile_u32(HOSTILE_VIDEO_SIZE, head->pipe_size);
+	head->size = hostile_u32(HOSTILE_VIDEO_SIZE, head->size);
+	head->type = hostile_u32(HOSTILE_VIDEO_TYPE, head->type);
+	synthvid_send_now(v, head, data, len);
+	if (!hostile_event(HOSTILE_VIDEO_EXTRA))
+		return;
+	head->type = (u32)hostile_draw(HOSTILE_VIDEO_EXTRA,
+				       VIDEO_RESOLUTION_RESPONSE + 2);
+	synthvid_send_now(v, head, data, len);
+}
+
 static void synthvid_send(struct synthvid *v, u32 type, const void *data,
 			  size_t len)
 {
@@ -44,24 +94,11 @@ static void synthvid_send(struct synthvid *v, u32 type, const void *data,
 		.type = type,
 		.size = (u32)(VIDEO_HEAD_SIZE + len),
 	};
-	struct synthvid_waiting *w;
 
-	/* The guest lied to the last one: the channel is closed */
-	if (!v->chan)
-		return;
-	if (v->count == SYNTHVID_MAX_WAITING) {
-		trace_bad("video", "message that finds no room", type);
-		return;
-	}
-	w = &v->waiting[(v->first + v->count) % SYNTHVID_MAX_WAITING];
-	memcpy(w->msg, &head, sizeof(head));
-	memcpy(w->msg + sizeof(head), data, len);
-	w->len = sizeof(head) + len;
-	/* In their order: one that waits is tried in synthvid_room() */
-	if (!v->count && vmbus_send(v->chan, RING_PKT_INBAND, 0, 0, w->msg,
-				    w->len) != -EAGAIN)
-		return;
-	v->count++;
+	if (hostile_on)
+		synthvid_send_lies(v, &head, data, len);
+	else
+		synthvid_send_now(v, &head, data, len);
 }
 
 static void synthvid_room(struct vmbus_device *dev)
@@ -430,6 +467,28 @@ void synthvid_init(struct synthvid *v, const struct layout *layout,
 		mmio_add(map, &v->fb);
 }
 
+/* A framebuffer without memory */
+static int synthvid_move_nothing(void *opaque, const struct range *fb)
+{
+	(void)opaque;
+	(void)fb;
+	return 0;
+}
+
+/* A hostile host's second video device; its framebuffer is nowhere at first. */
+static int synthvid_add_second(const struct synthvid *v, struct vmbus *bus)
+{
+	static struct synthvid second;
+	static struct layout layout;
+
+	layout = *v->layout;
+	layout.fb = (struct range) { 0, 0 };
+	synthvid_init(&second, &layout, v->map, synthvid_move_nothing, NULL);
+	second.dev.name = "video2";
+	second.dev.instance.b[15] ^= 1;
+	return vmbus_add_device(bus, &second.dev);
+}
+
 /**
  * synthvid_add() - Offer it; not to an isolated VM.
  * @v:		From synthvid_init(); must outlive @bus
@@ -439,5 +498,9 @@ void synthvid_init(struct synthvid *v, const struct layout *layout,
  */
 int synthvid_add(struct synthvid *v, struct vmbus *bus)
 {
-	return vmbus_add_device(bus, &v->dev);
+	int err = vmbus_add_device(bus, &v->dev);
+
+	if (!err && hostile_event(HOSTILE_VIDEO_OFFERS))
+		err = synthvid_add_second(v, bus);
+	return err;
 }

@@ -12,10 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bytes.h"
 #include "core/guid.h"
+#include "core/hostile.h"
 #include "core/trace.h"
 #include "hv/gpadl.h"
 #include "hv/hv.h"
+#include "hv/lies.h"
 #include "hv/ring.h"
 #include "hv/vmbus.h"
 #include "hv/vmbus_proto.h"
@@ -27,12 +30,22 @@
 #define BATCH		4096
 #define BATCH_BYTES	MIB
 
+/* The longest payload that a hostile host changes or keeps back */
+#define LIES_MAX_PACKET	4096u
+
 /* NTSTATUS that answers carry; guests only look whether it is 0 */
 #define STATUS_OK		0
 #define STATUS_INVALID		0xc000000du
 #define STATUS_NO_DEVICE	0xc000000eu
 #define STATUS_NO_RESOURCES	0xc000009au
 #define STATUS_WRONG_STATE	0xc0000184u
+
+/* What a hostile host has not sent yet */
+struct late_packet {
+	struct ring_desc desc;
+	size_t len;
+	u8 payload[LIES_MAX_PACKET];
+};
 
 enum channel_state {
 	CHANNEL_CLOSED,
@@ -53,6 +66,7 @@ struct vmbus_channel {
 	struct ring up, down;		/* to the host, to the guest */
 	u8 *buf;			/* for one packet */
 	bool more;			/* left undone after a batch */
+	struct late_packet *late;	/* NULL: none */
 };
 
 struct vmbus {
@@ -73,6 +87,10 @@ struct vmbus {
 	struct vmbus_channel *by_relid[MAX_RELIDS];
 	struct gpadl *gpadls;
 	u32 gpadl_count;
+
+	/* A message that a hostile host has not sent yet */
+	u8 late[VMBUS_MAX_MESSAGE];
+	size_t late_len;		/* 0: none */
 };
 
 /* A message of the guest's, copied, zeroes after its end: all of it is first
@@ -94,21 +112,63 @@ struct message {
 	};
 };
 
+static void vmbus_post_now(struct vmbus *bus, const void *msg, size_t len)
+{
+	if (bus->ops->post(bus->opaque, bus->vp, bus->sint, VMBUS_MESSAGE_TYPE,
+			   msg, len))
+		trace_bad("vmbus", "message that could not be queued",
+			  get_le32(msg));
+}
+
+/* A hostile host posts that, something else, twice, later, or nothing. */
+static void vmbus_post_lies(struct vmbus *bus, const void *honest, size_t len)
+{
+	u8 msg[VMBUS_MAX_MESSAGE] = { 0 }, extra[VMBUS_MAX_MESSAGE] = { 0 };
+	size_t extra_len = len;
+
+	memcpy(msg, honest, len);
+	memcpy(extra, honest, len);
+	len = lies_in_message(msg, len);
+	if (hostile_event(HOSTILE_MESSAGE_EXTRA)) {
+		extra_len = lies_extra_message(extra, extra_len,
+					       bus->last_relid);
+		vmbus_post_now(bus, extra, extra_len);
+	}
+	if (hostile_event(HOSTILE_MESSAGE_DROP))
+		return;
+	if (hostile_event(HOSTILE_MESSAGE_LATE) && !bus->late_len) {
+		memcpy(bus->late, msg, sizeof(msg));
+		bus->late_len = len;
+		return;
+	}
+	vmbus_post_now(bus, msg, len);
+	if (hostile_event(HOSTILE_MESSAGE_TWICE))
+		vmbus_post_now(bus, msg, len);
+}
+
 static void vmbus_post(struct vmbus *bus, u32 type, void *msg, size_t len)
 {
 	struct msg_head *head = msg;
 
 	head->type = type;
-	if (bus->ops->post(bus->opaque, bus->vp, bus->sint, VMBUS_MESSAGE_TYPE,
-			   msg, len))
-		trace_bad("vmbus", "message that could not be queued", type);
+	if (hostile_on)
+		vmbus_post_lies(bus, msg, len);
+	else
+		vmbus_post_now(bus, msg, len);
 }
 
 /* Failure means that the guest has its SynIC off: its own choice. */
 static void vmbus_interrupt_guest(struct vmbus_channel *chan)
 {
+	u32 flag = chan->relid, lie;
+
+	if (hostile_event(HOSTILE_SIGNAL_DROP))
+		return;
+	lie = hostile_u32(HOSTILE_SIGNAL_FLAG, flag);
+	if (lie != flag)
+		flag = lie % MAX_RELIDS;
 	chan->bus->ops->signal(chan->bus->opaque, chan->vp, VMBUS_MESSAGE_SINT,
-			       chan->relid);
+			       flag);
 }
 
 static struct vmbus_channel *vmbus_find_channel(struct vmbus *bus, u32 relid)
@@ -141,6 +201,8 @@ static void vmbus_stop(struct vmbus_channel *chan, enum channel_state state,
 	chan->state = state;
 	chan->gpadl = NULL;
 	chan->more = false;
+	free(chan->late);
+	chan->late = NULL;
 	if (!was_open)
 		return;
 	vmbus_trace_channel("close", chan);
@@ -160,6 +222,7 @@ static void vmbus_free_channel(struct vmbus_channel *chan)
 	if (chan->relid)
 		chan->bus->by_relid[chan->relid] = NULL;
 	free(chan->buf);
+	free(chan->late);
 	free(chan);
 }
 
@@ -287,6 +350,7 @@ static void vmbus_disconnect(struct vmbus *bus, const char *why)
 	bus->offers_requested = false;
 	bus->interrupt_page = 0;
 	bus->last_relid = 0;
+	bus->late_len = 0;
 }
 
 /**
@@ -465,6 +529,26 @@ static u32 vmbus_open_channel(struct vmbus *bus, struct vmbus_channel *chan,
 }
 
 static void vmbus_serve(struct vmbus_channel *chan);
+
+/*
+ * A hostile host may take away the device of that channel, which may be NULL, and
+ * then offer it again. Return: whether it has.
+ */
+static bool vmbus_vanish(struct vmbus_channel *chan)
+{
+	struct vmbus_device *dev = chan ? chan->dev : NULL;
+	struct vmbus *bus;
+	bool again;
+
+	if (!dev || !hostile_event(HOSTILE_RESCIND))
+		return false;
+	bus = chan->bus;
+	again = hostile_draw(HOSTILE_RESCIND, 2);
+	vmbus_rescind(bus, dev);
+	if (again && vmbus_add_device(bus, dev))
+		trace_bad("vmbus", "device that cannot come back", 0);
+	return true;
+}
 
 static void vmbus_on_open(struct vmbus *bus, const struct message *m)
 {
@@ -789,7 +873,24 @@ u16 vmbus_hv_post(struct vmbus *bus, u32 vp, u32 connection, u32 type,
 		return HV_STATUS_SUCCESS;
 	}
 	handlers[type].fn(bus, &m);
+	if (hostile_on && handlers[type].len > sizeof(struct msg_head))
+		vmbus_vanish(vmbus_find_channel(bus, m.relid.relid));
 	return HV_STATUS_SUCCESS;
+}
+
+/* Send what a hostile host kept back. */
+static void vmbus_send_late(struct vmbus_channel *chan)
+{
+	struct late_packet *late = chan->late;
+	bool signal = false;
+
+	if (!late || chan->state != CHANNEL_OPEN)
+		return;
+	chan->late = NULL;
+	if (!ring_write(&chan->down, &late->desc, late->payload,
+			(u32)late->len, &signal) && signal)
+		vmbus_interrupt_guest(chan);
+	free(late);
 }
 
 /* Take what the guest has sent, up to a batch, and see whether it reads. */
@@ -820,11 +921,13 @@ static void vmbus_serve(struct vmbus_channel *chan)
 			continue;
 		}
 		bytes += pkt.desc.len8 * 8;
+		if (vmbus_vanish(chan))
+			return;
 		if (chan->dev->packet)
 			chan->dev->packet(chan->dev, pkt.desc.type,
 					  pkt.desc.flags, pkt.desc.transaction,
 					  pkt.payload, pkt.len);
-		if (chan->state != CHANNEL_OPEN)
+		if (chan->state != CHANNEL_OPEN || vmbus_vanish(chan))
 			return;
 	}
 	if (chan->more) {
@@ -891,6 +994,20 @@ u16 vmbus_hv_signal(struct vmbus *bus, u32 connection, u16 flag)
 	return HV_STATUS_SUCCESS;
 }
 
+/* A hostile host sends what it kept back, and takes away what it likes. */
+static void vmbus_poll_lies(struct vmbus *bus)
+{
+	size_t len = bus->late_len;
+	u32 i;
+
+	bus->late_len = 0;
+	if (len)
+		vmbus_post_now(bus, bus->late, len);
+	for (i = 1; i < MAX_RELIDS; i++)
+		if (bus->by_relid[i])
+			vmbus_send_late(bus->by_relid[i]);
+}
+
 /**
  * vmbus_poll() - Serve channels that had more than a batch of packets.
  * @bus:	VMBus
@@ -902,12 +1019,65 @@ void vmbus_poll(struct vmbus *bus)
 {
 	u32 i;
 
+	if (hostile_on)
+		vmbus_poll_lies(bus);
 	if (!bus->more)
 		return;
 	bus->more = false;
 	for (i = 1; i < MAX_RELIDS; i++)
 		if (bus->by_relid[i] && bus->by_relid[i]->more)
 			vmbus_serve(bus->by_relid[i]);
+}
+
+/*
+ * A hostile host writes that, something else, twice, later, or nothing. Return: as
+ * ring_write(), of what an honest host would have written.
+ */
+static int vmbus_write_lies(struct vmbus_channel *chan,
+			    const struct ring_desc *honest, const void *payload,
+			    size_t len, bool *signal)
+{
+	u8 buf[LIES_MAX_PACKET] = { 0 };
+	struct ring_desc desc = {
+		.type = hostile_u16(HOSTILE_PACKET_TYPE, honest->type),
+		.flags = hostile_u16(HOSTILE_PACKET_FLAGS, honest->flags),
+		.transaction = hostile_u64(HOSTILE_PACKET_TRANSACTION,
+					   honest->transaction),
+	};
+	int ret, more = 0;
+	u32 size;
+
+	if (len > sizeof(buf) / 2)
+		return ring_write(&chan->down, honest, payload, (u32)len,
+				  signal);
+	memcpy(buf, payload, len);
+	hostile_bytes(HOSTILE_PACKET_BYTES, buf, len);
+	size = hostile_u32(HOSTILE_PACKET_SIZE, (u32)len);
+	if (size != len)
+		len = size % (len + 64);
+	if (hostile_event(HOSTILE_PACKET_DROP))
+		return 0;
+	if (hostile_event(HOSTILE_PACKET_LATE) && !chan->late) {
+		chan->late = malloc(sizeof(*chan->late));
+		if (!chan->late)
+			return -ENOMEM;
+		chan->late->desc = desc;
+		chan->late->len = len;
+		memcpy(chan->late->payload, buf, len);
+		return 0;
+	}
+	ret = ring_write(&chan->down, &desc, buf, (u32)len, signal);
+	if (!ret && hostile_event(HOSTILE_PACKET_TWICE))
+		more = ring_write(&chan->down, &desc, buf, (u32)len, signal);
+	if (!ret && hostile_event(HOSTILE_PACKET_EXTRA)) {
+		desc.type = RING_PKT_COMPLETION;
+		desc.transaction = hostile_draw(HOSTILE_PACKET_EXTRA, 2) ?
+			hostile_draw(HOSTILE_PACKET_EXTRA, ~0ull) :
+			desc.transaction +
+			hostile_draw(HOSTILE_PACKET_EXTRA, 3) - 1;
+		more = ring_write(&chan->down, &desc, buf, (u32)len, signal);
+	}
+	return more == -EPROTO ? more : ret;
 }
 
 /**
@@ -936,7 +1106,11 @@ int vmbus_send(struct vmbus_channel *chan, u16 type, u16 flags, u64 transaction,
 		return -ENODEV;
 	if (len > 0xffffffffu)
 		return -EMSGSIZE;
-	ret = ring_write(&chan->down, &desc, payload, (u32)len, &signal);
+	if (hostile_on)
+		ret = vmbus_write_lies(chan, &desc, payload, len, &signal);
+	else
+		ret = ring_write(&chan->down, &desc, payload, (u32)len,
+				 &signal);
 	if (ret == -EPROTO) {
 		vmbus_stop(chan, CHANNEL_BROKEN, "host");
 		return -EIO;

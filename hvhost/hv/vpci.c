@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "core/bytes.h"
+#include "core/hostile.h"
 #include "core/trace.h"
 #include "hv/guids.h"
 #include "hv/ring.h"
@@ -152,6 +153,44 @@ static u32 vpci_on_version(struct vpci_bus *bus, const void *msg,
 	return STATUS_OK;
 }
 
+/* A hostile host tells of functions and of sizes that there are not. */
+static void vpci_send_false_relations(struct vpci_bus *bus, const void *honest,
+				      size_t len, size_t stride)
+{
+	const size_t head = offsetof(struct vpci_msg_relations, func);
+	u8 msg[VPCI_MAX_PAYLOAD] = { 0 }, *slot;
+	struct vpci_function *func = (struct vpci_function *)(msg + head);
+	u32 count, size, i;
+
+	memcpy(msg, honest, len);
+	count = get_le32(msg + offsetof(struct vpci_msg_relations, count));
+	if (count && hostile_event(HOSTILE_RELATIONS_MANY)) {
+		count = 2 + (u32)hostile_draw(HOSTILE_RELATIONS_MANY,
+					      VPCI_MAX_FUNCTIONS - 1);
+		for (i = 1; i < count; i++) {
+			memcpy(msg + head + i * stride, func, stride);
+			slot = msg + head + i * stride +
+			       offsetof(struct vpci_function, slot);
+			/* Some are the same one, twice. */
+			put_le32(slot, (u32)hostile_draw(HOSTILE_RELATIONS_MANY,
+							 4));
+		}
+		len = head + count * stride;
+	}
+	if (len > head) {
+		func->slot = hostile_u32(HOSTILE_RELATIONS_SLOT, func->slot);
+		func->serial = hostile_u32(HOSTILE_RELATIONS_SERIAL,
+					   func->serial);
+		hostile_bytes(HOSTILE_RELATIONS_BYTES, msg + head, len - head);
+	}
+	put_le32(msg + offsetof(struct vpci_msg_relations, count),
+		 hostile_u32(HOSTILE_RELATIONS_COUNT, count));
+	size = hostile_u32(HOSTILE_RELATIONS_SIZE, (u32)len);
+	if (size != len)
+		len = size % (sizeof(msg) + 1);
+	vpci_send(bus, RING_PKT_INBAND, 0, msg, len);
+}
+
 static void vpci_send_relations(struct vpci_bus *bus, u32 count)
 {
 	const struct vpci_device *dev = bus->dev;
@@ -169,12 +208,17 @@ static void vpci_send_relations(struct vpci_bus *bus, u32 count)
 		},
 	};
 	size_t len = v2 ? sizeof(msg) : sizeof(struct vpci_msg_relations);
+	size_t stride = len - offsetof(struct vpci_msg_relations, func);
 
 	vpci_trace_message(bus, "host", msg.type);
 	trace_num("count", count);
 	trace_end();
-	vpci_send(bus, RING_PKT_INBAND, 0, &msg,
-		  count ? len : offsetof(struct vpci_msg_relations, func));
+	if (!count)
+		len = offsetof(struct vpci_msg_relations, func);
+	if (hostile_on)
+		vpci_send_false_relations(bus, &msg, len, stride);
+	else
+		vpci_send(bus, RING_PKT_INBAND, 0, &msg, len);
 }
 
 static u32 vpci_on_query_relations(struct vpci_bus *bus, const void *msg,
@@ -532,6 +576,40 @@ static void vpci_trace_completion(const struct vpci_bus *bus, u32 type,
 	trace_end();
 }
 
+/* A hostile host's completion of a message of that type */
+static void vpci_lie_in_answer(u32 type, struct vpci_answer *a)
+{
+	struct vpci_message *message = &a->interrupt.message;
+	int i;
+
+	a->status = hostile_u32(type == VPCI_D0_ENTRY ? HOSTILE_D0_STATUS :
+				HOSTILE_VPCI_STATUS, a->status);
+	if (a->len == sizeof(a->requirements))
+		for (i = 0; i < MAX_BARS; i++)
+			a->requirements.probed[i] =
+				hostile_u32(HOSTILE_BAR_MASKS,
+					    a->requirements.probed[i]);
+	if (a->len == sizeof(a->version))
+		a->version.version = hostile_u32(HOSTILE_VPCI_VERSION,
+						 a->version.version);
+	if (a->len != sizeof(a->interrupt))
+		return;
+	message->count = hostile_u16(HOSTILE_INTERRUPT_COUNT, message->count);
+	message->data = hostile_u32(HOSTILE_INTERRUPT_DATA, message->data);
+	message->address = hostile_u64(HOSTILE_INTERRUPT_ADDRESS,
+				       message->address);
+}
+
+/* What a hostile host says after an answer without having been asked */
+static void vpci_lie_unasked(struct vpci_bus *bus)
+{
+	if (hostile_event(HOSTILE_RELATIONS_AGAIN))
+		vpci_send_relations(bus, (u32)hostile_draw(HOSTILE_RELATIONS_AGAIN,
+							   2));
+	if (bus->chan && hostile_event(HOSTILE_EJECT))
+		vpci_ask_to_eject(bus);
+}
+
 static void vpci_received(struct vmbus_device *vmbus_dev, u16 type, u16 flags,
 			  u64 transaction, const u8 *payload, size_t len)
 {
@@ -550,8 +628,12 @@ static void vpci_received(struct vmbus_device *vmbus_dev, u16 type, u16 flags,
 	if (flags & RING_COMPLETION_REQUESTED && bus->chan) {
 		if (len >= sizeof(struct vpci_msg))
 			vpci_trace_completion(bus, get_le32(payload), &a);
+		if (hostile_on && len >= sizeof(struct vpci_msg))
+			vpci_lie_in_answer(get_le32(payload), &a);
 		vpci_send(bus, RING_PKT_COMPLETION, transaction, &a, a.len);
 	}
+	if (hostile_on && bus->chan)
+		vpci_lie_unasked(bus);
 	if (bus->ejected)
 		vpci_take_away(bus);
 	else if (bus->ejecting && !bus->asked && bus->live)

@@ -15,7 +15,9 @@
 
 /* Answers that may wait for a guest to read; Linux asks for 64 at most */
 #define VPCI_MAX_QUEUED		64
-#define VPCI_MAX_PAYLOAD	40
+/* BUS_RELATIONS2 of as many functions as a hostile host has on a bus */
+#define VPCI_MAX_FUNCTIONS	8
+#define VPCI_MAX_PAYLOAD	240
 
 #define STATUS_OK			0
 #define STATUS_INVALID			0xc000000du

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "core/hostile.h"
 #include "core/trace.h"
 #include "hv/vpci_bus.h"
 
@@ -206,6 +207,8 @@ static void vpci_window_io(void *io, u64 offset, bool write, u64 *value,
 	} else if (ours) {
 		vpci_config_write(bus, offset - VPCI_CONFIG_PAGE, *value, size);
 	}
+	if (!write)
+		*value = hostile_bits(HOSTILE_CONFIG_READ, *value, size * 8);
 }
 
 static void vpci_reset_config(struct vpci_bus *bus)

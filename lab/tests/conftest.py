@@ -19,7 +19,7 @@ TOP = Path(__file__).resolve().parent.parent.parent
 # What a caller may have set to choose kernels and more
 SETTINGS = ("ARCH", "BASE", "SERIES", "LINUX", "SET", "WORK", "KERNEL", "ROLE", "MODULES",
             "SANITIZE", "TIMES", "MATRIX", "SCENARIOS", "JUNIT", "TAP", "V", "JOBS", "ACCEL",
-            "QUIET", "HOST", "OPENVMM", "MSVM")
+            "QUIET", "HOST", "OPENVMM", "MSVM", "HOSTILE", "ONLY", "PLAY", "AGAIN")
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Guests on a host that lies survive it, but for what docs/findings.md describes. SEEDS=1-100
+# for others, RATE for another rate. Those here draw few sites, or none at which a guest waits.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+unset LINUX HOST ONLY PLAY AGAIN
+SEEDS=${SEEDS:-1,2,5,58,70,97,149,190,361,379,510,642,647,771,1060,1085,1187,1318,1410,2232}
+export KERNEL=${KERNEL:-series} HOSTILE=$BUILD/check/hostile
+cd "$TOP"
+
+rm -rf "$HOSTILE"
+start=$SECONDS
+# shellcheck disable=SC2086 # without RATE there is no argument
+run_ok "seeds $SEEDS: nothing that docs/findings.md does not have" \
+	lab/lab hostile "$SEEDS" ${RATE:-}
+results=$HOSTILE/results.jsonl
+diag "in $((SECONDS - start)) s: $(jq -r .outcome "$results" | sort | uniq -c | paste -sd, | tr -s ' ')"
+want=$(python3 -c 'import sys; from lab.hostile import parse_seeds as p
+print(len(p(sys.argv[1])))' "$SEEDS")
+is "$(grep -c . "$results")" "$want" "each guest has a result"
+is "$(jq -r 'select(.outcome == "host") | .seed' "$results")" "" "hvhost survives its own lies"
+run_ok "most guests were lied to" test \
+	"$(jq -r 'select(.mutations != []) | .seed' "$results" | wc -l)" -gt $((want / 2))
+run_ok "some guests get to their end all the same" test \
+	"$(jq -r 'select(.outcome == "ok") | .seed' "$results" | wc -l)" -gt 0
+seed=$(jq -r .seed "$results" | head -n 1)
+# shellcheck disable=SC2086
+is "$(lab/lab hostile "$seed" ${RATE:-} 2>&1 >/dev/null | grep -c 'jobs under')" 0 \
+	"a seed that has a result is not run again"
+done_testing
