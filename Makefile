@@ -57,7 +57,7 @@ kernel: ## the guest kernels: 7.3-nofix, 7.3, 7.3-series (SET=fixes: 7.3-fixes; 
 	@kernel/build
 
 deb: ## Debian packages of the series, in build/deb; an hour or two (TRIMMED=1: minutes)
-	@deps/install $@
+	@deps/install $@ $(if $(ARM64),compile-arm64)
 	@kernel/deb
 
 lint: ## checkpatch, sparse, W=1, coccicheck, kernel-doc, more architectures and configs
