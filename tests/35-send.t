@@ -236,6 +236,7 @@ mapfile -t stored < <(numbered "$P/$first")
 rm -f "${stored[@]:3}"
 for set in "${sets[@]:1}"; do
 	rm -r "${P:?}/$set"
+	sed -i "s/, \"$set:[a-z-]*\"//g" "$P/base.toml"
 done
 user make tree 2>/dev/null
 
