@@ -115,6 +115,9 @@ struct message {
 
 static void vmbus_post_now(struct vmbus *bus, const void *msg, size_t len)
 {
+	/* The message page may be the new kernel's memory */
+	if (bus->superseded)
+		return;
 	if (bus->ops->post(bus->opaque, bus->vp, bus->sint, VMBUS_MESSAGE_TYPE,
 			   msg, len))
 		trace_bad("vmbus", "message that could not be queued",
@@ -151,9 +154,6 @@ static void vmbus_post(struct vmbus *bus, u32 type, void *msg, size_t len)
 {
 	struct msg_head *head = msg;
 
-	/* The message page may be the new kernel's memory */
-	if (bus->superseded)
-		return;
 	head->type = type;
 	if (hostile_on)
 		vmbus_post_lies(bus, msg, len);
