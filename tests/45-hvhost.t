@@ -57,7 +57,7 @@ run_ok "the sanitizers are in" grep -q __asan_report "$O/asan/tests/test_ring"
 
 # arm64: compiled here, and run by qemu-user
 ARM64=$BUILD/hvhost-arm64
-if command -v aarch64-linux-gnu-gcc qemu-aarch64-static >/dev/null; then
+if command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64-static >/dev/null; then
 	run_ok "it builds for arm64 without a warning" hv ARCH=arm64 O="$ARM64" all tests
 	is "$(readelf -hlW "$ARM64/hvhost" |
 		awk '/Machine:/ { print $2 } /INTERP|DYNAMIC/ { print "dynamic" }')" AArch64 \

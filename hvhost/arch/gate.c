@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A gate that every vCPU passes on its way into KVM_RUN and out of it. Whoever
- * wants all of them out does not wait for it: the last one to leave, or the
- * first one to come back if all are out, does what is to be done.
+ * A gate that every vCPU passes on its way into KVM_RUN and out of it. gate_want()
+ * does not block: the last vCPU to leave, or the first one to come back if all are
+ * out, calls ->act.
  */
 #include "arch/gate.h"
+#include "core/clock.h"
 
 /**
  * gate_init() - Make a gate that is open, with nobody inside.
@@ -21,10 +22,19 @@ void gate_init(struct gate *g, void (*kick)(void *opaque, u32 vcpus),
 	pthread_cond_init(&g->opened, NULL);
 }
 
+static void gate_kick(struct gate *g, u32 vcpus)
+{
+	vcpus &= ~g->kicked;
+	g->kicked |= vcpus;
+	if (vcpus)
+		g->kick(g->opaque, vcpus);
+}
+
 static void gate_act(struct gate *g)
 {
 	g->act(g->opaque);
 	g->wanted = false;
+	g->owed = g->waiting;
 	pthread_cond_broadcast(&g->opened);
 }
 
@@ -33,15 +43,32 @@ static void gate_act(struct gate *g)
  * @g:		The gate
  *
  * Calls before that one count as one. With no vCPU inside, the next one that
- * enters calls it.
+ * enters calls it. vCPUs that waited for the ->act before enter first.
  */
 void gate_want(struct gate *g)
 {
 	pthread_mutex_lock(&g->lock);
-	if (!g->wanted && g->inside)
-		g->kick(g->opaque, g->inside);
 	g->wanted = true;
+	if (!g->owed)
+		gate_kick(g, g->inside);
 	pthread_mutex_unlock(&g->lock);
+}
+
+static void gate_wait(struct gate *g, u32 vcpu)
+{
+	s64 start = clock_ms(), waited;
+
+	g->waiting |= vcpu;
+	while (g->wanted && !(g->owed & vcpu)) {
+		if (g->inside || g->owed)
+			pthread_cond_wait(&g->opened, &g->lock);
+		else
+			gate_act(g);
+	}
+	g->waiting &= ~vcpu;
+	waited = clock_ms() - start;
+	if (waited > g->longest_wait)
+		g->longest_wait = waited;
 }
 
 /**
@@ -49,18 +76,23 @@ void gate_want(struct gate *g)
  * @g:		The gate
  * @cpu:	Which one
  *
- * Waits for the others if something is to be done with all of them out.
+ * Waits for the others if something is to be done with all of them out. One that
+ * has waited enters even if ->act is wanted again meanwhile: else faster vCPUs
+ * could keep it out for ever.
  */
 void gate_enter(struct gate *g, u32 cpu)
 {
+	u32 vcpu = 1u << cpu;
+
 	pthread_mutex_lock(&g->lock);
-	while (g->wanted) {
-		if (g->inside)
-			pthread_cond_wait(&g->opened, &g->lock);
-		else
-			gate_act(g);
-	}
-	g->inside |= 1u << cpu;
+	if (g->wanted)
+		gate_wait(g, vcpu);
+	g->owed &= ~vcpu;
+	g->inside |= vcpu;
+	__atomic_store_n(&g->since[cpu], clock_ms(), __ATOMIC_RELAXED);
+	/* The one that enters is kicked by the next that leaves, if there is any */
+	if (g->wanted && !g->owed)
+		gate_kick(g, g->inside == vcpu ? vcpu : g->inside & ~vcpu);
 	pthread_mutex_unlock(&g->lock);
 }
 
@@ -71,11 +103,33 @@ void gate_enter(struct gate *g, u32 cpu)
  */
 void gate_leave(struct gate *g, u32 cpu)
 {
+	u32 vcpu = 1u << cpu;
+
 	pthread_mutex_lock(&g->lock);
-	g->inside &= ~(1u << cpu);
-	if (g->wanted && !g->inside)
-		gate_act(g);
+	g->inside &= ~vcpu;
+	g->kicked &= ~vcpu;
+	__atomic_store_n(&g->since[cpu], 0, __ATOMIC_RELAXED);
+	if (g->wanted && !g->owed) {
+		if (g->inside)
+			gate_kick(g, g->inside);
+		else
+			gate_act(g);
+	}
 	pthread_mutex_unlock(&g->lock);
+}
+
+/**
+ * gate_inside_ms() - How long has a vCPU been in KVM_RUN?
+ * @g:		The gate; its lock need not be held
+ * @cpu:	Which one
+ *
+ * Return: milliseconds, or -1 if it is not inside.
+ */
+s64 gate_inside_ms(const struct gate *g, u32 cpu)
+{
+	s64 since = __atomic_load_n(&g->since[cpu], __ATOMIC_RELAXED);
+
+	return since ? clock_ms() - since : -1;
 }
 
 /**

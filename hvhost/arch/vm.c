@@ -19,14 +19,18 @@ struct cpu {
 
 static struct cpu cpus[MAX_CPUS];
 
+/* The run has ended: as vm_kick_out(), but for all, wherever they are. */
 static void vm_kick(void *opaque)
 {
 	const struct vm *vm = opaque;
 	int i;
 
-	for (i = 0; i < vm->kvm.cpus; i++)
-		if (cpus[i].thread)
-			pthread_kill(cpus[i].thread, SIG_KICK);
+	for (i = 0; i < vm->kvm.cpus; i++) {
+		if (!cpus[i].thread)
+			continue;
+		cpus[i].run->immediate_exit = 1;
+		pthread_kill(cpus[i].thread, SIG_KICK);
+	}
 }
 
 /* Of the gate: have vCPUs leave KVM_RUN, also one that is about to enter it. */
@@ -180,7 +184,7 @@ static int vm_run_cpu(struct cpu *cpu)
 		err = -errno;
 	if (vm->gate.act) {
 		gate_leave(&vm->gate, cpu->index);
-		/* Only set between the two */
+		/* Set between the two, or at the end of the run, which the caller sees */
 		cpu->run->immediate_exit = 0;
 	}
 	return err;

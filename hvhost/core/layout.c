@@ -315,13 +315,15 @@ static void layout_place_fixed(const struct layout_request *req,
 /*
  * RAM lies below the low windows and goes on at 4 GiB, below the high ones.
  * Windows given by hand can be anywhere; whatever has a byte from 1 MiB on
- * bounds the RAM below it.
+ * bounds the RAM below it. On arm64 the UARTs and the GIC stay where they are
+ * and bound it as well.
  */
 static int layout_place_ram(const struct layout_request *req,
 			    struct layout *out, char *why, size_t why_len)
 {
 	u64 low = RAM_LOW_MAX, high = PHYS_LIMIT, room;
-	struct range taken[LAYOUT_MAX_RANGES + 2];
+	struct range taken[LAYOUT_MAX_RANGES + 2 + LAYOUT_MAX_FIXED +
+			   LAYOUT_MAX_DESCRIBED];
 	int i, n = out->crs_count;
 
 	memcpy(taken, out->crs, n * sizeof(taken[0]));
@@ -329,6 +331,10 @@ static int layout_place_ram(const struct layout_request *req,
 		taken[n++] = out->vga_bar;
 	if (layout_fb_known(&out->fb))
 		taken[n++] = out->fb;
+	for (i = 0; i < out->fixed_count; i++)
+		taken[n++] = out->fixed[i];
+	for (i = 0; i < out->described_count; i++)
+		taken[n++] = out->described[i];
 
 	for (i = 0; i < n; i++) {
 		if (range_empty(&taken[i]) || taken[i].end < MIB)

@@ -69,7 +69,7 @@ struct layout {
 	/* In low MMIO, devices of the host's that ACPI does not describe */
 	struct range fixed[LAYOUT_MAX_FIXED];
 	int fixed_count;
-	/* ... and those that it does: no guest gives away what is theirs */
+	/* ... and those that it describes: guests do not allocate these ranges */
 	struct range described[LAYOUT_MAX_DESCRIBED];
 	int described_count;
 	u32 redistributors;		/* arm64 */

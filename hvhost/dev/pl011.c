@@ -18,13 +18,20 @@ static u32 pl011_raw(const struct pl011 *p)
 
 static void pl011_update(struct pl011 *p)
 {
+	bool listens = p->imsc & (PL011_RX | PL011_RX_TIMEOUT);
 	int level;
 	u8 c;
 
-	/* Input waits until the guest listens for it, as in serial.c. */
-	while (p->imsc & (PL011_RX | PL011_RX_TIMEOUT) &&
-	       p->len < PL011_FIFO && serial_take(p->line, &c))
+	/*
+	 * Input waits until the guest listens for it, as in serial.c, and what it has
+	 * not read waits again once it does not: Linux empties the FIFO as it opens
+	 * the port.
+	 */
+	while (listens && p->len < PL011_FIFO && serial_take(p->line, &c))
 		p->fifo[(p->head + p->len++) % PL011_FIFO] = c;
+	while (!listens && p->len &&
+	       serial_put_back(p->line, p->fifo[(p->head + p->len - 1) % PL011_FIFO]))
+		p->len--;
 	level = pl011_raw(p) & p->imsc ? 1 : 0;
 	if (level != p->level) {
 		p->level = level;

@@ -113,6 +113,23 @@ void serial_send(struct serial *s, u8 c)
 	serial_watch(s, c);
 }
 
+/**
+ * serial_put_back() - Give back the byte that was taken last: it waits again, as the first.
+ * @s:		The port
+ * @c:		The byte
+ *
+ * Return: false if there is no room, and the byte is not taken.
+ */
+bool serial_put_back(struct serial *s, u8 c)
+{
+	if (s->waiting_len == SERIAL_WAITING)
+		return false;
+	s->waiting_head = (s->waiting_head + SERIAL_WAITING - 1) % SERIAL_WAITING;
+	s->waiting[s->waiting_head] = c;
+	s->waiting_len++;
+	return true;
+}
+
 static unsigned int serial_fifo_size(const struct serial *s)
 {
 	return s->fcr & UART_FCR_ENABLE_FIFO ? SERIAL_FIFO : 1;
@@ -150,13 +167,9 @@ static void serial_take_waiting(struct serial *s)
 static void serial_clear_fifo(struct serial *s)
 {
 	while (s->fifo_len && !(s->mcr & UART_MCR_LOOP) &&
-	       s->waiting_len < SERIAL_WAITING) {
-		s->waiting_head = (s->waiting_head + SERIAL_WAITING - 1) %
-				  SERIAL_WAITING;
-		s->waiting[s->waiting_head] =
-			s->fifo[(s->fifo_head + --s->fifo_len) % SERIAL_FIFO];
-		s->waiting_len++;
-	}
+	       serial_put_back(s, s->fifo[(s->fifo_head + s->fifo_len - 1) %
+					  SERIAL_FIFO]))
+		s->fifo_len--;
 	s->fifo_len = 0;
 	s->overrun = false;
 }

@@ -56,5 +56,6 @@ void serial_flush(struct serial *s);
 /* For registers other than a 16550A's */
 void serial_send(struct serial *s, u8 c);
 bool serial_take(struct serial *s, u8 *c);
+bool serial_put_back(struct serial *s, u8 c);
 
 #endif

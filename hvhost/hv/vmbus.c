@@ -77,6 +77,7 @@ struct vmbus {
 
 	/* One contact */
 	bool connected, offers_requested;
+	bool superseded;		/* by a kernel that has made no contact */
 	u32 version;
 	u32 vp, sint;			/* where its messages go */
 	u64 interrupt_page;		/* 0: none */
@@ -114,6 +115,9 @@ struct message {
 
 static void vmbus_post_now(struct vmbus *bus, const void *msg, size_t len)
 {
+	/* The message page may be the new kernel's memory */
+	if (bus->superseded)
+		return;
 	if (bus->ops->post(bus->opaque, bus->vp, bus->sint, VMBUS_MESSAGE_TYPE,
 			   msg, len))
 		trace_bad("vmbus", "message that could not be queued",
@@ -347,6 +351,7 @@ static void vmbus_disconnect(struct vmbus *bus, const char *why)
 	while (bus->gpadls)
 		vmbus_drop_gpadl(bus, &bus->gpadls);
 	bus->connected = false;
+	bus->superseded = false;
 	bus->offers_requested = false;
 	bus->interrupt_page = 0;
 	bus->last_relid = 0;
@@ -359,8 +364,8 @@ static void vmbus_disconnect(struct vmbus *bus, const char *why)
  *
  * If the one before did not unload, rings of its channels are in memory that now is
  * the new kernel's. arm64 Linux does not unload before kexec; what a heartbeat would
- * overwrite there is chance. So close the channels; the contact itself stays until the
- * new kernel makes its own.
+ * overwrite there is chance. So close the channels, and post nothing: the message page
+ * is the old kernel's as well. The contact itself stays until the new kernel makes its own.
  */
 void vmbus_new_kernel(struct vmbus *bus)
 {
@@ -368,6 +373,7 @@ void vmbus_new_kernel(struct vmbus *bus)
 
 	for (chan = bus->channels; chan; chan = chan->next)
 		vmbus_stop(chan, CHANNEL_CLOSED, "kernel");
+	bus->superseded = bus->connected;
 }
 
 static bool vmbus_version_known(const struct vmbus *bus, u32 version)

@@ -44,9 +44,15 @@ static int raise_sint(void *opaque, u32 vp, u32 sint)
 	if (vp >= GUEST_CPUS || sint >= HV_SINTS)
 		abort();
 	intid = smccc_sint_intid(&w->smccc, vp, sint);
-	if (intid && (intid < 16 || intid > 31))
+	if (intid && intid != 18)
 		abort();
 	return 0;
+}
+
+static void drop(u32 vp)
+{
+	if (vp >= GUEST_CPUS)
+		abort();
 }
 
 static u64 now(void)
@@ -181,7 +187,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 	memset(mock_ram, 0, 0x10000);
 	memset(&w, 0, sizeof(w));
 	synic_init(&w.synic, &mock_mem, GUEST_CPUS, raise_sint, &w);
-	smccc_init(&w.smccc, &w.synic, GUEST_CPUS, now);
+	smccc_init(&w.smccc, &w.synic, GUEST_CPUS, now, drop);
 	w.g.bus = vmbus_new(&config, &mock_mem, &ops, &w);
 	/* Without a bus: whom a retarget is for, is not there */
 	vpci = vpci_new(&vpci_config, w.g.bus, &mock_mem, &map, &vpci_ops, &w);

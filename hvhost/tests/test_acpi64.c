@@ -133,9 +133,11 @@ static void gtdt(void **state)
 /* iasl reads DSDT and SSDT together, and finds what it should. */
 static void disassembled(void **state)
 {
-	static const char *const want[] = {
-		"ACPI0004", "0x00000000E0000000", "0x0000000FE0000000",
-		"Device (CPU0)", "Device (CPU2)", "ACPI0007",
+	/* Addresses of 32 bits may be shorter; only they have a second spelling */
+	static const char *const want[][2] = {
+		{ "ACPI0004" }, { "0x00000000E0000000", "0xE0000000" },
+		{ "0x0000000FE0000000" }, { "Device (CPU0)" },
+		{ "Device (CPU2)" }, { "ACPI0007" },
 	};
 	const struct acpi_header *ssdt = find("SSDT");
 	char dir[] = "/tmp/test_acpi64.XXXXXX", command[120];
@@ -160,15 +162,11 @@ static void disassembled(void **state)
 	assert_int_equal(system("! grep -i 'error\\|warning.*[1-9]' log"), 0);
 	assert_int_equal(system("! grep CPU3 ssdt.dsl"), 0);
 	for (i = 0; i < ARRAY_SIZE(want); i++) {
-		snprintf(command, sizeof(command), "cat *.dsl | grep -q '%s'",
-			 want[i]);
-		if (!system(command))
-			continue;
-		/* Addresses of 32 bits are shorter */
-		snprintf(command, sizeof(command), "cat *.dsl | grep -q '0x%s'",
-			 want[i] + 10);
+		snprintf(command, sizeof(command),
+			 "cat *.dsl | grep -qF -e '%s' -e '%s'", want[i][0],
+			 want[i][1] ?: want[i][0]);
 		if (system(command))
-			fail_msg("no %s in %s", want[i], dir);
+			fail_msg("no %s in %s", want[i][0], dir);
 	}
 	assert_int_equal(chdir("/"), 0);
 	snprintf(command, sizeof(command), "rm -r %s", dir);

@@ -17,6 +17,7 @@
 #include "arch/arm64/kvmcalls.h"
 #include "arch/arm64/map.h"
 #include "arch/arm64/smccc.h"
+#include "core/clock.h"
 #include "hv/vmbus.h"
 #include "hv/vpci.h"
 #include "mock.h"
@@ -33,10 +34,13 @@ static struct vm vm;
 static struct kvm_run run;
 static u64 xs[CPUS][31];
 static u32 pending[CPUS], active[CPUS];
+static bool off[CPUS];
+static u32 kicked;
+static u32 cap;				/* the last one enabled */
+static u64 pc;				/* of each vCPU */
 static u32 filters[8], filter_count;
 static u32 lines[8], levels[8], line_count;
 static int gic_error;			/* of the next one of its ioctls */
-static bool inside;			/* a vCPU is in KVM_RUN, as KVM sees it */
 
 static int fake_gic(unsigned long request, const struct kvm_device_attr *a)
 {
@@ -52,7 +56,7 @@ static int fake_gic(unsigned long request, const struct kvm_device_attr *a)
 		return 0;
 	assert_true(cpu < CPUS);
 	/* As KVM's, which takes every vCPU's lock for this */
-	if (inside) {
+	if (vm.gate.inside) {
 		errno = EBUSY;
 		return -1;
 	}
@@ -71,10 +75,15 @@ static int fake_reg(u32 cpu, unsigned long request,
 	u64 *value = (u64 *)(unsigned long)reg->addr;
 	u32 n = (reg->id & 0xffff) / 2;
 
-	assert_true(cpu < CPUS && n < 31);
+	assert_true(cpu < CPUS && n < 33);
 	/* KVM locks the vCPU for it, so no PPI is to be set meanwhile */
-	assert_int_equal(pthread_mutex_trylock(&vm.gate.lock), EBUSY);
-	if (request == KVM_GET_ONE_REG)
+	if (!pthread_mutex_trylock(&vm.gate.lock)) {
+		pthread_mutex_unlock(&vm.gate.lock);
+		fail_msg("register %u of vCPU %u without gate_hold()", n, cpu);
+	}
+	if (n == offsetof(struct kvm_regs, regs.pc) / 8)
+		*value = pc;
+	else if (request == KVM_GET_ONE_REG)
 		*value = xs[cpu][n];
 	else
 		xs[cpu][n] = *value;
@@ -95,6 +104,14 @@ int ioctl(int fd, unsigned long request, ...)
 	switch (request) {
 	case KVM_CREATE_DEVICE:
 		((struct kvm_create_device *)p)->fd = GIC_FD;
+		return 0;
+	case KVM_ENABLE_CAP:
+		cap = ((struct kvm_enable_cap *)p)->cap;
+		return 0;
+	case KVM_GET_MP_STATE:
+		assert_int_equal(vm.gate.inside, 0);
+		((struct kvm_mp_state *)p)->mp_state = off[fd - CPU_FD] ?
+			KVM_MP_STATE_STOPPED : KVM_MP_STATE_RUNNABLE;
 		return 0;
 	case KVM_IRQ_LINE:
 		lines[line_count] = ((struct kvm_irq_level *)p)->irq;
@@ -148,11 +165,17 @@ u16 vpci_retarget(struct vpci *vpci, const void *input, size_t len)
 	return HV_STATUS_INVALID_PARAMETER;
 }
 
-/* In place of vm.c's, whose vCPUs are real threads: kicked by hand here */
+static void kick(void *opaque, u32 vcpus)
+{
+	(void)opaque;
+	__atomic_fetch_or(&kicked, vcpus, __ATOMIC_SEQ_CST);
+}
+
+/* In place of vm.c's, whose vCPUs are real threads: here a test enters and leaves for them */
 void vm_use_gate(struct vm *v, void (*act)(void *vm));
 void vm_use_gate(struct vm *v, void (*act)(void *vm))
 {
-	gate_init(&v->gate, NULL, act, v);
+	gate_init(&v->gate, kick, act, v);
 }
 
 static u32 call(u32 cpu, u64 function, u64 x1, u64 x2, u64 x3, u64 x4, u64 x6)
@@ -173,33 +196,46 @@ static void set(u32 cpu, u32 name, u64 value)
 	assert_int_equal(xs[cpu][0], 1ull << 32);
 }
 
-static int setup(void **state)
+/* Once: sint.c's thread does not end. */
+static int setup_all(void **state)
 {
-	static bool once;
 	u32 cpu;
 
 	(void)state;
-	mock_ram_new();
-	mock_reset();
-	filter_count = 0;
-	line_count = 0;
-	gic_error = 0;
-	inside = false;
-	memset(pending, 0, sizeof(pending));
-	memset(active, 0, sizeof(active));
-	if (!once)
-		assert_int_equal(run_init(&vm.run), 0);
-	once = true;
 	vm.kvm.cpus = CPUS;
-	vm.mem = mock_mem;
 	for (cpu = 0; cpu < CPUS; cpu++)
 		vm.kvm.cpu_fd[cpu] = CPU_FD + (int)cpu;
+	assert_int_equal(run_init(&vm.run), 0);
 	return arch_init(&vm);
 }
 
-static int teardown(void **state)
+static int setup(void **state)
 {
 	(void)state;
+	mock_ram_new();
+	mock_reset();
+	line_count = 0;
+	gic_error = 0;
+	memset(pending, 0, sizeof(pending));
+	memset(active, 0, sizeof(active));
+	memset(off, 0, sizeof(off));
+	vm.mem = mock_mem;
+	return 0;
+}
+
+/* Get all vCPUs out, also after a failure, and forget interrupts that wait. */
+static int teardown(void **state)
+{
+	u32 cpu;
+
+	(void)state;
+	for (cpu = 0; cpu < CPUS; cpu++) {
+		gate_leave(&vm.gate, cpu);
+		set(cpu, VP_SINT0 + 2, VP_SINT_MASKED);
+		set(cpu, VP_SCONTROL, 0);
+	}
+	gate_enter(&vm.gate, 0);
+	gate_leave(&vm.gate, 0);
 	mock_ram_free();
 	return 0;
 }
@@ -230,11 +266,24 @@ static void calls(void **state)
 	assert_int_equal(xs[0][3], 0x16597024);
 	assert_true(call(0, 0xc6000001, 0, 0, 0, 0, 0));
 	assert_int_equal(xs[0][0], ~0ull);
-	/* By SMC: not skipped, so not answered */
-	run.hypercall.longmode = KVM_HYPERCALL_EXIT_SMC;
-	assert_false(arch_exit(&vm, 0, &run));
 	run.exit_reason = KVM_EXIT_HLT;
 	assert_false(arch_exit(&vm, 0, &run));
+}
+
+/* By SMC nothing is supported, whatever is called. */
+static void smc(void **state)
+{
+	(void)state;
+	memset(&run, 0, sizeof(run));
+	run.exit_reason = KVM_EXIT_HYPERCALL;
+	run.hypercall.nr = SMCCC_CALL_UID;
+	run.hypercall.longmode = KVM_HYPERCALL_EXIT_SMC;
+	xs[1][0] = SMCCC_CALL_UID;
+	xs[1][3] = 3;
+	assert_true(arch_exit(&vm, 1, &run));
+	assert_int_equal(xs[1][0], ~0ull);
+	assert_int_equal(xs[1][3], 3);
+	assert_false(run_over(&vm.run));
 }
 
 static void synic_on(u32 cpu)
@@ -265,28 +314,133 @@ static void edge(void **state)
 	assert_int_equal(mock_bad_count, 0);
 }
 
+/* vCPU 0 is inside until it is kicked. Return: for how many ms, at least. */
+static s64 run_until_kicked(void)
+{
+	s64 start, end;
+
+	__atomic_store_n(&kicked, 0, __ATOMIC_SEQ_CST);
+	gate_enter(&vm.gate, 0);
+	start = clock_ms();
+	do {
+		usleep(200);
+		end = clock_ms();
+	} while (!__atomic_load_n(&kicked, __ATOMIC_SEQ_CST) &&
+		 end < start + 10000);
+	assert_int_equal(kicked, 1);
+	gate_leave(&vm.gate, 0);
+	return end - start;
+}
+
+/* Nobody wants vCPU 0 out for 30 ms. */
+static void undisturbed(void)
+{
+	bool wanted;
+
+	__atomic_store_n(&kicked, 0, __ATOMIC_SEQ_CST);
+	usleep(30000);
+	assert_int_equal(__atomic_load_n(&kicked, __ATOMIC_SEQ_CST), 0);
+	gate_hold(&vm.gate);
+	wanted = vm.gate.wanted;
+	gate_release(&vm.gate);
+	assert_false(wanted);
+}
+
+/* The next interrupt comes while the handler of the one before runs. */
+static void block(void)
+{
+	synic_on(0);
+	active[0] = BIT(INTID_VMBUS);
+	memset(mock_ram, 0, MOCK_LOW_SIZE);
+	assert_int_equal(synic_signal(&vm.synic, 0, 2, 5), 0);
+}
+
 /*
  * While its handler runs, KVM would forget a PPI that comes again: it comes later, by
- * itself.
+ * itself. From look to look the handler gets more time, which begins when it runs.
  */
 static void while_active(void **state)
 {
 	int i;
 
 	(void)state;
-	synic_on(0);
-	active[0] = BIT(INTID_VMBUS);
-	assert_int_equal(synic_signal(&vm.synic, 0, 2, 5), 0);
+	block();
+	gate_enter(&vm.gate, 0);
+	gate_leave(&vm.gate, 0);
+	undisturbed();
+	for (i = 0; i < 9; i++) {
+		assert_int_equal(pending[0], 0);
+		assert_int_equal(mock_count("sint_late"), 0);
+		assert_true(run_until_kicked() >= 1 << i);
+		undisturbed();
+	}
+	assert_int_equal(mock_count(" sint_late vp=0 retries=9 gate_ms="), 1);
+	active[0] = 0;
+	run_until_kicked();
+	assert_int_equal(pending[0], BIT(INTID_VMBUS));
+	gate_enter(&vm.gate, 0);
+	undisturbed();
+	gate_leave(&vm.gate, 0);
+	assert_int_equal(mock_bad_count, 0);
+}
+
+/* Another vCPU's interrupt is not late because of that. */
+static void another_active(void **state)
+{
+	(void)state;
+	block();
+	run_until_kicked();
+	run_until_kicked();
+	synic_on(1);
+	assert_int_equal(synic_signal(&vm.synic, 1, 2, 5), 0);
+	gate_enter(&vm.gate, 1);
+	assert_int_equal(pending[1], BIT(INTID_VMBUS));
+	assert_int_equal(pending[0], 0);
+	gate_leave(&vm.gate, 1);
+}
+
+/* An interrupt that waits is forgotten, and does not come back. */
+static void forgotten(void)
+{
+	gate_enter(&vm.gate, 0);
+	undisturbed();
+	gate_leave(&vm.gate, 0);
+	active[0] = 0;
+	gate_want(&vm.gate);
 	gate_enter(&vm.gate, 0);
 	assert_int_equal(pending[0], 0);
 	gate_leave(&vm.gate, 0);
-	active[0] = 0;
-	for (i = 0; i < 200 && !pending[0]; i++) {
-		usleep(5000);
-		gate_enter(&vm.gate, 0);
-		gate_leave(&vm.gate, 0);
-	}
-	assert_int_equal(pending[0], BIT(INTID_VMBUS));
+}
+
+static void masked_while_active(void **state)
+{
+	(void)state;
+	block();
+	run_until_kicked();
+	set(0, VP_SINT0 + 2, INTID_VMBUS | VP_SINT_MASKED);
+	forgotten();
+}
+
+static void another_kernel(void **state)
+{
+	(void)state;
+	set(0, VP_GUEST_OS_ID, 0x8100000703040000);
+	block();
+	run_until_kicked();
+	set(1, VP_GUEST_OS_ID, 0x8100000703040000);
+	forgotten();
+	set(1, VP_GUEST_OS_ID, 0);
+}
+
+/* A vCPU that panics in its handler, and then is off */
+static void off_while_active(void **state)
+{
+	(void)state;
+	block();
+	run_until_kicked();
+	off[0] = true;
+	run_until_kicked();
+	forgotten();
 }
 
 /* A masked SINT interrupts nobody. */
@@ -301,16 +455,47 @@ static void masked(void **state)
 	gate_leave(&vm.gate, 0);
 }
 
+/* A busy KVM is asked again; without interrupts no channel goes on, so others end it. */
 static void kvm_fails(void **state)
 {
+	const char *why;
+
 	(void)state;
 	synic_on(0);
 	assert_int_equal(synic_signal(&vm.synic, 0, 2, 5), 0);
 	gic_error = EBUSY;
 	gate_enter(&vm.gate, 0);
-	assert_string_equal(mock_bad_what, "KVM does not set a PPI, error");
-	assert_int_equal(mock_bad_value, EBUSY);
+	assert_int_equal(pending[0], 0);
 	gate_leave(&vm.gate, 0);
+	assert_false(run_over(&vm.run));
+	run_until_kicked();
+	assert_int_equal(pending[0], BIT(INTID_VMBUS));
+	assert_int_equal(synic_signal(&vm.synic, 0, 2, 6), 0);
+	gic_error = ENXIO;
+	gate_enter(&vm.gate, 0);
+	gate_leave(&vm.gate, 0);
+	assert_true(run_over(&vm.run));
+	assert_int_equal(run_ended(&vm.run, &why), RUN_HOST_ERROR);
+	assert_string_equal(why, "setting a PPI pending failed");
+	vm.run.ended = false;
+}
+
+/* What the processor does not decode says where it was. */
+static void undecoded(void **state)
+{
+	const char *why;
+
+	(void)state;
+	assert_int_equal(cap, KVM_CAP_ARM_NISV_TO_USER);
+	memset(&run, 0, sizeof(run));
+	run.exit_reason = KVM_EXIT_ARM_NISV;
+	run.arm_nisv.fault_ipa = 0xeffeb010;
+	run.arm_nisv.esr_iss = 0x47;
+	pc = 0xffff800080001234;
+	assert_true(arch_exit(&vm, 1, &run));
+	assert_int_equal(run_ended(&vm.run, &why), RUN_HOST_ERROR);
+	assert_string_equal(why, "vCPU 1: undecoded access to effeb010, syndrome 47, pc ffff800080001234");
+	vm.run.ended = false;
 }
 
 /* SPIs go up and down again; which vCPU, the GIC says. */
@@ -335,12 +520,18 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(filtered, setup, teardown),
 		cmocka_unit_test_setup_teardown(calls, setup, teardown),
+		cmocka_unit_test_setup_teardown(smc, setup, teardown),
 		cmocka_unit_test_setup_teardown(edge, setup, teardown),
 		cmocka_unit_test_setup_teardown(while_active, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_active, setup, teardown),
 		cmocka_unit_test_setup_teardown(masked, setup, teardown),
+		cmocka_unit_test_setup_teardown(masked_while_active, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_kernel, setup, teardown),
+		cmocka_unit_test_setup_teardown(off_while_active, setup, teardown),
 		cmocka_unit_test_setup_teardown(kvm_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(undecoded, setup, teardown),
 		cmocka_unit_test_setup_teardown(spis, setup, teardown),
 	};
 
-	return cmocka_run_group_tests_name("arm64", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("arm64", tests, setup_all, NULL);
 }

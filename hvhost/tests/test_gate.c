@@ -18,7 +18,7 @@ static u32 kicked, acts, inside_at_act;
 static void kick(void *opaque, u32 vcpus)
 {
 	(void)opaque;
-	kicked |= vcpus;
+	__atomic_fetch_or(&kicked, vcpus, __ATOMIC_SEQ_CST);
 }
 
 static void act(void *opaque)
@@ -99,6 +99,117 @@ static void waits(void **state)
 	assert_int_equal(gate.inside, 2);
 }
 
+static bool becomes_true(const bool *what)
+{
+	int i;
+
+	for (i = 0; i < 5000 && !__atomic_load_n(what, __ATOMIC_SEQ_CST); i++)
+		usleep(1000);
+	return *what;
+}
+
+static bool is_waiting(u32 vcpus)
+{
+	bool waits;
+
+	gate_hold(&gate);
+	waits = gate.waiting == vcpus;
+	gate_release(&gate);
+	return waits;
+}
+
+/*
+ * A vCPU that waited gets in next, even if a faster one is inside again and another
+ * act is wanted. It gets to run as well: its kick comes when the other one leaves.
+ */
+static void takes_turns(void **state)
+{
+	bool entered;
+	pthread_t thread;
+	int i, late = 0;
+
+	(void)state;
+	for (i = 0; i < 50; i++) {
+		entered = false;
+		gate_enter(&gate, 0);
+		gate_want(&gate);
+		assert_int_equal(pthread_create(&thread, NULL, enters,
+						&entered), 0);
+		while (!is_waiting(2))
+			usleep(100);
+		gate_leave(&gate, 0);
+		gate_enter(&gate, 0);
+		__atomic_store_n(&kicked, 0, __ATOMIC_SEQ_CST);
+		gate_want(&gate);
+		assert_true(becomes_true(&entered));
+		pthread_join(thread, NULL);
+		assert_int_equal(gate.inside, 3);
+		/* 3 if it was in before the want */
+		late += kicked == 1;
+		assert_true(kicked == 1 || kicked == 3);
+		gate_leave(&gate, 0);
+		assert_int_equal(kicked, 3);
+		assert_int_equal(acts, 2 * i + 1);
+		gate_leave(&gate, 1);
+		assert_int_equal(acts, 2 * i + 2);
+	}
+	assert_true(late > 0);
+	assert_int_equal(inside_at_act, 0);
+}
+
+/* With nobody else inside, it is kicked at once: no one might ever leave. */
+static void turn_alone(void **state)
+{
+	bool entered;
+	pthread_t thread;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 50; i++) {
+		entered = false;
+		gate_enter(&gate, 0);
+		gate_want(&gate);
+		assert_int_equal(pthread_create(&thread, NULL, enters,
+						&entered), 0);
+		while (!is_waiting(2))
+			usleep(100);
+		__atomic_store_n(&kicked, 0, __ATOMIC_SEQ_CST);
+		gate_leave(&gate, 0);
+		gate_want(&gate);
+		pthread_join(thread, NULL);
+		assert_int_equal(gate.inside, 2);
+		assert_int_equal(kicked, 2);
+		gate_leave(&gate, 1);
+		assert_int_equal(acts, 2 * i + 2);
+	}
+	assert_int_equal(inside_at_act, 0);
+}
+
+/* How long each has been inside, and the longest wait */
+static void times(void **state)
+{
+	bool entered = false;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(gate_inside_ms(&gate, 0), -1);
+	gate_enter(&gate, 0);
+	usleep(10000);
+	assert_true(gate_inside_ms(&gate, 0) >= 9);
+	assert_int_equal(gate_inside_ms(&gate, 1), -1);
+	assert_int_equal(gate.longest_wait, 0);
+	gate_want(&gate);
+	assert_int_equal(pthread_create(&thread, NULL, enters, &entered), 0);
+	while (!is_waiting(2))
+		usleep(100);
+	usleep(10000);
+	gate_leave(&gate, 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(gate_inside_ms(&gate, 0), -1);
+	assert_true(gate_inside_ms(&gate, 1) >= 0);
+	assert_true(gate.longest_wait >= 9);
+}
+
 static void *vcpu(void *opaque)
 {
 	u32 cpu = *(u32 *)opaque, i;
@@ -140,6 +251,9 @@ int main(void)
 		cmocka_unit_test_setup(first_in, setup),
 		cmocka_unit_test_setup(last_out, setup),
 		cmocka_unit_test_setup(waits, setup),
+		cmocka_unit_test_setup(takes_turns, setup),
+		cmocka_unit_test_setup(turn_alone, setup),
+		cmocka_unit_test_setup(times, setup),
 		cmocka_unit_test_setup(many, setup),
 	};
 

@@ -59,6 +59,20 @@ static void good(void **state)
 	assert_int_equal(place.initrd, 18 * MIB + 0x80000);
 }
 
+/* The longest command line that kernels do not cut, and one more byte */
+static void append(void **state)
+{
+	char text[2050] = "";
+
+	(void)state;
+	assert_int_equal(image_check_append(text, why, sizeof(why)), 0);
+	memset(text, 'a', 2047);
+	assert_int_equal(image_check_append(text, why, sizeof(why)), 0);
+	text[2047] = 'a';
+	assert_int_equal(image_check_append(text, why, sizeof(why)), -EINVAL);
+	assert_string_equal(why, "takes a command line of 2047 bytes, not 2048");
+}
+
 static void refused(u64 size, const char *want)
 {
 	assert_int_equal(image_check(file, size, &img, why, sizeof(why)),
@@ -315,6 +329,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(good, fresh),
 		cmocka_unit_test_setup(bad, fresh),
+		cmocka_unit_test_setup(append, fresh),
 		cmocka_unit_test(stub),
 		cmocka_unit_test(whole),
 		cmocka_unit_test(memory_map),

@@ -286,6 +286,26 @@ static void openvmm_default(void **state)
 	assert_range(l.crs[0], 0xe0000000, TOP);
 }
 
+/* arm64's RAM ends below the first device, however small low MMIO is. */
+static void arm64_ram(void **state)
+{
+	struct layout l = make(.arch = LAYOUT_ARM64, .generation = 2,
+			       .memory = 4 * GIB, .low_mmio = 32 * MIB,
+			       .not_windows = true);
+
+	(void)state;
+	assert_range(l.ram[0], 0, 0xefefffff);
+	assert_range(l.ram[1], 4 * GIB, 4 * GIB + 257 * MIB - 1);
+	/* Only high windows */
+	l = make(.arch = LAYOUT_ARM64, .generation = 2, .memory = 4 * GIB,
+		 WINDOWS({ 0xfe0000000, 0xfffffffff }));
+	assert_range(l.ram[0], 0, 0xefefffff);
+	/* On x86 such devices are above all RAM. */
+	l = make(.generation = 2, .memory = 4 * GIB, .low_mmio = 32 * MIB,
+		 .not_windows = true);
+	assert_range(l.ram[0], 0, 0xfdffffff);
+}
+
 /* A zero-length range at 4 GiB, and RAM may go on there. */
 static void no_high(void **state)
 {
@@ -806,6 +826,7 @@ int main(void)
 		cmocka_unit_test(low_3584m),
 		cmocka_unit_test(openvmm_low),
 		cmocka_unit_test(openvmm_default),
+		cmocka_unit_test(arm64_ram),
 		cmocka_unit_test(no_high),
 		cmocka_unit_test(high_size),
 		cmocka_unit_test(ram),

@@ -125,6 +125,32 @@ static void receives(void **state)
 	assert_int_equal(get(PL011_DR), 'y');
 }
 
+/* The port is closed and opened: its driver empties the FIFO, and nothing is lost. */
+static void reopened(void **state)
+{
+	const u8 text[] = "abcdef";
+	u32 i;
+
+	(void)state;
+	put(PL011_IMSC, PL011_RX | PL011_RX_TIMEOUT);
+	assert_int_equal(serial_input(&line, text, 6), 6);
+	assert_int_equal(get(PL011_DR), 'a');
+	put(PL011_IMSC, PL011_TX);
+	assert_int_equal(level, 0);
+	while (!(get(PL011_FR) & PL011_FR_RXFE))
+		get(PL011_DR);
+	assert_int_equal(serial_input(&line, (const u8 *)"g", 1), 1);
+	put(PL011_IMSC, PL011_RX);
+	assert_int_equal(level, 1);
+	for (i = 1; i < 7; i++)
+		assert_int_equal(get(PL011_DR), 'a' + i);
+	assert_int_equal(level, 0);
+	/* No room for it to wait: it stays */
+	line.waiting_len = SERIAL_WAITING - 1;
+	assert_int_equal(serial_input(&line, (const u8 *)"h", 1), 1);
+	assert_int_equal(get(PL011_FR) & PL011_FR_RXFE, 0);
+}
+
 static void identity(void **state)
 {
 	u32 id = 0, i;
@@ -162,6 +188,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(polled, setup, teardown),
 		cmocka_unit_test_setup_teardown(transmit_interrupt, setup, teardown),
 		cmocka_unit_test_setup_teardown(receives, setup, teardown),
+		cmocka_unit_test_setup_teardown(reopened, setup, teardown),
 		cmocka_unit_test_setup_teardown(identity, setup, teardown),
 		cmocka_unit_test_setup_teardown(registers, setup, teardown),
 	};

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "arch/arm64/gicregs.h"
+#include "arch/arm64/map.h"
 #include "arch/arm64/smccc.h"
 #include "mock.h"
 
@@ -24,7 +25,7 @@ static struct synic synic;
 static struct smccc smccc;
 static struct hypercalls calls;
 static u64 x[SMCCC_REGS];
-static u32 raised_vp, raised, posts, signals, new_kernels;
+static u32 raised_vp, raised, posts, signals, new_kernels, drops[CPUS];
 
 u16 vmbus_hv_post(struct vmbus *bus, u32 vp, u32 connection, u32 type,
 		  const void *payload, size_t len)
@@ -71,6 +72,12 @@ static int raise_sint(void *opaque, u32 vp, u32 sint)
 	return 0;
 }
 
+static void drop(u32 vp)
+{
+	assert_true(vp < CPUS);
+	drops[vp]++;
+}
+
 static u64 now(void)
 {
 	return 123456;
@@ -85,9 +92,10 @@ static int setup(void **state)
 	posts = 0;
 	signals = 0;
 	new_kernels = 0;
+	memset(drops, 0, sizeof(drops));
 	calls = (struct hypercalls) { .mem = &mock_mem };
 	synic_init(&synic, &mock_mem, CPUS, raise_sint, NULL);
-	smccc_init(&smccc, &synic, CPUS, now);
+	smccc_init(&smccc, &synic, CPUS, now, drop);
 	return 0;
 }
 
@@ -161,8 +169,11 @@ static void another_kernel(void **state)
 	assert_int_equal(new_kernels, 0);
 	set(0, VP_GUEST_OS_ID, 0x8100000703040000);
 	assert_int_equal(new_kernels, 0);
+	assert_int_equal(drops[0] + drops[1], 0);
 	set(1, VP_GUEST_OS_ID, 0x8100000703040000);
 	assert_int_equal(new_kernels, 1);
+	assert_int_equal(drops[0], 1);
+	assert_int_equal(drops[1], 1);
 }
 
 /* hv_hyp_synic_enable_regs() and the last step after it; then a message */
@@ -213,16 +224,27 @@ static void synic_off(void **state)
 {
 	(void)state;
 	synic_on(0);
+	set(0, VP_SINT0 + 5, 18);
 	set(0, SINT2, 18 | VP_SINT_MASKED);
 	assert_int_equal(smccc_sint_intid(&smccc, 0, 2), 0);
+	/* The other one may have been what interrupts */
+	assert_int_equal(drops[0], 0);
+	set(0, VP_SINT0 + 5, VP_SINT_MASKED);
+	assert_int_equal(drops[0], 1);
+	assert_int_equal(drops[1], 0);
 	set(0, VP_SIMP, 0);
 	assert_int_equal(synic_post(&synic, 0, 2, 1, "lost", 4), 0);
 	assert_int_equal(raised, 0);
 	set(0, VP_SIEFP, 0);
 	assert_int_equal(synic_signal(&synic, 0, 2, 1), -19);
-	/* Another SINT, and what is no PPI */
+	/* What is no PPI, or another one, as the timer's */
 	set(0, VP_SINT0, 33);
 	assert_string_equal(mock_bad_what, "interrupt of a SINT");
+	assert_int_equal(smccc_sint_intid(&smccc, 0, 0), 0);
+	mock_reset();
+	set(0, VP_SINT0, INTID_VTIMER);
+	assert_string_equal(mock_bad_what, "interrupt of a SINT");
+	assert_int_equal(mock_bad_value, INTID_VTIMER);
 	assert_int_equal(smccc_sint_intid(&smccc, 0, 0), 0);
 }
 

@@ -1097,20 +1097,36 @@ static void test_contact_again(void **state)
 /* kexec on arm64: the next kernel runs, and has not made contact yet */
 static void test_new_kernel(void **state)
 {
+	struct vmbus_channel *chan;
+	u64 i;
+
 	(void)state;
+	/* Without a contact there is nothing to end */
+	vmbus_new_kernel(g.bus);
 	get_offers();
 	open_toy(0);
+	chan = toys[0].chan;
 	vmbus_new_kernel(g.bus);
 	assert_int_equal(toys[0].closed, 1);
 	assert_non_null(strstr(mock_trace, "by=kernel"));
 	/* Rings and all are anybody's now; the device does not send any more */
 	memset(mock_ram, 0, MOCK_LOW_SIZE);
-	assert_int_equal(toys[0].packets, 0);
+	g.signals = 0;
+	assert_int_equal(vmbus_send(chan, 6, 0, 0, "late", 4), -ENODEV);
+	for (i = 0; i < MOCK_LOW_SIZE; i++)
+		assert_int_equal(mock_ram[i], 0);
+	assert_int_equal(g.signals, 0);
+	/* Nor are there messages: their page was the old kernel's */
+	assert_int_equal(vmbus_rescind(g.bus, &toys[1].dev), 0);
+	toy_add(1);
+	expect_none();
 	expect_good();
 	get_offers();
 	assert_non_null(strstr(mock_trace, "without_unload=true"));
 	assert_int_equal(toys[0].closed, 1);
 	open_toy(0);
+	assert_int_equal(vmbus_rescind(g.bus, &toys[1].dev), 0);
+	expect(MSG_RESCIND, 12);
 	expect_good();
 }
 

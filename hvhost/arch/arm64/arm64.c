@@ -16,7 +16,10 @@
 /* Functions that are the vendor's hypervisor's: yielding and fast, of 32 and 64 bits */
 #define SMCCC_OWNER_FUNCTIONS	0x10000u
 
-/* From the UARTs on: KVM answers in some of it, devices in other parts */
+/*
+ * From the UARTs on: KVM and devices answer in parts of it. Framebuffer accesses to the space
+ * between them exit, and go to the framebuffer's memory from there.
+ */
 const struct range arch_fb_hole = { UART2_GPA, 4 * GIB - 1 };
 
 /* SPIs that pci-hyperv takes */
@@ -65,6 +68,16 @@ static int arm64_filter_calls(const struct kvm *kvm)
 	return 0;
 }
 
+/* Without it, an access that the processor does not decode makes KVM_RUN fail. */
+static int arm64_see_undecoded(const struct kvm *kvm)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_ARM_NISV_TO_USER };
+
+	if (ioctl(kvm->vm_fd, KVM_ENABLE_CAP, &cap) < 0)
+		return kvm_fail("KVM does not report undecoded accesses (5.5 or later can)");
+	return 0;
+}
+
 /**
  * arch_init() - Make the interrupt controller, and prepare for Hyper-V.
  * @vm:		The VM, without RAM and vCPUs
@@ -77,8 +90,10 @@ int arch_init(struct vm *vm)
 
 	started = arm64_ticks();
 	synic_init(&vm->synic, &vm->mem, vm->kvm.cpus, arch_raise_sint, vm);
-	smccc_init(&smccc, &vm->synic, vm->kvm.cpus, arm64_time);
+	smccc_init(&smccc, &vm->synic, vm->kvm.cpus, arm64_time, sint_drop);
 	err = arm64_filter_calls(&vm->kvm);
+	if (!err)
+		err = arm64_see_undecoded(&vm->kvm);
 	if (!err)
 		err = gic_init(&vm->kvm);
 	return err ?: sint_init(vm);
@@ -150,18 +165,19 @@ int arch_boot(struct vm *vm)
  */
 int arch_raise_sint(void *opaque, u32 vp, u32 sint)
 {
-	u32 intid = smccc_sint_intid(&smccc, vp, sint);
-
-	if (intid)
-		sint_raise(opaque, vp, intid);
+	if (smccc_sint_intid(&smccc, vp, sint))
+		sint_raise(opaque, vp);
 	return 0;
 }
 
 /**
  * arch_interrupt() - Interrupt by an SPI, as an edge.
  * @vm:		The VM
- * @vp:		A vCPU that there is; which one is interrupted, the GIC says
+ * @vp:		A vCPU that exists; see below
  * @vector:	The SPI's INTID
+ *
+ * The GIC's affinity routing selects the vCPU, so @vp is only checked. On arm64,
+ * pci-hyperv moves interrupts by the GIC and not by HvRetargetDeviceInterrupt.
  *
  * Return: 0, -EINVAL for a vCPU or an SPI there is not, or -errno of KVM.
  */
@@ -185,9 +201,37 @@ void arch_where(struct vm *vm, u32 cpu, char *text, size_t len)
 {
 	u64 pc;
 
+	/* KVM locks the vCPU for it, as for its general registers */
+	gate_hold(&vm->gate);
 	if (vcpu_get_pc(vm->kvm.cpu_fd[cpu], &pc))
 		pc = 0;
+	gate_release(&vm->gate);
 	snprintf(text, len, "pc %llx", pc);
+}
+
+/* Hyper-V's calls come by HVC. KVM has advanced the PC either way. */
+static int arm64_refuse_smc(struct vm *vm, u32 cpu)
+{
+	int err;
+
+	gate_hold(&vm->gate);
+	err = vcpu_set_x(vm->kvm.cpu_fd[cpu], 0, SMCCC_NOT_SUPPORTED);
+	gate_release(&vm->gate);
+	return err;
+}
+
+/* An MMIO access by an instruction that the processor does not decode for KVM */
+static void arm64_end_undecoded(struct vm *vm, u32 cpu,
+				const struct kvm_run *run)
+{
+	char why[120], where[40];
+
+	arch_where(vm, cpu, where, sizeof(where));
+	snprintf(why, sizeof(why),
+		 "vCPU %u: undecoded access to %llx, syndrome %llx, %s", cpu,
+		 (u64)run->arm_nisv.fault_ipa, (u64)run->arm_nisv.esr_iss,
+		 where);
+	run_end(&vm->run, RUN_HOST_ERROR, why);
 }
 
 /* Return: 0 or -errno of KVM. */
@@ -228,8 +272,14 @@ static int arm64_call(struct vm *vm, u32 cpu, u32 function)
  */
 bool arch_exit(struct vm *vm, u32 cpu, struct kvm_run *run)
 {
-	/* By SMC it would come again, since that is not skipped: no guest uses it */
-	return run->exit_reason == KVM_EXIT_HYPERCALL &&
-	       !(kvm_hypercall_flags(run) & KVM_HYPERCALL_EXIT_SMC) &&
-	       !arm64_call(vm, cpu, run->hypercall.nr);
+	switch (run->exit_reason) {
+	case KVM_EXIT_HYPERCALL:
+		if (kvm_hypercall_flags(run) & KVM_HYPERCALL_EXIT_SMC)
+			return !arm64_refuse_smc(vm, cpu);
+		return !arm64_call(vm, cpu, run->hypercall.nr);
+	case KVM_EXIT_ARM_NISV:
+		arm64_end_undecoded(vm, cpu, run);
+		return true;
+	}
+	return false;
 }

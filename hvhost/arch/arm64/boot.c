@@ -22,7 +22,7 @@ struct boot64 {
 	const u8 *kernel, *initrd;
 	u64 kernel_size, initrd_size;
 	struct image_place place;
-	bool told_screen;
+	bool has_display_table;
 };
 
 static bool boot64_has_screen(const struct vm *vm)
@@ -70,7 +70,8 @@ static int boot64_write_tables(struct vm *vm, const struct boot64 *b)
 		err = boot64_write_acpi(vm);
 		if (err)
 			return err;
-		err = efi64_write(&vm->mem, &vm->layout, b->told_screen, &efi);
+		err = efi64_write(&vm->mem, &vm->layout, b->has_display_table,
+				  &efi);
 		if (err) {
 			fprintf(stderr, "hvhost: EFI's tables: %s\n",
 				strerror(-err));
@@ -103,8 +104,8 @@ static void boot64_trace(const struct vm *vm, const struct boot64 *b)
 	}
 	trace_str("append", vm->config.append ?: "");
 	trace_ranges("ram", vm->layout.ram, vm->layout.ram_count);
-	trace_hex("lfb_base", b->told_screen ? fb->start : 0);
-	trace_num("lfb_size", b->told_screen ?
+	trace_hex("lfb_base", b->has_display_table ? fb->start : 0);
+	trace_num("lfb_size", b->has_display_table ?
 		  (s64)(fb->end - fb->start + 1) : 0);
 	trace_end();
 }
@@ -116,12 +117,13 @@ static int boot64_write(struct vm *vm, struct boot64 *b)
 	int err;
 
 	if (image_check(b->kernel, b->kernel_size, &img, why, sizeof(why)) ||
+	    image_check_append(vm->config.append ?: "", why, sizeof(why)) ||
 	    image_place(&img, vm->layout.ram[0].end + 1, b->initrd_size,
 			&b->place, why, sizeof(why))) {
 		fprintf(stderr, "hvhost: %s: %s\n", vm->config.kernel, why);
 		return -EINVAL;
 	}
-	b->told_screen = boot64_has_screen(vm);
+	b->has_display_table = boot64_has_screen(vm);
 	err = boot64_write_tables(vm, b);
 	if (err)
 		return err;

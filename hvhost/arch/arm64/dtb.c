@@ -198,7 +198,7 @@ static void dtb_uart(struct dtb *d, u64 gpa, u32 intid)
 	u64 reg[] = { gpa, UART_SIZE };
 
 	dtb_begin_at(d, "serial", gpa);
-	/* A PL011 whose clocks are nobody's business */
+	/* A PL011 that needs no clock properties */
 	dtb_string(d, "compatible", "arm,sbsa-uart");
 	dtb_u32(d, "current-speed", 115200);
 	dtb_u64s(d, "reg", reg, ARRAY_SIZE(reg));

@@ -60,6 +60,25 @@ int image_check(const u8 *file, u64 size, struct image *img, char *why,
 }
 
 /**
+ * image_check_append() - Judge a command line's length: kernels cut longer ones.
+ * @append:	The command line
+ * @why:	What is wrong, if it is too long
+ * @why_len:	Bytes there
+ *
+ * Return: 0 or -EINVAL.
+ */
+int image_check_append(const char *append, char *why, size_t why_len)
+{
+	size_t len = strlen(append);
+
+	if (len > IMAGE_APPEND_MAX)
+		return refuse(why, why_len,
+			      "takes a command line of %d bytes, not %zu",
+			      IMAGE_APPEND_MAX, len);
+	return 0;
+}
+
+/**
  * image_place() - Choose where kernel and initrd go.
  * @img:	A good Image
  * @low_ram_end:	End of the RAM below 4 GiB, exclusive

@@ -19,6 +19,8 @@ struct image_header {
 #define IMAGE_MAGIC	0x644d5241u	/* "ARM\x64" */
 #define IMAGE_BIG_ENDIAN	1ull
 
+#define IMAGE_APPEND_MAX	2047	/* COMMAND_LINE_SIZE, without the 0 */
+
 /* An Image that was found to be good. */
 struct image {
 	u64 text_offset;
@@ -33,6 +35,7 @@ struct image_place {
 
 int image_check(const u8 *file, u64 size, struct image *img, char *why,
 		size_t why_len);
+int image_check_append(const char *append, char *why, size_t why_len);
 int image_place(const struct image *img, u64 low_ram_end, u64 initrd_size,
 		struct image_place *place, char *why, size_t why_len);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Of KVM's interface what is newer (Linux 6.4) than the headers of Debian 12. */
+/* KVM definitions missing from Debian 12's headers (Linux 6.4) */
 #ifndef HVHOST_ARM64_KVMCALLS_H
 #define HVHOST_ARM64_KVMCALLS_H
 

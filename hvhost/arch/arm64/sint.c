@@ -1,89 +1,133 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SINTs: PPIs as edges. They are collected here until all vCPUs are out of KVM_RUN.
- * One whose handler still runs then has to wait until that is over, and KVM does not tell us;
- * a thread looks again a moment later. Each look interrupts the handler, which would never
- * end if that came too soon, so the moments become longer.
+ * SINTs: VMBus' PPI as an edge. KVM sets it pending only while all vCPUs are out of KVM_RUN, so
+ * vCPUs to be interrupted are collected until then. While a vCPU's handler still runs, it has
+ * to be looked at again later, because KVM does not report the handler's end. Each look stops
+ * all vCPUs. So a thread waits until that vCPU has been in KVM_RUN for a while, and for longer
+ * each time: else a slow handler would never end.
  */
-#include <time.h>
-
 #include "arch/arm64/gic.h"
+#include "arch/arm64/map.h"
 #include "arch/arm64/sint.h"
+#include "arch/arm64/vcpu.h"
 #include "arch/vm.h"
+#include "core/clock.h"
+#include "core/math.h"
 #include "core/trace.h"
 
-/* What a handler may take, and where KVM itself is emulated */
-#define AGAIN_MIN_NS	1000000l
-#define AGAIN_MAX_NS	128000000l
+/* What a vCPU gets between two looks: 1 ms, then twice as much each time */
+#define RETRY_MAX_SHIFT	11
+/* A handler that has had half a second by then is worth a line in the trace */
+#define RETRIES_LATE	9
 
-/* PPIs to be set pending, a bit for each INTID */
-static u32 waiting[MAX_CPUS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t active = PTHREAD_COND_INITIALIZER;
-static bool again;
-static long again_ns = AGAIN_MIN_NS;
+static pthread_cond_t retry_cond = PTHREAD_COND_INITIALIZER;
+/* A bit for each vCPU: */
+static u32 waiting;			/* to be interrupted */
+static u32 blocked;			/* ... whose handler ran at the last look */
+static u32 due;				/* ... for which the thread wants another look */
+static u32 retries[MAX_CPUS];
 
-static u32 sint_pend(u32 cpu, u32 intids)
+static void sint_trace_late(const struct vm *vm, u32 vp)
+{
+	trace_begin("sint_late");
+	trace_num("vp", vp);
+	trace_num("retries", retries[vp]);
+	trace_num("gate_ms", vm->gate.longest_wait);
+	trace_end();
+}
+
+/* Return: true if the vCPU still waits. */
+static bool sint_pend(struct vm *vm, u32 vp)
 {
 	enum gic_ppi what;
-	u32 intid, left = 0;
-	int err;
+	int err = gic_pend_ppi(vp, INTID_VMBUS, &what);
 
-	for (intid = 0; intids >> intid; intid++) {
-		if (!(intids & BIT(intid)))
-			continue;
-		err = gic_pend_ppi(cpu, intid, &what);
-		if (err)
-			trace_bad("gic", "KVM does not set a PPI, error", -err);
-		else if (what == GIC_PPI_ACTIVE)
-			left |= BIT(intid);
-		if (intid == 31)
-			break;
+	if (err && err != -EBUSY) {
+		run_fail(&vm->run, err, "setting a PPI pending");
+		return false;
 	}
-	return left;
+	if (!err && what == GIC_PPI_PENDING)
+		return false;
+	/* It ended in its handler, as when it panics there */
+	if (vcpu_is_off(vm->kvm.cpu_fd[vp]))
+		return false;
+	if (due & BIT(vp) && ++retries[vp] == RETRIES_LATE)
+		sint_trace_late(vm, vp);
+	return true;
 }
 
 /* No vCPU is in KVM_RUN. */
 static void sint_act(void *opaque)
 {
-	const struct vm *vm = opaque;
-	bool left = false;
+	struct vm *vm = opaque;
 	int i;
 
 	pthread_mutex_lock(&lock);
 	for (i = 0; i < vm->kvm.cpus; i++) {
-		if (!waiting[i])
+		if (!(waiting & BIT(i)) || sint_pend(vm, i))
 			continue;
-		waiting[i] = sint_pend(i, waiting[i]);
-		left = left || waiting[i];
+		waiting &= ~BIT(i);
+		retries[i] = 0;
 	}
-	if (!left) {
-		again_ns = AGAIN_MIN_NS;
-	} else if (!again) {
-		again = true;
-		pthread_cond_signal(&active);
-	}
+	blocked = waiting;
+	due = 0;
+	if (blocked)
+		pthread_cond_signal(&retry_cond);
 	pthread_mutex_unlock(&lock);
+}
+
+/*
+ * Which blocked vCPUs have been in KVM_RUN for long enough since the last look? If none has,
+ * @ms is set to when one may have.
+ */
+static u32 sint_find_due(const struct vm *vm, s64 *ms)
+{
+	s64 want, inside;
+	u32 i, found = 0;
+
+	*ms = 1 << RETRY_MAX_SHIFT;
+	for (i = 0; i < (u32)vm->kvm.cpus; i++) {
+		if (!(blocked & BIT(i)))
+			continue;
+		want = 1 << min64(retries[i], RETRY_MAX_SHIFT);
+		inside = gate_inside_ms(&vm->gate, i);
+		if (inside > want)
+			found |= BIT(i);
+		else
+			*ms = min64(*ms, inside < 0 ? want : want + 1 - inside);
+	}
+	return found;
+}
+
+static void sint_wait(s64 ms)
+{
+	s64 until = clock_us() + ms * 1000;
+	struct timespec t = {
+		.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000,
+	};
+
+	pthread_cond_clockwait(&retry_cond, &lock, CLOCK_MONOTONIC, &t);
 }
 
 static void *sint_thread(void *opaque)
 {
-	struct timespec moment = { 0 };
 	struct vm *vm = opaque;
+	u32 found;
+	s64 ms;
 
 	for (;;) {
 		pthread_mutex_lock(&lock);
-		while (!again)
-			pthread_cond_wait(&active, &lock);
-		moment.tv_nsec = again_ns;
-		if (again_ns < AGAIN_MAX_NS)
-			again_ns *= 2;
+		while (!blocked)
+			pthread_cond_wait(&retry_cond, &lock);
+		found = sint_find_due(vm, &ms);
+		if (!found)
+			sint_wait(ms);
+		due |= found;
+		blocked &= ~found;
 		pthread_mutex_unlock(&lock);
-		nanosleep(&moment, NULL);
-		pthread_mutex_lock(&lock);
-		again = false;
-		pthread_mutex_unlock(&lock);
-		gate_want(&vm->gate);
+		if (found)
+			gate_want(&vm->gate);
 	}
 	return NULL;
 }
@@ -113,17 +157,29 @@ int sint_init(struct vm *vm)
  * sint_raise() - Interrupt a vCPU, soon.
  * @vm:		The VM
  * @vp:		Which vCPU
- * @intid:	By which PPI
  */
-void sint_raise(struct vm *vm, u32 vp, u32 intid)
+void sint_raise(struct vm *vm, u32 vp)
 {
 	bool waits;
 
 	pthread_mutex_lock(&lock);
-	waits = waiting[vp] & BIT(intid);
-	waiting[vp] |= BIT(intid);
+	waits = waiting & BIT(vp);
+	waiting |= BIT(vp);
 	pthread_mutex_unlock(&lock);
 	/* One that waits already is seen to, and nobody is disturbed for it */
 	if (!waits)
 		gate_want(&vm->gate);
+}
+
+/**
+ * sint_drop() - Do not interrupt a vCPU after all.
+ * @vp:		Which vCPU: its SINTs are masked now, or another kernel runs
+ */
+void sint_drop(u32 vp)
+{
+	pthread_mutex_lock(&lock);
+	waiting &= ~BIT(vp);
+	blocked &= ~BIT(vp);
+	retries[vp] = 0;
+	pthread_mutex_unlock(&lock);
 }

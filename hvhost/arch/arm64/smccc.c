@@ -35,13 +35,16 @@ static const u32 uid[4] = { 0x4d32ba58, 0xcd244764, 0x8eef6c75, 0x16597024 };
  * @synic:	What SynIC registers are about
  * @cpus:	How many vCPUs there are
  * @now:	The time, in units of 100 ns
+ * @drop:	Forgets a vCPU's interrupt that was raised and is not delivered yet
  */
 void smccc_init(struct smccc *s, struct synic *synic, u32 cpus,
-		u64 (*now)(void))
+		u64 (*now)(void), void (*drop)(u32 vp))
 {
 	u32 i, sint;
 
-	*s = (struct smccc) { .synic = synic, .cpus = cpus, .now = now };
+	*s = (struct smccc) {
+		.synic = synic, .cpus = cpus, .now = now, .drop = drop,
+	};
 	for (i = 0; i < MAX_CPUS; i++)
 		for (sint = 0; sint < HV_SINTS; sint++)
 			s->vp[i].sint[sint] = VP_SINT_MASKED;
@@ -53,16 +56,26 @@ void smccc_init(struct smccc *s, struct synic *synic, u32 cpus,
  * @vp:		Of which vCPU
  * @sint:	Which one
  *
- * Return: the INTID of a PPI, or 0 if the SINT is masked or has no PPI.
+ * Return: VMBus' PPI, or 0 if the SINT is masked or names another interrupt. The
+ * tables name that PPI alone, and others are KVM's own.
  */
 u32 smccc_sint_intid(const struct smccc *s, u32 vp, u32 sint)
 {
 	u64 value = s->vp[vp].sint[sint];
 	u32 intid = value & 0xff;
 
-	if (value & VP_SINT_MASKED || intid < PPI_FIRST || intid >= SPI_FIRST)
-		return 0;
-	return intid;
+	return value & VP_SINT_MASKED || intid != INTID_VMBUS ? 0 : intid;
+}
+
+/* Does any SINT of the vCPU interrupt? */
+static bool smccc_has_sint(const struct smccc *s, u32 vp)
+{
+	u32 sint;
+
+	for (sint = 0; sint < HV_SINTS; sint++)
+		if (smccc_sint_intid(s, vp, sint))
+			return true;
+	return false;
 }
 
 static u64 smccc_page(u64 value)
@@ -82,14 +95,19 @@ static void smccc_set_guest_os_id(struct smccc *s, const struct hypercalls *h,
 				  u32 vp, u64 id)
 {
 	bool another = s->guest_os_id && id;
+	u32 i;
 
 	s->guest_os_id = id;
 	trace_begin("guest_os_id");
 	trace_num("vp", vp);
 	trace_hex("id", id);
 	trace_end();
-	if (another)
-		vmbus_new_kernel(h->bus);
+	if (!another)
+		return;
+	vmbus_new_kernel(h->bus);
+	/* vCPUs that the old kernel left may never end their handlers */
+	for (i = 0; i < s->cpus; i++)
+		s->drop(i);
 }
 
 static void smccc_set_crash_ctl(u64 value)
@@ -106,6 +124,8 @@ static void smccc_set_sint(struct smccc *s, u32 vp, u32 sint, u64 value)
 	s->vp[vp].sint[sint] = value;
 	if (!(value & VP_SINT_MASKED) && !smccc_sint_intid(s, vp, sint))
 		trace_bad("synic", "interrupt of a SINT", value & 0xff);
+	if (!smccc_has_sint(s, vp))
+		s->drop(vp);
 }
 
 /* Return: HV_STATUS_*. */

@@ -49,13 +49,14 @@ struct smccc {
 	struct synic *synic;
 	u32 cpus;
 	u64 (*now)(void);		/* units of 100 ns */
+	void (*drop)(u32 vp);
 	u64 guest_os_id;
 	u64 crash[5];
 	struct smccc_vp vp[MAX_CPUS];
 };
 
 void smccc_init(struct smccc *s, struct synic *synic, u32 cpus,
-		u64 (*now)(void));
+		u64 (*now)(void), void (*drop)(u32 vp));
 u32 smccc_call(struct smccc *s, const struct hypercalls *h, u32 vp,
 	       u32 function, u64 *x);
 u32 smccc_sint_intid(const struct smccc *s, u32 vp, u32 sint);

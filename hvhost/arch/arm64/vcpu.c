@@ -70,6 +70,20 @@ int vcpu_set_pc(int fd, u64 value)
 	return vcpu_reg(fd, KVM_SET_ONE_REG, REG_PC, &value);
 }
 
+/**
+ * vcpu_is_off() - Is a vCPU off, as PSCI says?
+ * @fd:		The vCPU's, out of KVM_RUN
+ *
+ * Return: true if it is, false also if KVM does not say.
+ */
+bool vcpu_is_off(int fd)
+{
+	struct kvm_mp_state state;
+
+	return !ioctl(fd, KVM_GET_MP_STATE, &state) &&
+	       state.mp_state == KVM_MP_STATE_STOPPED;
+}
+
 /* The virtual timer's interrupt is another than KVM's own choice. */
 static int vcpu_set_timer(int fd)
 {

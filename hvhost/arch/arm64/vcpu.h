@@ -8,6 +8,7 @@
 int vcpu_init(const struct kvm *kvm, u32 cpu);
 int vcpu_get_x(int fd, u32 reg, u64 *value);
 int vcpu_set_x(int fd, u32 reg, u64 value);
+bool vcpu_is_off(int fd);
 int vcpu_get_pc(int fd, u64 *value);
 int vcpu_set_pc(int fd, u64 value);
 
