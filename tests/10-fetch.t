@@ -21,7 +21,7 @@ rm -f "$H/build/apt/lock"
 CACHE=$H/build/cache
 getdeb=$H/kernel/getdeb
 # Small, and in every suite.
-p=debian-archive-keyring
+p="debian-archive-keyring"
 
 deb=$("$getdeb" $p 2>"$T/log") || true
 like "$deb" "^$CACHE/${p}_.*_all.deb\$" "getdeb prints the path of the package"

@@ -332,6 +332,7 @@ is "$(sed -n '/^enum run_end/,/^}/s/.*= \([0-9]*\),.*/\1/p' hvhost/core/run.h)" 
 sed -n 's/^\t\[HOSTILE_\([A-Z0-9_]*\)\] = "\([a-z0-9-]*\)",$/\2 \1/p' \
 	hvhost/core/hostile.c >"$T/sites"
 run_ok "there are sites of lies" test "$(wc -l <"$T/sites")" -ge 70
+# shellcheck disable=SC2016 # backticks of Markdown
 is "$(sed -n '/^## A host that lies/,/^## How/s/^| `\([a-z0-9-]*\)` |.*/\1/p' hvhost/README.md)" \
 	"$(cut -d' ' -f1 "$T/sites")" "the README has every site of lies, in the same order"
 is "$(sed -n '/^enum hostile_site/,/^}/s/^\tHOSTILE_\([A-Z0-9_]*\),$/\1/p' hvhost/core/hostile.h)" \
