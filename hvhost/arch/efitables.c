@@ -25,6 +25,26 @@ void efi_add(struct efi_map *m, u64 start, u64 end, u32 type, u64 attribute)
 }
 
 /**
+ * efi_add_ram() - Add all RAM from 1 MiB on to the memory map.
+ * @m:		The map, which has what is below 1 MiB
+ * @layout:	RAM counts
+ */
+void efi_add_ram(struct efi_map *m, const struct layout *layout)
+{
+	int i;
+
+	for (i = 0; i < layout->ram_count; i++) {
+		u64 start = layout->ram[i].start;
+
+		if (start < MIB)
+			start = MIB;
+		if (layout->ram[i].end > start)
+			efi_add(m, start, layout->ram[i].end + 1,
+				EFI_CONVENTIONAL, 0);
+	}
+}
+
+/**
  * efi_set_header() - Fill in a table's header; nobody looks at the checksum.
  * @h:		The header
  * @signature:	Eight characters

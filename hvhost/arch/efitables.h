@@ -3,6 +3,7 @@
 #ifndef HVHOST_EFITABLES_H
 #define HVHOST_EFITABLES_H
 
+#include "core/layout.h"
 #include "core/types.h"
 
 #define EFI_LOADER_DATA		2
@@ -64,6 +65,7 @@ struct efi_map {
 };
 
 void efi_add(struct efi_map *m, u64 start, u64 end, u32 type, u64 attribute);
+void efi_add_ram(struct efi_map *m, const struct layout *layout);
 void efi_set_header(struct efi_header *h, u64 signature, u32 size);
 void efi_set_systab(struct efi_systab *systab, u64 count, u64 tables,
 		    u64 vendor);

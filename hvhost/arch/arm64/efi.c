@@ -34,7 +34,6 @@ struct efi64_data {
 int efi64_make_map(const struct layout *layout, struct efi_desc *map, int max)
 {
 	struct efi_map m = { .map = map, .max = max };
-	int i;
 
 	efi_add(&m, 0, EFI_GPA, EFI_CONVENTIONAL, 0);
 	efi_add(&m, EFI_GPA, EFI_GPA + BLOCK_SIZE, EFI_RUNTIME_DATA,
@@ -43,15 +42,7 @@ int efi64_make_map(const struct layout *layout, struct efi_desc *map, int max)
 		map[1].virt = NO_VIRTUAL;
 	efi_add(&m, ACPI_GPA, ACPI_GPA + BLOCK_SIZE, EFI_ACPI_RECLAIM, 0);
 	efi_add(&m, EFI_MAP_GPA, EFI_MAP_GPA + BLOCK_SIZE, EFI_LOADER_DATA, 0);
-	for (i = 0; i < layout->ram_count; i++) {
-		u64 start = layout->ram[i].start;
-
-		if (start < MIB)
-			start = MIB;
-		if (layout->ram[i].end > start)
-			efi_add(&m, start, layout->ram[i].end + 1,
-				EFI_CONVENTIONAL, 0);
-	}
+	efi_add_ram(&m, layout);
 	return m.count > max ? -ENOSPC : m.count;
 }
 

@@ -104,7 +104,6 @@ static struct {
 int efi_make_map(const struct layout *layout, struct efi_desc *map, int max)
 {
 	struct efi_map m = { .map = map, .max = max };
-	int i;
 
 	efi_add(&m, 0, EFI_GPA, EFI_CONVENTIONAL, 0);
 	efi_add(&m, EFI_CODE_GPA, EFI_DATA_GPA, EFI_RUNTIME_CODE, EFI_RUNTIME);
@@ -112,15 +111,7 @@ int efi_make_map(const struct layout *layout, struct efi_desc *map, int max)
 	efi_add(&m, EFI_MAP_GPA, EFI_GPA + EFI_SIZE, EFI_LOADER_DATA, 0);
 	efi_add(&m, EFI_GPA + EFI_SIZE, 0xa0000, EFI_CONVENTIONAL, 0);
 	efi_add(&m, ACPI_GPA, ACPI_GPA + ACPI_SIZE, EFI_ACPI_RECLAIM, 0);
-	for (i = 0; i < layout->ram_count; i++) {
-		u64 start = layout->ram[i].start;
-
-		if (start < MIB)
-			start = MIB;
-		if (layout->ram[i].end > start)
-			efi_add(&m, start, layout->ram[i].end + 1,
-				EFI_CONVENTIONAL, 0);
-	}
+	efi_add_ram(&m, layout);
 	return m.count > max ? -ENOSPC : m.count;
 }
 
