@@ -95,37 +95,10 @@ run_fails "'# CONFIG_SYSFB is not set' is not honoured: there is 'CONFIG_SYSFB=y
 	"$main-nosysfb: there is no $main without SYSFB" "$TOP/kernel/build" "$main-nosysfb"
 like "$(<"$OUT/$main-series/config")" 'CONFIG_SYSFB=y' "$main-series: as distributions have it, with"
 
-# arm64's, of the same sources
-stage "arm64"
 run_fails "no such architecture: 'vax' .x86 arm64." "an unknown architecture is named" \
 	env ARCH=vax "$TOP/kernel/build"
 run_fails "'CONFIG_ARM64_64K_PAGES=y' is not honoured: there is no such option" \
 	"x86 has no pages of 64 KiB" "$TOP/kernel/build" "$main-64k"
-run_ok "the kernels build with ARCH=arm64" env ARCH=arm64 "$TOP/kernel/build" \
-	"$main-nofix" "$main-series"
-for suffix in -nofix -series; do
-	v="arm64, $main$suffix" d=$OUT/arm64/$main$suffix
-	is "$(<"$d/release")" "$version$suffix" "$v: its release"
-	is "$(dd if="$d/Image" bs=1 skip=56 count=4 status=none)" ARMd "$v: Image is an arm64 kernel"
-	strings "$d/Image" >"$T/strings"
-	like "$(grep -m1 '^Linux version ' "$T/strings")" "^Linux version $version$suffix \\(" \
-		"$v: Image is that release"
-	is "$(grep -cxFf "$T/series.config" "$d/config" || true)" \
-		"$([ $suffix = -series ] && wc -l <"$T/series.config" || echo 0)" \
-		"$v: the series' own options"
-	for name in guest arm64; do
-		run_ok "$v: $name.config is honoured" \
-			"$TOP/kernel/honoured" "$TOP/kernel/config/$name.config" "$d/config"
-	done
-	is "$(find "$d/modules" \( -name hyperv_drm.ko -o -name pci-hyperv.ko \) \
-		-exec modinfo -F vermagic {} + | grep -c "^$version$suffix .*aarch64\$")" 2 \
-		"$v: hyperv_drm and pci-hyperv are modules of that release"
-	like "$(find "$d/selftest" -type f -exec readelf -hlW {} + 2>&1 | grep -E 'Machine:|INTERP' |
-		tr -s ' ' | paste -sd,)" "$([ $suffix = -series ] && echo '^ Machine: AArch64$' || echo '')" \
-		"$v: the selftest is a static program, if there is one"
-done
-like "$(ARCH=aarch64 "$TOP/kernel/build" "$main-series" 2>&1)" "$main-series: up to date" \
-	"again, it is up to date, by another name of the architecture"
 
 # A fragment that is not honoured.
 printf 'CONFIG_A=y\n# CONFIG_B is not set\n' >"$T/config"
