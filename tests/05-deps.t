@@ -174,6 +174,22 @@ run_fails 'it died or broke its plan.*Dubious.*1 passed, 1 failed' "a test that 
 	"$T/run/tests/run"
 a 'plan 2' 'ok one'
 run_fails '1 passed, 1 failed' "as is one that does not keep its plan" "$T/run/tests/run"
+# One that does not end, also when it is told to, names what it waits for.
+a 'ok one' "trap '' TERM" 'while :; do sleep 1234; done'
+GRACE=$(sed -n 's/^GRACE = \([0-9]*\) .*/\1/p' "$T/run/tests/run")
+sed -i 's/^GRACE = .*/GRACE = 2/' "$T/run/tests/run"
+run_ok "a test that is told to end has time for it" test "$GRACE" -ge 10
+run_fails 'not ok - it did not end after 1 s.*it ran: sleep 1234.*it said last: ok 1 - one.*1 passed, 1 failed' \
+	"a test that does not end is ended, and is red" env LIMIT=1 "$T/run/tests/run"
+run_fails "LIMIT is a number of seconds, 0 for none, not 'long'" "LIMIT that is no number" \
+	env LIMIT=long "$T/run/tests/run"
+a 'ok one' 'sleep 1234'
+rc=0
+timeout -s TERM 3 "$T/run/tests/run" >"$T/ended" 2>&1 || rc=$?
+is "$rc" 124 "a run that is ended ends"
+like "$(<"$T/ended")" 'a: ended by SIGTERM after [23] s.*it ran: sleep 1234' \
+	"and says what it waited for"
+a 'ok one'
 run_fails "no such test: 'b' .there is: a" "an unknown test" "$T/run/tests/run" b
 echo 'b guests a' >>"$T/run/tests/order"
 run_fails 'does not list each test once; there is: a' "the order names an unknown test" \
