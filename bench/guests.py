@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.settings import Bench
 from lab import guest, job, judge, kernels, runner, scenario
+from lab.arches import X86, Arch
 from lab.common import TOP, say
 from lab.findings import Report
 from lab.job import Job
@@ -31,8 +32,7 @@ class WithModule(Kernel):
 
     folder: str = ""
 
-    @property
-    def path(self) -> Path:
+    def path(self, arch: Arch = X86) -> Path:
         return Path(self.folder)
 
 
