@@ -164,15 +164,11 @@ static void vmbus_post(struct vmbus *bus, u32 type, void *msg, size_t len)
 /* Failure means that the guest has its SynIC off: its own choice. */
 static void vmbus_interrupt_guest(struct vmbus_channel *chan)
 {
-	u32 flag = chan->relid, lie;
-
 	if (hostile_event(HOSTILE_SIGNAL_DROP))
 		return;
-	lie = hostile_u32(HOSTILE_SIGNAL_FLAG, flag);
-	if (lie != flag)
-		flag = lie % MAX_RELIDS;
 	chan->bus->ops->signal(chan->bus->opaque, chan->vp, VMBUS_MESSAGE_SINT,
-			       flag);
+			       hostile_below(HOSTILE_SIGNAL_FLAG, chan->relid,
+					     MAX_RELIDS));
 }
 
 static struct vmbus_channel *vmbus_find_channel(struct vmbus *bus, u32 relid)
@@ -1051,16 +1047,13 @@ static int vmbus_write_lies(struct vmbus_channel *chan,
 					   honest->transaction),
 	};
 	int ret, more = 0;
-	u32 size;
 
 	if (len > sizeof(buf) / 2)
 		return ring_write(&chan->down, honest, payload, (u32)len,
 				  signal);
 	memcpy(buf, payload, len);
 	hostile_bytes(HOSTILE_PACKET_BYTES, buf, len);
-	size = hostile_u32(HOSTILE_PACKET_SIZE, (u32)len);
-	if (size != len)
-		len = size % (len + 64);
+	len = hostile_below(HOSTILE_PACKET_SIZE, (u32)len, (u32)len + 64);
 	if (hostile_event(HOSTILE_PACKET_DROP))
 		return 0;
 	if (hostile_event(HOSTILE_PACKET_LATE) && !chan->late) {

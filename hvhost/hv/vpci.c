@@ -160,7 +160,7 @@ static void vpci_send_false_relations(struct vpci_bus *bus, const void *honest,
 	const size_t head = offsetof(struct vpci_msg_relations, func);
 	u8 msg[VPCI_MAX_PAYLOAD] = { 0 }, *slot;
 	struct vpci_function *func = (struct vpci_function *)(msg + head);
-	u32 count, size, i;
+	u32 count, i;
 
 	memcpy(msg, honest, len);
 	count = get_le32(msg + offsetof(struct vpci_msg_relations, count));
@@ -185,9 +185,7 @@ static void vpci_send_false_relations(struct vpci_bus *bus, const void *honest,
 	}
 	put_le32(msg + offsetof(struct vpci_msg_relations, count),
 		 hostile_u32(HOSTILE_RELATIONS_COUNT, count));
-	size = hostile_u32(HOSTILE_RELATIONS_SIZE, (u32)len);
-	if (size != len)
-		len = size % (sizeof(msg) + 1);
+	len = hostile_below(HOSTILE_RELATIONS_SIZE, (u32)len, sizeof(msg) + 1);
 	vpci_send(bus, RING_PKT_INBAND, 0, msg, len);
 }
 

@@ -132,12 +132,17 @@ static void look(void)
 	mock_reset();
 }
 
-static void kick(u32 relid)
+static void kick_unseen(u32 relid)
 {
 	u16 status = hypercall_signal_event(&calls, HVCALL_FAST,
 					    VMBUS_CONN_CHANNEL + relid);
 
 	see(&status, sizeof(status));
+}
+
+static void kick(u32 relid)
+{
+	kick_unseen(relid);
 	look();
 }
 
@@ -159,7 +164,7 @@ static void open_channel(u32 relid)
 	look();
 }
 
-static void ask_pci(const void *msg, u32 len)
+static void ask_pci_unseen(const void *msg, u32 len)
 {
 	struct guest_ring ring = up(PCI);
 	u64 trailer = (u64)*guest_field(&ring, RING_WRITE_INDEX) << 32;
@@ -174,7 +179,13 @@ static void ask_pci(const void *msg, u32 len)
 	guest_put(&ring, &d, sizeof(d));
 	guest_put(&ring, buf, (len + 7) / 8 * 8);
 	guest_put(&ring, &trailer, 8);
-	kick(PCI);
+	kick_unseen(PCI);
+}
+
+static void ask_pci(const void *msg, u32 len)
+{
+	ask_pci_unseen(msg, len);
+	look();
 }
 
 static void use_config(void)
@@ -470,6 +481,12 @@ static void test_rate(void **state)
 		assert_int_not_equal(lies, old);
 		assert_int_equal(lies & ~all, 0);
 	}
+	for (i = 0; i < 10000; i++) {
+		old = i % 8;
+		lies = hostile_below(HOSTILE_PACKET_SIZE, (u32)old, 8);
+		assert_in_range(lies, 0, 7);
+		assert_int_not_equal(lies, old);
+	}
 }
 
 /* Bytes change within their bounds, whatever their number. */
@@ -511,6 +528,95 @@ static void test_trace(void **state)
 	snprintf(want, sizeof(want),
 		 " hostile site=d0-status number=2 old=5 new=%x;", lie);
 	assert_string_equal(mock_trace, want);
+	mock_reset();
+}
+
+/* The new value in the trace's last event of that site, which has to have one */
+static u64 traced(enum hostile_site site)
+{
+	const char *at = mock_trace, *last = NULL;
+	char want[60];
+
+	snprintf(want, sizeof(want), " hostile site=%s ", hostile_name(site));
+	while ((at = strstr(at, want)))
+		last = at++;
+	assert_non_null(last);
+	return strtoull(strstr(last, " new=") + strlen(" new="), NULL, 16);
+}
+
+/* Contact and an open channel, to a host that is honest until then */
+static void begin(u32 relid)
+{
+	start(&honest);
+	guest_contact(&g, VMBUS_VERSION(6, 0), 0);
+	guest_simple(&g, MSG_REQUEST_OFFERS);
+	look();
+	open_channel(relid);
+}
+
+static void end(void)
+{
+	vpci_free(vpci);
+	vmbus_free(g.bus);
+	mock_ram_free();
+}
+
+/* Bytes of the next packet's payload that the guest finds in a ring; -1: no packet */
+static int received(u32 relid)
+{
+	struct guest_ring down = { pfn[relid] + 2, (PAGES - 3) * HV_PAGE_SIZE };
+	struct ring_desc d;
+	u8 buf[16];
+
+	return guest_read(&down, &d, buf, sizeof(buf));
+}
+
+/* What the trace says of a size, or of an event flag, is what the guest gets. */
+static void test_limits(void **state)
+{
+	struct vpci_msg_version version = {
+		VPCI_QUERY_PROTOCOL_VERSION, VPCI_VERSION(1, 4),
+	};
+	struct vpci_msg relations = { VPCI_QUERY_BUS_RELATIONS };
+	struct hostile_plan plan;
+	u64 new, seed;
+
+	(void)state;
+	for (seed = 0; seed < 100; seed++) {
+		begin(PCI);
+		plan = only(seed, 1000, HOSTILE_MESSAGE_SIZE, 0);
+		hostile_start(&plan);
+		guest_modify(&g, PCI, 1);
+		new = traced(HOSTILE_MESSAGE_SIZE);
+		assert_int_equal(guest_next(&g)->len, new);
+		assert_int_not_equal(new, sizeof(struct msg_modified));
+		mock_reset();
+
+		plan = only(seed, 1000, HOSTILE_SIGNAL_FLAG, 0);
+		hostile_start(&plan);
+		ask_pci_unseen(&version, sizeof(version));
+		assert_int_equal(g.signal_flag, traced(HOSTILE_SIGNAL_FLAG));
+		assert_int_not_equal(g.signal_flag, PCI);
+		mock_reset();
+		received(PCI);
+
+		plan = only(seed, 1000, HOSTILE_PACKET_SIZE, 0);
+		hostile_start(&plan);
+		ask_pci_unseen(&version, sizeof(version));
+		new = traced(HOSTILE_PACKET_SIZE);
+		assert_int_equal(received(PCI), (new + 7) / 8 * 8);
+		assert_int_not_equal(new, sizeof(struct vpci_reply_version));
+		mock_reset();
+
+		plan = only(seed, 1000, HOSTILE_RELATIONS_SIZE, 0);
+		hostile_start(&plan);
+		ask_pci_unseen(&relations, sizeof(relations));
+		new = traced(HOSTILE_RELATIONS_SIZE);
+		assert_int_equal(received(PCI), (new + 7) / 8 * 8);
+		assert_int_not_equal(new, sizeof(struct vpci_msg_relations2));
+		end();
+	}
+	hostile_start(&honest);
 	mock_reset();
 }
 
@@ -562,6 +668,7 @@ int main(void)
 		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_trace),
+		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_parse),
 	};
 
