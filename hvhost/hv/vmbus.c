@@ -91,7 +91,8 @@ struct vmbus {
 
 	/* A message that a hostile host has not sent yet */
 	u8 late[VMBUS_MAX_MESSAGE];
-	size_t late_len;		/* 0: none */
+	size_t late_len;
+	bool late_waits;
 };
 
 /* A message of the guest's, copied, zeroes after its end: all of it is first
@@ -140,9 +141,10 @@ static void vmbus_post_lies(struct vmbus *bus, const void *honest, size_t len)
 	}
 	if (hostile_event(HOSTILE_MESSAGE_DROP))
 		return;
-	if (hostile_event(HOSTILE_MESSAGE_LATE) && !bus->late_len) {
+	if (!bus->late_waits && hostile_event(HOSTILE_MESSAGE_LATE)) {
 		memcpy(bus->late, msg, sizeof(msg));
 		bus->late_len = len;
+		bus->late_waits = true;
 		return;
 	}
 	vmbus_post_now(bus, msg, len);
@@ -351,7 +353,7 @@ static void vmbus_disconnect(struct vmbus *bus, const char *why)
 	bus->offers_requested = false;
 	bus->interrupt_page = 0;
 	bus->last_relid = 0;
-	bus->late_len = 0;
+	bus->late_waits = false;
 }
 
 /**
@@ -999,12 +1001,11 @@ u16 vmbus_hv_signal(struct vmbus *bus, u32 connection, u16 flag)
 /* A hostile host sends what it kept back, and takes away what it likes. */
 static void vmbus_poll_lies(struct vmbus *bus)
 {
-	size_t len = bus->late_len;
 	u32 i;
 
-	bus->late_len = 0;
-	if (len)
-		vmbus_post_now(bus, bus->late, len);
+	if (bus->late_waits)
+		vmbus_post_now(bus, bus->late, bus->late_len);
+	bus->late_waits = false;
 	for (i = 1; i < MAX_RELIDS; i++)
 		if (bus->by_relid[i])
 			vmbus_send_late(bus->by_relid[i]);
@@ -1056,7 +1057,7 @@ static int vmbus_write_lies(struct vmbus_channel *chan,
 	len = hostile_below(HOSTILE_PACKET_SIZE, (u32)len, (u32)len + 64);
 	if (hostile_event(HOSTILE_PACKET_DROP))
 		return 0;
-	if (hostile_event(HOSTILE_PACKET_LATE) && !chan->late) {
+	if (!chan->late && hostile_event(HOSTILE_PACKET_LATE)) {
 		chan->late = malloc(sizeof(*chan->late));
 		if (!chan->late)
 			return -ENOMEM;

@@ -620,6 +620,70 @@ static void test_limits(void **state)
 	mock_reset();
 }
 
+/* One message and one packet of a channel can wait, and what is traced as late is. */
+static void test_late(void **state)
+{
+	struct vpci_msg_version version = {
+		VPCI_QUERY_PROTOCOL_VERSION, VPCI_VERSION(1, 4),
+	};
+	struct vpci_msg relations = { VPCI_QUERY_BUS_RELATIONS };
+	struct hostile_plan plan = only(1, 1000, HOSTILE_MESSAGE_LATE, 0);
+	u64 size, seed;
+	int empty = 0;
+	u32 i;
+
+	(void)state;
+	start(&honest);
+	guest_contact(&g, VMBUS_VERSION(6, 0), 0);
+	look();
+	hostile_start(&plan);
+	guest_simple(&g, MSG_REQUEST_OFFERS);
+	assert_int_equal(mock_count(" hostile site=message-late"), 1);
+	for (i = 2; i <= CHANNELS; i++)
+		assert_int_equal(guest_next(&g)->offer.relid, i);
+	assert_int_equal(guest_next(&g)->head.type, MSG_ALL_OFFERS);
+	assert_null(guest_next(&g));
+	vmbus_poll(g.bus);
+	assert_int_equal(guest_next(&g)->offer.relid, 1);
+	assert_null(guest_next(&g));
+	end();
+
+	plan.only[plan.onlys++].site = HOSTILE_MESSAGE_SIZE;
+	for (seed = 0; seed < 100; seed++) {
+		begin(PCI);
+		plan.seed = seed;
+		hostile_start(&plan);
+		guest_modify(&g, PCI, 1);
+		assert_null(guest_next(&g));
+		size = traced(HOSTILE_MESSAGE_SIZE);
+		empty += !size;
+		vmbus_poll(g.bus);
+		assert_int_equal(g.tail - g.head, 1);
+		assert_int_equal(guest_next(&g)->len, size);
+		end();
+		mock_reset();
+	}
+	assert_true(empty);
+
+	begin(PCI);
+	ask_pci_unseen(&version, sizeof(version));
+	received(PCI);
+	plan = only(1, 1000, HOSTILE_PACKET_LATE, 0);
+	hostile_start(&plan);
+	/* Relations, and the completion of the query */
+	ask_pci_unseen(&relations, sizeof(relations));
+	assert_int_equal(mock_count(" hostile site=packet-late"), 1);
+	assert_int_equal(received(PCI), sizeof(u64));
+	assert_int_equal(received(PCI), -1);
+	vmbus_poll(g.bus);
+	assert_int_equal(received(PCI),
+			 (sizeof(struct vpci_msg_relations2) + 7) / 8 * 8);
+	assert_int_equal(received(PCI), -1);
+	end();
+	hostile_start(&honest);
+	mock_reset();
+}
+
 static void test_parse(void **state)
 {
 	static const char *const bad[] = {
@@ -669,6 +733,7 @@ int main(void)
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_trace),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_parse),
 	};
 
