@@ -882,19 +882,27 @@ u16 vmbus_hv_post(struct vmbus *bus, u32 vp, u32 connection, u32 type,
 	return HV_STATUS_SUCCESS;
 }
 
-/* Send what a hostile host kept back. */
+/* Send what a hostile host kept back; without room it is kept on. */
 static void vmbus_send_late(struct vmbus_channel *chan)
 {
 	struct late_packet *late = chan->late;
 	bool signal = false;
+	int ret;
 
 	if (!late || chan->state != CHANNEL_OPEN)
 		return;
+	ret = ring_write(&chan->down, &late->desc, late->payload,
+			 (u32)late->len, &signal);
+	if (ret == -EAGAIN)
+		return;
+	if (ret == -EPROTO) {
+		vmbus_stop(chan, CHANNEL_BROKEN, "host");
+		return;
+	}
 	chan->late = NULL;
-	if (!ring_write(&chan->down, &late->desc, late->payload,
-			(u32)late->len, &signal) && signal)
-		vmbus_interrupt_guest(chan);
 	free(late);
+	if (signal)
+		vmbus_interrupt_guest(chan);
 }
 
 /* Take what the guest has sent, up to a batch, and see whether it reads. */

@@ -14,7 +14,7 @@
 #include "hv/hypercall.h"
 #include "hv/ics.h"
 #include "hv/synthvid.h"
-#include "hv/vpci.h"
+#include "hv/vpci_bus.h"
 #include "hv/vpci_proto.h"
 
 /* Relids, in the order of the interfaces' GUIDs */
@@ -684,6 +684,48 @@ static void test_late(void **state)
 	mock_reset();
 }
 
+/* A packet that is late waits for room, and finds out what the guest does to its ring. */
+static void test_late_ring(void **state)
+{
+	struct guest_ring down = { pfn[PCI] + 2, (PAGES - 3) * HV_PAGE_SIZE };
+	struct vpci_msg_version version = {
+		VPCI_QUERY_PROTOCOL_VERSION, VPCI_VERSION(1, 4),
+	};
+	struct hostile_plan plan = only(1, 1000, HOSTILE_PACKET_LATE, 1);
+	u32 *read, was;
+
+	(void)state;
+	begin(PCI);
+	read = guest_field(&down, RING_READ_INDEX);
+	was = *read;
+	hostile_start(&plan);
+	ask_pci_unseen(&version, sizeof(version));
+	assert_int_equal(received(PCI), -1);
+	/* Full but for 8 bytes */
+	*read = (*guest_field(&down, RING_WRITE_INDEX) + 8) % down.size;
+	vmbus_poll(g.bus);
+	*read = was;
+	assert_int_equal(received(PCI), -1);
+	vmbus_poll(g.bus);
+	assert_int_equal(received(PCI), sizeof(struct vpci_reply_version));
+	vmbus_poll(g.bus);
+	assert_int_equal(received(PCI), -1);
+	expect_good();
+
+	hostile_start(&plan);
+	ask_pci_unseen(&version, sizeof(version));
+	mock_reset();
+	*read = down.size;
+	vmbus_poll(g.bus);
+	assert_int_equal(mock_count(" close device=test0 relid=1 by=host;"), 1);
+	expect_bad("read index", down.size);
+	vmbus_poll(g.bus);
+	expect_good();
+	assert_null(dev.bus->chan);
+	end();
+	hostile_start(&honest);
+}
+
 static void test_parse(void **state)
 {
 	static const char *const bad[] = {
@@ -734,6 +776,7 @@ int main(void)
 		cmocka_unit_test(test_trace),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_late_ring),
 		cmocka_unit_test(test_parse),
 	};
 
