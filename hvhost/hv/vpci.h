@@ -42,7 +42,8 @@ struct vpci_config {
 	u64 shared_bit;			/* an isolated VM's mark on shared GPAs */
 	/*
 	 * A BAR on the framebuffer, or outside of MMIO space, decodes all the
-	 * same. One that is on a device is refused: only one can answer.
+	 * same. One that is on a device, be that at a fixed address, is refused:
+	 * only one can answer.
 	 */
 	bool ignore_bar_conflicts;
 	/*

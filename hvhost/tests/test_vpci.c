@@ -49,6 +49,8 @@ static struct mmio_claim fb;
 static const struct layout layout = {
 	.usable = { { FB, 0xfed3ffff }, { 0xfe0000000, 0xfffffffff } },
 	.usable_count = 2,
+	.fixed = { { 0xfed3c000, 0xfed3dfff } }, .fixed_count = 1,
+	.described = { { 0xfed38000, 0xfed38fff } }, .described_count = 1,
 };
 
 /* Rings of two pages each; a bus has relid index + 1 */
@@ -1309,6 +1311,12 @@ static void test_bar_ignored(void **state)
 	expect_once("bar=2 range=80001000 with=outside action=refused;");
 	expect_once("bar=2 range=80001000 decodes=false;");
 	assert_int_equal(mapped(), 3);
+	/* ... nor on a device of the host's at a fixed address */
+	mock_reset();
+	place(WINDOW, 0xfed3c000, BAR4);
+	expect_trace("bar=0 range=fed3c000 with=fixed with_range=fed3c000 action=refused; bar device=nvme0 bar=0 range=fed3c000 decodes=false;");
+	place(WINDOW, 0xfed38000, BAR4);
+	expect_trace("bar=0 range=fed38000 with=fixed with_range=fed38000 action=refused; bar device=nvme0 bar=0 range=fed38000 decodes=false;");
 	/* It has a place, and nobody complains of the VM */
 	expect_good();
 	/* Windows are refused all the same. */
