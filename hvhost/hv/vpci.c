@@ -279,11 +279,12 @@ static u32 vpci_enter_d0(struct vpci_bus *bus, u64 gpa, const char **reason)
 	};
 	struct vpci *vpci = bus->vpci;
 	const struct vpci_refusal *refusal;
+	struct vpci_device *dev = bus->dev;
 	enum mmio_verdict verdict;
 
-	bus->entries++;
-	if (bus->entries >= bus->dev->refuse_first &&
-	    bus->entries <= bus->dev->refuse_last) {
+	dev->entries++;
+	if (dev->entries >= dev->refuse_first &&
+	    dev->entries <= dev->refuse_last) {
 		*reason = "told";
 		return STATUS_NO_SUCH_DEVICE;
 	}

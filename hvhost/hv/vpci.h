@@ -84,6 +84,8 @@ struct vpci_device {
 	void (*reset)(struct vpci_device *dev);
 	/* Set by vpci_add() */
 	struct vpci_bus *bus;
+	/* D0 entries that were asked for in the run, on any bus */
+	u64 entries;
 };
 
 struct vpci *vpci_new(const struct vpci_config *config, struct vmbus *vmbus,

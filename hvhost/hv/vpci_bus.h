@@ -78,7 +78,6 @@ struct vpci_bus {
 	bool live;
 	struct mmio_claim window;
 	u32 slot;			/* of the function that it shows */
-	u64 entries;			/* into D0 that were asked for */
 
 	struct pcicfg cfg;
 	struct vpci_bar bar[MAX_BARS];

@@ -884,6 +884,16 @@ static void test_refused(void **state)
 	assert_int_equal(assigned(0), OK);
 	place(WINDOW, BAR0, BAR4);
 	expect_good();
+	/* ... and go on when the device is taken away and comes back. */
+	nvme.refuse_last = 5;
+	bus_exit(0);
+	assert_int_equal(vpci_surprise(vpci, NVME, false), 0);
+	assert_int_equal(vpci_add(vpci, &nvme), 0);
+	connect();
+	open_bus(0);
+	get_relations(0, VV(1, 4));
+	assert_int_equal(d0_entry(0, WINDOW), NO_DEVICE);
+	assert_int_equal(d0_entry(0, WINDOW), OK);
 }
 
 /* Ranges that the host refuses config windows in, whatever is there */
