@@ -97,13 +97,11 @@ static void vpci_flush(struct vpci_bus *bus)
 	}
 }
 
-static void vpci_room(struct vmbus_device *vmbus_dev)
-{
-	vpci_flush(vmbus_dev->opaque);
-}
-
-/* Send, or keep for later; a guest that does not read loses answers. */
-static void vpci_send(struct vpci_bus *bus, u16 type, u64 transaction,
+/*
+ * Send, or keep for later; a guest that does not read loses answers. Return: true if it is
+ * sent or kept.
+ */
+static bool vpci_send(struct vpci_bus *bus, u16 type, u64 transaction,
 		      const void *payload, size_t len)
 {
 	struct vpci_queued *q;
@@ -111,25 +109,26 @@ static void vpci_send(struct vpci_bus *bus, u16 type, u64 transaction,
 
 	vpci_flush(bus);
 	if (!bus->chan)
-		return;
+		return false;
 	if (!bus->queue_len) {
 		ret = vmbus_send(bus->chan, type, 0, transaction, payload, len);
 		if (ret == -EMSGSIZE)
 			vpci_bad(bus, "ring too small for a message of bytes",
 				 len);
 		if (ret != -EAGAIN)
-			return;
+			return !ret;
 	}
 	if (bus->queue_len == VPCI_MAX_QUEUED) {
 		vpci_bad(bus, "messages that the guest does not read",
 			 VPCI_MAX_QUEUED);
-		return;
+		return false;
 	}
 	q = &bus->queue[(bus->queue_head + bus->queue_len++) % VPCI_MAX_QUEUED];
 	q->type = type;
 	q->len = (u16)len;
 	q->transaction = transaction;
 	memcpy(q->data, payload, len);
+	return true;
 }
 
 static u32 vpci_on_version(struct vpci_bus *bus, const void *msg,
@@ -154,7 +153,7 @@ static u32 vpci_on_version(struct vpci_bus *bus, const void *msg,
 }
 
 /* A hostile host tells of functions and of sizes that there are not. */
-static void vpci_send_false_relations(struct vpci_bus *bus, const void *honest,
+static bool vpci_send_false_relations(struct vpci_bus *bus, const void *honest,
 				      size_t len, size_t stride)
 {
 	const size_t head = offsetof(struct vpci_msg_relations, func);
@@ -186,7 +185,7 @@ static void vpci_send_false_relations(struct vpci_bus *bus, const void *honest,
 	put_le32(msg + offsetof(struct vpci_msg_relations, count),
 		 hostile_u32(HOSTILE_RELATIONS_COUNT, count));
 	len = hostile_below(HOSTILE_RELATIONS_SIZE, (u32)len, sizeof(msg) + 1);
-	vpci_send(bus, RING_PKT_INBAND, 0, msg, len);
+	return vpci_send(bus, RING_PKT_INBAND, 0, msg, len);
 }
 
 static void vpci_send_relations(struct vpci_bus *bus, u32 count)
@@ -207,16 +206,19 @@ static void vpci_send_relations(struct vpci_bus *bus, u32 count)
 	};
 	size_t len = v2 ? sizeof(msg) : sizeof(struct vpci_msg_relations);
 	size_t stride = len - offsetof(struct vpci_msg_relations, func);
+	bool sent;
 
-	vpci_trace_message(bus, "host", msg.type);
-	trace_num("count", count);
-	trace_end();
 	if (!count)
 		len = offsetof(struct vpci_msg_relations, func);
 	if (hostile_on)
-		vpci_send_false_relations(bus, &msg, len, stride);
+		sent = vpci_send_false_relations(bus, &msg, len, stride);
 	else
-		vpci_send(bus, RING_PKT_INBAND, 0, &msg, len);
+		sent = vpci_send(bus, RING_PKT_INBAND, 0, &msg, len);
+	if (!sent)
+		return;
+	vpci_trace_message(bus, "host", msg.type);
+	trace_num("count", count);
+	trace_end();
 }
 
 static u32 vpci_on_query_relations(struct vpci_bus *bus, const void *msg,
@@ -545,11 +547,27 @@ static void vpci_ask_to_eject(struct vpci_bus *bus)
 {
 	struct vpci_msg_slot msg = { .type = VPCI_EJECT };
 
+	if (!vpci_send(bus, RING_PKT_INBAND, 0, &msg, sizeof(msg)))
+		return;
+	bus->asked = true;
 	vpci_trace_eject(bus, "asked");
 	vpci_trace_message(bus, "host", msg.type);
 	trace_end();
-	bus->asked = true;
-	vpci_send(bus, RING_PKT_INBAND, 0, &msg, sizeof(msg));
+}
+
+/* ... if it is time to; if not, we will be called again. */
+static void vpci_try_to_eject(struct vpci_bus *bus)
+{
+	if (bus->ejecting && !bus->asked && bus->live)
+		vpci_ask_to_eject(bus);
+}
+
+static void vpci_room(struct vmbus_device *vmbus_dev)
+{
+	struct vpci_bus *bus = vmbus_dev->opaque;
+
+	vpci_flush(bus);
+	vpci_try_to_eject(bus);
 }
 
 static void vpci_trace_completion(const struct vpci_bus *bus, u32 type,
@@ -613,9 +631,10 @@ static void vpci_received(struct vmbus_device *vmbus_dev, u16 type, u16 flags,
 			  u64 transaction, const u8 *payload, size_t len)
 {
 	struct vpci_bus *bus = vmbus_dev->opaque;
-	struct vpci_answer a = { .len = sizeof(a.status) };
+	struct vpci_answer a = { .len = sizeof(a.status) }, sent;
 	struct vpci *vpci = bus->vpci;
 	u32 status, version = bus->version;
+	bool named = len >= sizeof(struct vpci_msg);
 
 	if (type != RING_PKT_INBAND) {
 		vpci_bad(bus, "packet of type", type);
@@ -625,20 +644,21 @@ static void vpci_received(struct vmbus_device *vmbus_dev, u16 type, u16 flags,
 	a.status = status;
 	/* Not if the channel was closed meanwhile */
 	if (flags & RING_COMPLETION_REQUESTED && bus->chan) {
-		if (len >= sizeof(struct vpci_msg))
+		sent = a;
+		if (hostile_on && named)
+			vpci_lie_in_answer(get_le32(payload), &sent);
+		if (vpci_send(bus, RING_PKT_COMPLETION, transaction, &sent,
+			      sent.len) && named)
 			vpci_trace_completion(bus, get_le32(payload), &a);
-		if (hostile_on && len >= sizeof(struct vpci_msg))
-			vpci_lie_in_answer(get_le32(payload), &a);
-		vpci_send(bus, RING_PKT_COMPLETION, transaction, &a, a.len);
 	}
 	if (hostile_on && bus->chan)
 		vpci_lie_unasked(bus);
 	if (bus->ejected)
 		vpci_take_away(bus);
-	else if (bus->ejecting && !bus->asked && bus->live)
-		vpci_ask_to_eject(bus);
 	else if (bus->chan && !version && bus->version)
 		vpci->ops->begun(vpci->opaque, bus->dev->name);
+	else
+		vpci_try_to_eject(bus);
 }
 
 static void vpci_opened(struct vmbus_device *vmbus_dev,
@@ -680,8 +700,9 @@ static struct vpci_bus *vpci_find_bus(const struct vpci *vpci, const char *name)
  * @name:	The device's name
  *
  * The channel is rescinded when the guest has done so; at once if the guest does
- * not know the device yet. A guest that knows it but is not in D0 is asked when
- * it is: before that, Linux may drop the request, and it must not be asked twice.
+ * not know the device yet. A guest that knows it but is not in D0, or does not read
+ * its messages, is asked when it is, or does, unless it closes the channel first: before
+ * D0 Linux may drop the request, and it must not be asked twice.
  * Its hv_eject_device_work() then runs twice and deletes a freed device from a
  * list.
  *
@@ -697,9 +718,9 @@ int vpci_eject(struct vpci *vpci, const char *name)
 		return -EALREADY;
 	if (bus->told) {
 		bus->ejecting = true;
-		if (bus->live)
-			vpci_ask_to_eject(bus);
-		else
+		vpci_try_to_eject(bus);
+		/* A guest that lies has its channel closed */
+		if (bus->ejecting && !bus->asked)
 			vpci_trace_eject(bus, "postponed");
 		return 0;
 	}

@@ -2385,6 +2385,45 @@ static void test_full(void **state)
 	expect_good();
 }
 
+/* What the guest's queue does not take is not traced, and an eject request comes later. */
+static void test_full_trace(void **state)
+{
+	struct vpci_msg_slot need = { VPCI_QUERY_RESOURCE_REQUIREMENTS, 0 };
+	struct guest_ring r = down(0);
+	u32 type = 0, ejects = 0, i;
+	struct ring_desc d;
+
+	(void)state;
+	boot();
+	for (i = 0; i < 2; i++) {
+		while (!mock_bad_count) {
+			mock_reset();
+			write_packet(0, RING_PKT_INBAND,
+				     RING_COMPLETION_REQUESTED, 0, &need,
+				     sizeof(need));
+			kick(0);
+		}
+		assert_string_equal(mock_messages,
+				    " vpci device=nvme0 from=guest message=QUERY_RESOURCE_REQUIREMENTS;");
+		expect_bad("messages that the guest does not read", 64);
+	}
+	assert_int_equal(vpci_eject(vpci, NVME), 0);
+	assert_string_equal(mock_messages, "");
+	assert_string_equal(mock_trace, " eject device=nvme0 how=postponed;");
+	expect_bad("messages that the guest does not read", 64);
+	assert_int_equal(vpci_eject(vpci, NVME), -EALREADY);
+	do {
+		while (guest_read(&r, &d, &type, sizeof(type)) >= 0)
+			ejects += d.type == RING_PKT_INBAND &&
+				  type == VPCI_EJECT;
+		kick(0);
+	} while (*guest_field(&r, RING_READ_INDEX) !=
+		 *guest_field(&r, RING_WRITE_INDEX));
+	assert_int_equal(ejects, 1);
+	expect_trace(" eject device=nvme0 how=asked;");
+	expect_good();
+}
+
 /* What is short enough for the room there is does not overtake what is not. */
 static void test_order(void **state)
 {
@@ -2599,6 +2638,7 @@ int main(void)
 		T(test_malformed),
 		T(test_unknown),
 		T(test_full),
+		T(test_full_trace),
 		T(test_order),
 		T(test_many),
 		T(test_add),
