@@ -26,43 +26,7 @@
 #include "hv/ring.h"
 #include "hv/vpci_bus.h"
 
-/* The name of a message; NULL: a type that has none */
-static const char *vpci_message_name(u32 type)
-{
-	static const struct {
-		u32 type;
-		const char *name;
-	} names[] = {
-		{ VPCI_BUS_RELATIONS, "BUS_RELATIONS" },
-		{ VPCI_QUERY_BUS_RELATIONS, "QUERY_BUS_RELATIONS" },
-		{ VPCI_POWER_STATE_CHANGE, "POWER_STATE_CHANGE" },
-		{ VPCI_QUERY_RESOURCE_REQUIREMENTS,
-		  "QUERY_RESOURCE_REQUIREMENTS" },
-		{ VPCI_D0_ENTRY, "D0_ENTRY" },
-		{ VPCI_D0_EXIT, "D0_EXIT" },
-		{ VPCI_READ_BLOCK, "READ_BLOCK" },
-		{ VPCI_WRITE_BLOCK, "WRITE_BLOCK" },
-		{ VPCI_EJECT, "EJECT" },
-		{ VPCI_EJECTION_COMPLETE, "EJECTION_COMPLETE" },
-		{ VPCI_RESOURCES_ASSIGNED, "RESOURCES_ASSIGNED" },
-		{ VPCI_RESOURCES_RELEASED, "RESOURCES_RELEASED" },
-		{ VPCI_QUERY_PROTOCOL_VERSION, "QUERY_PROTOCOL_VERSION" },
-		{ VPCI_CREATE_INTERRUPT, "CREATE_INTERRUPT" },
-		{ VPCI_DELETE_INTERRUPT, "DELETE_INTERRUPT" },
-		{ VPCI_RESOURCES_ASSIGNED2, "RESOURCES_ASSIGNED2" },
-		{ VPCI_CREATE_INTERRUPT2, "CREATE_INTERRUPT2" },
-		{ VPCI_BUS_RELATIONS2, "BUS_RELATIONS2" },
-		{ VPCI_RESOURCES_ASSIGNED3, "RESOURCES_ASSIGNED3" },
-		{ VPCI_CREATE_INTERRUPT3, "CREATE_INTERRUPT3" },
-		{ VPCI_RESET_DEVICE, "RESET_DEVICE" },
-	};
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i].type == type)
-			return names[i].name;
-	return NULL;
-}
+static const char *vpci_message_name(u32 type);
 
 /* Begin the event of a message */
 static void vpci_trace_message(const struct vpci_bus *bus, const char *from,
@@ -441,44 +405,53 @@ static u32 vpci_on_ejected(struct vpci_bus *bus, const void *msg,
 	return STATUS_OK;
 }
 
+/* All messages; those without @fn are not for the host, or not supported. */
 static const struct vpci_handler {
 	u32 type;
+	const char *name;
 	size_t len;			/* at least */
 	bool slot;			/* speaks of a function */
 	u32 (*fn)(struct vpci_bus *bus, const void *msg, struct vpci_answer *a);
 } vpci_handlers[] = {
-	{ VPCI_QUERY_PROTOCOL_VERSION,
-	  sizeof(struct vpci_msg_version), false, vpci_on_version },
-	{ VPCI_QUERY_BUS_RELATIONS,
+	{ VPCI_BUS_RELATIONS, "BUS_RELATIONS", 0, false, NULL },
+	{ VPCI_QUERY_BUS_RELATIONS, "QUERY_BUS_RELATIONS",
 	  sizeof(struct vpci_msg), false, vpci_on_query_relations },
-	{ VPCI_POWER_STATE_CHANGE,
+	{ VPCI_POWER_STATE_CHANGE, "POWER_STATE_CHANGE",
 	  sizeof(struct vpci_msg_power), true, vpci_on_power },
-	{ VPCI_QUERY_RESOURCE_REQUIREMENTS,
+	{ VPCI_QUERY_RESOURCE_REQUIREMENTS, "QUERY_RESOURCE_REQUIREMENTS",
 	  sizeof(struct vpci_msg_slot), true, vpci_on_requirements },
-	{ VPCI_D0_ENTRY,
+	{ VPCI_D0_ENTRY, "D0_ENTRY",
 	  sizeof(struct vpci_msg_d0_entry), false, vpci_on_d0_entry },
-	{ VPCI_D0_EXIT, sizeof(struct vpci_msg), false, vpci_on_d0_exit },
-	{ VPCI_RESOURCES_ASSIGNED,
-	  sizeof(struct vpci_msg_assigned), true, vpci_on_assigned },
-	{ VPCI_RESOURCES_ASSIGNED2,
-	  sizeof(struct vpci_msg_assigned), true, vpci_on_assigned },
-	{ VPCI_RESOURCES_ASSIGNED3,
-	  sizeof(struct vpci_msg_assigned), true, vpci_on_assigned },
-	{ VPCI_RESOURCES_RELEASED,
-	  sizeof(struct vpci_msg_slot), true, vpci_on_released },
-	{ VPCI_CREATE_INTERRUPT,
-	  sizeof(struct vpci_msg_create), true, vpci_on_create },
-	{ VPCI_CREATE_INTERRUPT2,
-	  sizeof(struct vpci_msg_create2), true, vpci_on_create2 },
-	{ VPCI_CREATE_INTERRUPT3,
-	  sizeof(struct vpci_msg_create3), true, vpci_on_create3 },
-	{ VPCI_DELETE_INTERRUPT,
-	  sizeof(struct vpci_msg_delete), true, vpci_on_delete },
-	{ VPCI_DELETE_INTERRUPT2,
-	  sizeof(struct vpci_msg_delete), true, vpci_on_delete },
-	{ VPCI_EJECTION_COMPLETE,
+	{ VPCI_D0_EXIT, "D0_EXIT",
+	  sizeof(struct vpci_msg), false, vpci_on_d0_exit },
+	{ VPCI_READ_BLOCK, "READ_BLOCK", 0, false, NULL },
+	{ VPCI_WRITE_BLOCK, "WRITE_BLOCK", 0, false, NULL },
+	{ VPCI_EJECT, "EJECT", 0, false, NULL },
+	{ VPCI_EJECTION_COMPLETE, "EJECTION_COMPLETE",
 	  sizeof(struct vpci_msg_slot), true, vpci_on_ejected },
-	{ VPCI_RESET_DEVICE, sizeof(struct vpci_msg_slot), true, vpci_on_reset },
+	{ VPCI_RESOURCES_ASSIGNED, "RESOURCES_ASSIGNED",
+	  sizeof(struct vpci_msg_assigned), true, vpci_on_assigned },
+	{ VPCI_RESOURCES_RELEASED, "RESOURCES_RELEASED",
+	  sizeof(struct vpci_msg_slot), true, vpci_on_released },
+	{ VPCI_QUERY_PROTOCOL_VERSION, "QUERY_PROTOCOL_VERSION",
+	  sizeof(struct vpci_msg_version), false, vpci_on_version },
+	{ VPCI_CREATE_INTERRUPT, "CREATE_INTERRUPT",
+	  sizeof(struct vpci_msg_create), true, vpci_on_create },
+	{ VPCI_DELETE_INTERRUPT, "DELETE_INTERRUPT",
+	  sizeof(struct vpci_msg_delete), true, vpci_on_delete },
+	{ VPCI_RESOURCES_ASSIGNED2, "RESOURCES_ASSIGNED2",
+	  sizeof(struct vpci_msg_assigned), true, vpci_on_assigned },
+	{ VPCI_CREATE_INTERRUPT2, "CREATE_INTERRUPT2",
+	  sizeof(struct vpci_msg_create2), true, vpci_on_create2 },
+	{ VPCI_DELETE_INTERRUPT2, "DELETE_INTERRUPT2",
+	  sizeof(struct vpci_msg_delete), true, vpci_on_delete },
+	{ VPCI_BUS_RELATIONS2, "BUS_RELATIONS2", 0, false, NULL },
+	{ VPCI_RESOURCES_ASSIGNED3, "RESOURCES_ASSIGNED3",
+	  sizeof(struct vpci_msg_assigned), true, vpci_on_assigned },
+	{ VPCI_CREATE_INTERRUPT3, "CREATE_INTERRUPT3",
+	  sizeof(struct vpci_msg_create3), true, vpci_on_create3 },
+	{ VPCI_RESET_DEVICE, "RESET_DEVICE",
+	  sizeof(struct vpci_msg_slot), true, vpci_on_reset },
 };
 
 static const struct vpci_handler *vpci_find_handler(u32 type)
@@ -489,6 +462,14 @@ static const struct vpci_handler *vpci_find_handler(u32 type)
 		if (vpci_handlers[i].type == type)
 			return &vpci_handlers[i];
 	return NULL;
+}
+
+/* The name of a message; NULL: a type that has none */
+static const char *vpci_message_name(u32 type)
+{
+	const struct vpci_handler *h = vpci_find_handler(type);
+
+	return h ? h->name : NULL;
 }
 
 /* The status of a message's completion, should it want one */
@@ -506,7 +487,7 @@ static u32 vpci_handle(struct vpci_bus *bus, const u8 *msg, size_t len,
 	vpci_trace_message(bus, "guest", type);
 	trace_end();
 	h = vpci_find_handler(type);
-	if (!h) {
+	if (!h || !h->fn) {
 		vpci_bad(bus, "unsupported message", type);
 		return STATUS_BAD_DATA;
 	}

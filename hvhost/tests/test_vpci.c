@@ -1976,6 +1976,7 @@ static void test_messages(void **state)
 {
 	struct vpci_msg_slot need = { VPCI_QUERY_RESOURCE_REQUIREMENTS, 0 };
 	struct vpci_reply_requirements req;
+	struct vpci_msg_delete delete2;
 	struct vpci_message message;
 	struct vpci_msg_slot eject;
 	u32 type = VPCI_READ_BLOCK;
@@ -1998,6 +1999,13 @@ static void test_messages(void **state)
 	create(0, 0x40, 0, &message);
 	delete(0, &message);
 	expect_messages(" vpci device=nvme0 from=guest message=CREATE_INTERRUPT3; vpci device=nvme0 from=host message=CREATE_INTERRUPT3 status=0; vpci device=nvme0 from=guest message=DELETE_INTERRUPT; vpci device=nvme0 from=host message=DELETE_INTERRUPT status=0;");
+	create(0, 0x40, 0, &message);
+	delete2 = (struct vpci_msg_delete) {
+		.type = VPCI_DELETE_INTERRUPT2, .message = message,
+	};
+	mock_reset();
+	ask(0, &delete2, sizeof(delete2));
+	expect_messages(" vpci device=nvme0 from=guest message=DELETE_INTERRUPT2; vpci device=nvme0 from=host message=DELETE_INTERRUPT2 status=0;");
 	assert_int_equal(vpci_eject(vpci, NVME), 0);
 	expect_messages(" vpci device=nvme0 from=host message=EJECT;");
 	assert_int_equal(next_message(0, &eject), VPCI_EJECT);
