@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A host that lies: values on their way to the guest are changed, and messages left out,
- * repeated or made up, by a seed. Only what is sent changes, never what the host itself
- * keeps.
+ * repeated or made up, by a seed. Only what is sent changes, not what the host itself
+ * keeps, but for a rescind, an eject request and a second framebuffer: see README.md.
  *
  * Each place that may lie is a site. A site numbers its decisions from 1 on, and what
  * becomes of one depends on the seed, the site's name and that number alone. So the same
