@@ -604,7 +604,7 @@ static int options_read(int argc, char **argv, struct options *opt)
  * @opt:	Result, unless OPTIONS_BAD
  *
  * An option that comes twice counts as it came last, but each --crs, --pci,
- * --refuse-windows and text to wait for counts.
+ * --refuse-windows, --hostile-only and text to wait for counts.
  * Whether the address space makes sense is layout_make()'s to say.
  *
  * Return: enum options_command.

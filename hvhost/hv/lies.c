@@ -76,10 +76,10 @@ size_t lies_in_message(u8 *msg, size_t len)
  * lies_extra_message() - Make up a message that nobody asked for.
  * @msg:	An honest one, to be changed
  * @len:	Bytes of it
- * @last:	The highest relid in use
+ * @last:	The relid that was given to a channel last
  *
  * A third of them rescind some channel; the others have any type. Those whose relid
- * comes first have one that is in use, or the next.
+ * comes first have one from 0 to the one after @last.
  *
  * Return: bytes of it now.
  */

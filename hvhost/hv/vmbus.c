@@ -30,7 +30,7 @@
 #define BATCH		4096
 #define BATCH_BYTES	MIB
 
-/* The longest payload that a hostile host changes or keeps back */
+/* Room for a payload that a hostile host changes or keeps back; half of it can be honest. */
 #define LIES_MAX_PACKET	4096u
 
 /* NTSTATUS that answers carry; guests only look whether it is 0 */
@@ -1006,7 +1006,7 @@ u16 vmbus_hv_signal(struct vmbus *bus, u32 connection, u16 flag)
 	return HV_STATUS_SUCCESS;
 }
 
-/* A hostile host sends what it kept back, and takes away what it likes. */
+/* A hostile host sends what it kept back. */
 static void vmbus_poll_lies(struct vmbus *bus)
 {
 	u32 i;

@@ -14,7 +14,10 @@
 #include "hv/hv.h"
 #include "hv/vpci_bus.h"
 
-/* Where messages are to be written: the local APICs, as on real machines */
+/*
+ * Where messages are to be written: the local APICs' address on x86. arm64 guests, which
+ * have none, write to the address that they are given as well.
+ */
 #define MESSAGE_ADDRESS	0xfee00000u
 /* Where a host does not say which */
 #define FIRST_VECTOR	16u
