@@ -847,8 +847,12 @@ u16 vmbus_hv_post(struct vmbus *bus, u32 vp, u32 connection, u32 type,
 		trace_bad("vmbus", "post to connection", connection);
 		return HV_STATUS_INVALID_CONNECTION_ID;
 	}
-	if (len > VMBUS_MAX_MESSAGE || vp >= bus->config.cpus) {
+	if (len > VMBUS_MAX_MESSAGE) {
 		trace_bad("vmbus", "message of bytes", len);
+		return HV_STATUS_INVALID_PARAMETER;
+	}
+	if (vp >= bus->config.cpus) {
+		trace_bad("vmbus", "message of vp", vp);
 		return HV_STATUS_INVALID_PARAMETER;
 	}
 	vmbus_poll(bus);
