@@ -11,6 +11,7 @@
 
 #include "arch/aml.h"
 #include "arch/x86/acpi.h"
+#include "core/fail.h"
 #include "core/trace.h"
 #include "dsdt-x86.h"
 
@@ -383,7 +384,5 @@ int acpi_init(struct vm *vm)
 		rc = vm_add_ports(vm, 0x64, 1, keyboard_io, vm);
 	if (!rc && vm->layout.generation == 2)
 		rc = vm_add_ports(vm, 0xcf9, 1, reset_io, vm);
-	if (rc)
-		fprintf(stderr, "hvhost: ACPI ports: %s\n", strerror(-rc));
-	return rc;
+	return rc ? say_failed(rc, "ACPI ports") : 0;
 }
