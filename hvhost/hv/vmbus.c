@@ -15,6 +15,7 @@
 #include "core/bytes.h"
 #include "core/guid.h"
 #include "core/hostile.h"
+#include "core/status.h"
 #include "core/trace.h"
 #include "hv/gpadl.h"
 #include "hv/hv.h"
@@ -32,13 +33,6 @@
 
 /* Room for a payload that a hostile host changes or keeps back; half of it can be honest. */
 #define LIES_MAX_PACKET	4096u
-
-/* NTSTATUS that answers carry; guests only look whether it is 0 */
-#define STATUS_OK		0
-#define STATUS_INVALID		0xc000000du
-#define STATUS_NO_DEVICE	0xc000000eu
-#define STATUS_NO_RESOURCES	0xc000009au
-#define STATUS_WRONG_STATE	0xc0000184u
 
 /* What a hostile host has not sent yet */
 struct late_packet {
@@ -495,7 +489,7 @@ static u32 vmbus_open_channel(struct vmbus *bus, struct vmbus_channel *chan,
 
 	if (chan->state != CHANNEL_CLOSED) {
 		trace_bad("vmbus", "open of an open channel", chan->relid);
-		return STATUS_WRONG_STATE;
+		return STATUS_INVALID_DEVICE_STATE;
 	}
 	if (msg->vp >= bus->config.cpus) {
 		trace_bad("vmbus", "target vp", msg->vp);
@@ -560,7 +554,7 @@ static void vmbus_on_open(struct vmbus *bus, const struct message *m)
 	struct vmbus_channel *chan = vmbus_find_channel(bus, msg->relid);
 	struct msg_open_result answer = {
 		.relid = msg->relid, .open_id = msg->open_id,
-		.status = STATUS_NO_DEVICE,
+		.status = STATUS_NO_SUCH_DEVICE,
 	};
 
 	if (!chan)
@@ -637,7 +631,7 @@ static void vmbus_on_gpadl_header(struct vmbus *bus, const struct message *m)
 		goto refuse;
 	}
 	if (!chan->dev) {		/* it crossed our rescind */
-		status = STATUS_NO_DEVICE;
+		status = STATUS_NO_SUCH_DEVICE;
 		goto refuse;
 	}
 	link = vmbus_find_gpadl(bus, msg->gpadl);

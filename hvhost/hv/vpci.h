@@ -55,7 +55,7 @@ struct vpci_config {
 	/* The first one that a window overlaps counts. */
 	struct vpci_refusal refusal[MAX_REFUSALS];
 	int refusals;
-	/* What an interrupt's vector can be; all zero: x86's, from 16 to 255 */
+	/* What an interrupt's vector can be */
 	struct range vectors;
 	u32 max_version;		/* (major << 16) | minor; 0: the highest */
 	bool zero_bars;			/* they read as 0 while a device decodes */

@@ -285,7 +285,9 @@ static void start(const struct hostile_plan *plan)
 	static const struct vmbus_config vmbus_config = {
 		.max_version = VMBUS_VERSION(6, 0), .cpus = GUEST_CPUS,
 	};
-	static const struct vpci_config config = { .cpus = GUEST_CPUS };
+	static const struct vpci_config config = {
+		.cpus = GUEST_CPUS, .vectors = { 16, 255 },
+	};
 	u32 i, j;
 
 	mock_ram_new();

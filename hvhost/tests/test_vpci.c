@@ -240,8 +240,11 @@ static void start(const struct vpci_config *config)
 		.max_version = VMBUS_VERSION(6, 0), .cpus = GUEST_CPUS,
 		.isolated = true,
 	};
+	struct vpci_config own = *config;
 	int i, j;
 
+	if (!own.vectors.end)
+		own.vectors = (struct range) { 16, 255 };
 	mock_ram_new();
 	mock_reset();
 	memset(&g, 0, sizeof(g));
@@ -265,7 +268,7 @@ static void start(const struct vpci_config *config)
 		.range = { FB, FB + 8 * MIB - 1 },
 	};
 	mmio_add(&map, &fb);
-	vpci = vpci_new(config, g.bus, &mock_mem, &map, &ops, &g);
+	vpci = vpci_new(&own, g.bus, &mock_mem, &map, &ops, &g);
 	assert_non_null(vpci);
 	new_nvme();
 	assert_int_equal(vpci_add(vpci, &nvme), 0);
