@@ -273,7 +273,7 @@ static int main_add_pci(struct vm *vm)
 		.refusals = options->refusals,
 		.vectors = arch_vectors,
 	};
-	int i, err = 0;
+	int i, err;
 
 	for (i = 0; i < options->refusals; i++)
 		config.refusal[i] = (struct vpci_refusal) {
@@ -282,11 +282,16 @@ static int main_add_pci(struct vm *vm)
 		};
 	vm->vpci = vpci_new(&config, vm->bus, &vm->mem, &vm->map, &ops, vm);
 	if (!vm->vpci)
-		return -ENOMEM;
-	for (i = 0; i < options->pcis && !err; i++)
-		if (!options->pci[i].later)
-			err = vpci_add(vm->vpci, pci[i]);
-	return err;
+		return say_failed(-ENOMEM, "virtual PCI");
+	for (i = 0; i < options->pcis; i++) {
+		if (options->pci[i].later)
+			continue;
+		err = vpci_add(vm->vpci, pci[i]);
+		if (err)
+			return say_failed(err, "virtual PCI: %s",
+					  options->pci[i].name);
+	}
+	return 0;
 }
 
 static int main_post(void *opaque, u32 vp, u32 sint, u32 type,
@@ -324,14 +329,18 @@ static int main_add_devices(struct vm *vm)
 	vm->map.cover = options->overlap_cover;
 	synthvid_init(&video, &vm->layout, &vm->map, vm_move_fb, vm);
 	vm->bus = vmbus_new(&config, &vm->mem, &ops, vm);
-	err = vm->bus ? heartbeat_add(&heartbeat, vm->bus) : -ENOMEM;
-	if (!err)
-		err = shutdown_add(&shutdown_ic, vm->bus);
-	if (!err && !options->no_synthvid)
-		err = synthvid_add(&video, vm->bus);
-	if (!err)
-		err = main_add_pci(vm);
-	return err ? say_failed(err, "VMBus") : 0;
+	if (!vm->bus)
+		return say_failed(-ENOMEM, "VMBus");
+	err = heartbeat_add(&heartbeat, vm->bus);
+	if (err)
+		return say_failed(err, "VMBus: heartbeat");
+	err = shutdown_add(&shutdown_ic, vm->bus);
+	if (err)
+		return say_failed(err, "VMBus: shutdown");
+	err = options->no_synthvid ? 0 : synthvid_add(&video, vm->bus);
+	if (err)
+		return say_failed(err, "VMBus: synthetic video");
+	return main_add_pci(vm);
 }
 
 /* The console, and what texts to wait for in it */

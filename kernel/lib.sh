@@ -224,16 +224,19 @@ kernel_names() {
 }
 
 # kernel_features NAME: the features that base.toml states for guest kernel NAME, which is
-# no variant, a line each; none if there is no such base.
+# no variant, a line each; none if there is no such base. A user's tree that is neither the
+# series nor named after a set has the base's alone.
 kernel_features() {
-	local base=${1%%-*} role='' set line
+	local base=${1%%-*} role='' set line all
 	[[ $1 != *-* ]] || role=${1#*-}
 	[ "$base" = local ] || [[ ! $base =~ ^[0-9]+\.[0-9]+ ]] || base=${BASH_REMATCH[0]}
-	for set in base $(sets "$base"); do
+	all=$(sets "$base")
+	[[ $role = series || $'\n'$all$'\n' = *[0-9]"-$role"$'\n'* ]] || all=
+	for set in base $all; do
 		while IFS= read -r line; do
 			[[ $line != "$set:"* ]] || echo "${line#*:}"
 		done < <(base_values features "$base")
-		[[ $role && $role != nofix && ${set#*-} != "$role" ]] || break
+		[ "${set#*-}" != "$role" ] || break
 	done
 }
 

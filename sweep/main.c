@@ -860,22 +860,23 @@ static void draw(u64 seed, int count, bool arm64)
 	u64 state = seed;
 
 	while (count) {
-		struct way w = {
-			.path = pick(&state, PATHS),
-			.set = pick(&state, SETS),
-			.told = pick(&state, TOLDS),
-			.efi = pick(&state, 4) > 0,
-			.first = pick(&state, kernel_count),
-			.second = pick(&state, kernel_count),
-			.first_order = pick(&state, ORDERS),
-			.second_order = pick(&state, ORDERS),
-		};
-		u32 group = pick(&state, 2) ? GEN2_X86 : GEN1;
-		u32 high = pick(&state, HIGHS);
-		bool other_fb = !pick(&state, 4);
-		u32 small = pick(&state, 3), i;
+		struct way w = {};
+		u32 group, high, small, i;
+		bool other_fb;
 		struct point p;
 
+		w.path = pick(&state, PATHS);
+		w.set = pick(&state, SETS);
+		w.told = pick(&state, TOLDS);
+		w.efi = pick(&state, 4) > 0;
+		w.first = pick(&state, kernel_count);
+		w.second = pick(&state, kernel_count);
+		w.first_order = pick(&state, ORDERS);
+		w.second_order = pick(&state, ORDERS);
+		group = pick(&state, 2) ? GEN2_X86 : GEN1;
+		high = pick(&state, HIGHS);
+		other_fb = !pick(&state, 4);
+		small = pick(&state, 3);
 		if (arm64) {
 			group = GEN2_ARM64;
 		} else if (group == GEN1 && high == HIGH_NONE) {

@@ -58,7 +58,7 @@ is "$(lib variants 99.9)" debug "a list may end with a comma, and a comment may 
 is "$(lib base_values config 99.9)" "" "a list may be empty"
 sed -i 's/^features.*/features = ["base:devicetree", "2-tests:moved-fb"]/' "$P/linux-99.9/base.toml"
 for kernel in 99.9-nofix:devicetree 99.9:devicetree 99.9.7:devicetree 99.9-stable:devicetree \
-	99.9-series:devicetree,moved-fb 99.8:; do
+	99.9-series:devicetree,moved-fb 99.9-mytree:devicetree 99.8:; do
 	is "$(lib kernel_features "${kernel%%:*}" | paste -sd,)" "${kernel#*:}" \
 		"${kernel%%:*} has the features that are stated for it"
 done

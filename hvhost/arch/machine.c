@@ -140,8 +140,10 @@ int vm_add_ram(struct vm *vm)
 		if (err)
 			return fail_range("no guest RAM", r);
 		err = mem_add(&vm->mem, r->start, size, p);
-		if (err)
-			return err;
+		if (err) {
+			errno = -err;
+			return fail_range("no guest RAM", r);
+		}
 	}
 	return 0;
 }

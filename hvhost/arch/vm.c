@@ -103,15 +103,17 @@ static void vm_kicked(int sig)
 /* An exit that ends the run because KVM or we are at a loss. */
 static void vm_lost(struct vm *vm, u32 index, const struct kvm_run *run)
 {
-	char why[120], where[40];
+	char why[120], where[40], detail[40] = "";
 
 	arch_where(vm, index, where, sizeof(where));
-	snprintf(why, sizeof(why), "vCPU %u: KVM exit %u, detail %llx, %s",
-		 index, run->exit_reason,
-		 run->exit_reason == KVM_EXIT_INTERNAL_ERROR ?
-			(u64)run->internal.suberror :
-			(u64)run->fail_entry.hardware_entry_failure_reason,
-		 where);
+	if (run->exit_reason == KVM_EXIT_INTERNAL_ERROR)
+		snprintf(detail, sizeof(detail), "detail %x, ",
+			 run->internal.suberror);
+	else if (run->exit_reason == KVM_EXIT_FAIL_ENTRY)
+		snprintf(detail, sizeof(detail), "detail %llx, ",
+			 (u64)run->fail_entry.hardware_entry_failure_reason);
+	snprintf(why, sizeof(why), "vCPU %u: KVM exit %u, %s%s", index,
+		 run->exit_reason, detail, where);
 	run_end(&vm->run, RUN_HOST_ERROR, why);
 }
 
@@ -203,7 +205,7 @@ static void *vm_cpu_main(void *arg)
 			/* EAGAIN: an AP that waits for its SIPI was kicked. */
 			if (err == -EINTR || err == -EAGAIN)
 				continue;
-			run_fail(&vm->run, err, "KVM_RUN");
+			run_fail(&vm->run, err, "vCPU %u: KVM_RUN", cpu->index);
 			break;
 		}
 		vm_handle_exit(vm, cpu->index, cpu->run);

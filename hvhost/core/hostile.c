@@ -257,16 +257,23 @@ static u64 hostile_other(enum hostile_site site, u64 old, unsigned int bits)
  * @site:	Where it is sent
  * @value:	What an honest host sends
  * @bits:	Its size, 1 to 64
+ * @limit:	What is sent is less than this, as @value is; 0: no limit; not 1
  *
  * Return: @value, or, if the site lies now, another one.
  */
-u64 hostile_change(enum hostile_site site, u64 value, unsigned int bits)
+u64 hostile_change(enum hostile_site site, u64 value, unsigned int bits,
+		   u64 limit)
 {
 	u64 other;
 
 	if (!hostile_decide(site))
 		return value;
 	other = hostile_other(site, value, bits);
+	if (limit) {
+		other %= limit;
+		if (other == value)
+			other = (value + 1) % limit;
+	}
 	trace_begin("hostile");
 	trace_str("site", site_names[site]);
 	trace_num("number", (s64)sites[site].decisions);

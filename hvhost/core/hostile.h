@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A host that lies: values on their way to the guest are changed, and messages left out,
- * repeated or made up, by a seed. Only what is sent changes, never what the host itself
- * keeps.
+ * repeated or made up, by a seed. Only what is sent changes, not what the host itself
+ * keeps, but for a rescind, an eject request and a second framebuffer: see README.md.
  *
  * Each place that may lie is a site. A site numbers its decisions from 1 on, and what
  * becomes of one depends on the seed, the site's name and that number alone. So the same
@@ -125,7 +125,8 @@ const char *hostile_name(enum hostile_site site);
 u64 hostile_mutations(enum hostile_site site);
 
 /* For the functions below, which look at hostile_on first */
-u64 hostile_change(enum hostile_site site, u64 value, unsigned int bits);
+u64 hostile_change(enum hostile_site site, u64 value, unsigned int bits,
+		   u64 limit);
 void hostile_change_bytes(enum hostile_site site, void *data, size_t len);
 bool hostile_happens(enum hostile_site site);
 u64 hostile_draw(enum hostile_site site, u64 limit);
@@ -133,7 +134,7 @@ u64 hostile_draw(enum hostile_site site, u64 limit);
 /* A value of that many bits, maybe another one than @value */
 static inline u64 hostile_bits(enum hostile_site site, u64 value, unsigned int bits)
 {
-	return hostile_on ? hostile_change(site, value, bits) : value;
+	return hostile_on ? hostile_change(site, value, bits, 0) : value;
 }
 
 static inline u16 hostile_u16(enum hostile_site site, u16 value)
@@ -149,6 +150,12 @@ static inline u32 hostile_u32(enum hostile_site site, u32 value)
 static inline u64 hostile_u64(enum hostile_site site, u64 value)
 {
 	return hostile_bits(site, value, 64);
+}
+
+/* A value below @limit, maybe another one than @value, which is below it as well */
+static inline u32 hostile_below(enum hostile_site site, u32 value, u32 limit)
+{
+	return hostile_on ? (u32)hostile_change(site, value, 32, limit) : value;
 }
 
 /* 1, 2, 4 or 8 of these bytes may change. */

@@ -480,7 +480,8 @@ int layout_make(const struct layout_request *req, struct layout *out,
 		   out->usable_count && out->usable[0].start < 4 * GIB) {
 		/* No host's rule: the bottom of low MMIO, as far as it goes */
 		out->fb = range_of(out->usable[0].start,
-				   req->fb_mapped ?: out->max_fb);
+				   min64(req->fb_mapped ?: out->max_fb,
+					 out->max_fb));
 		out->fb.end = min64(out->fb.end, out->usable[0].end);
 	}
 	/* Gen1 boots in text mode, Gen2 from wherever the framebuffer is */

@@ -73,6 +73,19 @@ static bool mmio_inside(const struct layout *layout, const struct range *range)
 	return false;
 }
 
+static bool mmio_on_fixed(const struct layout *layout, const struct range *range)
+{
+	int i;
+
+	for (i = 0; i < layout->fixed_count; i++)
+		if (range_overlap(&layout->fixed[i], range))
+			return true;
+	for (i = 0; i < layout->described_count; i++)
+		if (range_overlap(&layout->described[i], range))
+			return true;
+	return false;
+}
+
 /* What @other means for @claim, with which it overlaps */
 static enum mmio_verdict mmio_verdict_on(const struct mmio_map *map,
 					 const struct mmio_claim *claim,
@@ -91,15 +104,9 @@ static enum mmio_verdict mmio_find_verdict(const struct mmio_map *map,
 	enum mmio_verdict worst = mmio_inside(map->layout, &claim->range) ?
 				  MMIO_FREE : MMIO_OUTSIDE;
 	const struct mmio_claim *c;
-	int i;
 
-	for (i = 0; i < map->layout->fixed_count; i++)
-		if (range_overlap(&map->layout->fixed[i], &claim->range))
-			worst = MMIO_ON_FIXED;
-	for (i = 0; i < map->layout->described_count; i++)
-		if (range_overlap(&map->layout->described[i], &claim->range))
-			worst = MMIO_ON_FIXED;
-
+	if (mmio_on_fixed(map->layout, &claim->range))
+		worst = MMIO_ON_FIXED;
 	for (c = map->claims; c; c = c->next) {
 		enum mmio_verdict verdict;
 
@@ -161,11 +168,11 @@ enum mmio_verdict mmio_judge(const struct mmio_map *map,
 }
 
 /**
- * mmio_on_device() - Is a config window or a BAR in a claim's way?
+ * mmio_on_device() - Test whether a claim overlaps a device.
  * @map:	The map
- * @claim:	As for mmio_judge(), whose verdict tells the worst alone
+ * @claim:	As for mmio_judge(), whose verdict is the worst alone
  *
- * Return: true if one is.
+ * Return: true if it overlaps a config window, a BAR, or a device at a fixed address.
  */
 bool mmio_on_device(const struct mmio_map *map, const struct mmio_claim *claim)
 {
@@ -175,7 +182,7 @@ bool mmio_on_device(const struct mmio_map *map, const struct mmio_claim *claim)
 		if (c != claim && c->kind != MMIO_FRAMEBUFFER &&
 		    range_overlap(&c->range, &claim->range))
 			return true;
-	return false;
+	return mmio_on_fixed(map->layout, &claim->range);
 }
 
 /**

@@ -54,7 +54,7 @@ void mmio_init(struct mmio_map *map, const struct layout *layout);
  */
 enum mmio_verdict mmio_judge(const struct mmio_map *map,
 			     const struct mmio_claim *claim, bool refuse);
-/* Is a config window or a BAR in its way, whatever else is? No trace. */
+/* Does it overlap a config window, a BAR or a device at a fixed address? No trace. */
 bool mmio_on_device(const struct mmio_map *map, const struct mmio_claim *claim);
 void mmio_add(struct mmio_map *map, struct mmio_claim *claim);
 void mmio_remove(struct mmio_map *map, struct mmio_claim *claim);

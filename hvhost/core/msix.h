@@ -6,6 +6,12 @@
 #include "core/pcicfg.h"
 #include "core/types.h"
 
+/*
+ * Where messages are written: the local APICs' address on x86. arm64 guests, which have
+ * none, write to the address that they are given as well.
+ */
+#define MSI_ADDRESS	0xfee00000u
+
 /* Where table and PBA lie, as a device asks for it */
 struct msix_place {
 	u32 vectors;			/* 0: no MSI-X */

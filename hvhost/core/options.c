@@ -14,6 +14,7 @@
 #include "core/options.h"
 #include "core/parse.h"
 #include "core/run.h"
+#include "core/status.h"
 
 static const char usage_start[] =
 "hvhost: a Hyper-V host on KVM\n"
@@ -131,8 +132,6 @@ static const char *const arch_name[] = {
 #define VMBUS_VERSION_MIN	((2 << 16) | 4)
 #define VMBUS_VERSION_DEFAULT	(6 << 16)
 
-/* What real hosts refuse a config window on the framebuffer with */
-#define REFUSAL_DEFAULT		0xc0370048u
 /* The lowest NTSTATUS that Linux takes for a failure: it is signed there */
 #define REFUSAL_MIN		0x80000000u
 
@@ -227,7 +226,7 @@ static const char *options_parse_vmbus_version(char *s, struct options *opt)
 static const char *options_parse_refuse_windows(char *s, struct options *opt)
 {
 	struct option_refusal *refusal = &opt->refusal[opt->refusals];
-	u64 status = REFUSAL_DEFAULT;
+	u64 status = STATUS_ON_FRAMEBUFFER;
 	const char *end;
 
 	if (opt->refusals == MAX_REFUSALS)
@@ -604,7 +603,7 @@ static int options_read(int argc, char **argv, struct options *opt)
  * @opt:	Result, unless OPTIONS_BAD
  *
  * An option that comes twice counts as it came last, but each --crs, --pci,
- * --refuse-windows and text to wait for counts.
+ * --refuse-windows, --hostile-only and text to wait for counts.
  * Whether the address space makes sense is layout_make()'s to say.
  *
  * Return: enum options_command.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A run: the lock that its threads share, and how it ends. */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -120,14 +121,18 @@ enum run_end run_ended(struct run *run, const char **why)
  * run_fail() - Something failed that the run cannot do without: end it.
  * @run:	The run
  * @err:	Why: a negative errno value
- * @what:	What failed
+ * @fmt:	What failed, as for printf()
  *
- * stderr is told of both, the trace of @what.
+ * stderr is told of both, the trace of what failed.
  */
-void run_fail(struct run *run, int err, const char *what)
+void run_fail(struct run *run, int err, const char *fmt, ...)
 {
-	char why[sizeof(run->why)];
+	char what[120], why[sizeof(run->why)];
+	va_list args;
 
+	va_start(args, fmt);
+	vsnprintf(what, sizeof(what), fmt, args);
+	va_end(args);
 	say_failed(err, "%s", what);
 	snprintf(why, sizeof(why), "%s failed", what);
 	run_end(run, RUN_HOST_ERROR, why);

@@ -40,7 +40,7 @@ void run_unlock(struct run *run);
 void run_end(struct run *run, enum run_end how, const char *why);
 bool run_over(const struct run *run);
 enum run_end run_ended(struct run *run, const char **why);
-void run_fail(struct run *run, int err, const char *what);
+void run_fail(struct run *run, int err, const char *fmt, ...) __printf(3, 4);
 void run_guest_ends(struct run *run, enum run_end how, const char *cause,
 		    const char *why);
 void run_poweroff(struct run *run, const char *cause);

@@ -8,8 +8,8 @@
  *	trace_num("relid", 2);
  *	trace_end();
  *
- * trace_begin() takes a lock that trace_end() gives back, so an event is one
- * line whichever threads speak. Nothing happens before trace_open().
+ * Each thread gathers its own event, and trace_end() writes it as a whole, so an event
+ * is one line whichever threads trace. Nothing happens before trace_open().
  */
 #ifndef HVHOST_TRACE_H
 #define HVHOST_TRACE_H

@@ -9,7 +9,6 @@
 
 /* Registers */
 #define PL011_DR	0x00
-#define PL011_RSR	0x04
 #define PL011_FR	0x18
 #define PL011_ILPR	0x20
 #define PL011_IBRD	0x24

@@ -150,8 +150,8 @@ int vram_move(struct vram *v, const struct range *to)
  * @data:	What it writes, or gets
  * @size:	Bytes
  *
- * Because it was mapped anew just then, or MMIO that comes first lies in the
- * same page.
+ * Because it was mapped anew just then, MMIO that comes first lies in the same
+ * page, or the address is in ->hole.
  *
  * Return: false if not all of it is in this memory.
  */

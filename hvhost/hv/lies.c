@@ -51,7 +51,7 @@ static const struct lies_field {
 size_t lies_in_message(u8 *msg, size_t len)
 {
 	u32 type = get_le32(msg);
-	size_t i, size;
+	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(fields); i++) {
 		const struct lies_field *f = &fields[i];
@@ -68,18 +68,18 @@ size_t lies_in_message(u8 *msg, size_t len)
 	}
 	hostile_bytes(HOSTILE_MESSAGE_BYTES, msg, len);
 	put_le32(msg, hostile_u32(HOSTILE_MESSAGE_TYPE, get_le32(msg)));
-	size = hostile_u32(HOSTILE_MESSAGE_SIZE, (u32)len);
-	return size == len ? len : size % (VMBUS_MAX_MESSAGE + 1);
+	return hostile_below(HOSTILE_MESSAGE_SIZE, (u32)len,
+			     VMBUS_MAX_MESSAGE + 1);
 }
 
 /**
  * lies_extra_message() - Make up a message that nobody asked for.
  * @msg:	An honest one, to be changed
  * @len:	Bytes of it
- * @last:	The highest relid in use
+ * @last:	The relid that was given to a channel last
  *
  * A third of them rescind some channel; the others have any type. Those whose relid
- * comes first have one that is in use, or the next.
+ * comes first have one from 0 to the one after @last.
  *
  * Return: bytes of it now.
  */

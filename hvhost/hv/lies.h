@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a hostile host makes of VMBus messages, see core/hostile.h. Pure. */
+/* What a hostile host makes of VMBus messages, see core/hostile.h. */
 #ifndef HVHOST_LIES_H
 #define HVHOST_LIES_H
 
@@ -8,7 +8,7 @@
 
 /* Change fields of a message; the buffer has VMBUS_MAX_MESSAGE bytes. */
 size_t lies_in_message(u8 *msg, size_t len);
-/* Make up a message of @last relids, from an honest one. Return: its bytes. */
+/* Make up a message from an honest one; @last: the last relid. Return: its bytes. */
 size_t lies_extra_message(u8 *msg, size_t len, u32 last);
 
 #endif

@@ -15,6 +15,7 @@
 #include "core/bytes.h"
 #include "core/guid.h"
 #include "core/hostile.h"
+#include "core/status.h"
 #include "core/trace.h"
 #include "hv/gpadl.h"
 #include "hv/hv.h"
@@ -30,15 +31,8 @@
 #define BATCH		4096
 #define BATCH_BYTES	MIB
 
-/* The longest payload that a hostile host changes or keeps back */
+/* Room for a payload that a hostile host changes or keeps back; half of it can be honest. */
 #define LIES_MAX_PACKET	4096u
-
-/* NTSTATUS that answers carry; guests only look whether it is 0 */
-#define STATUS_OK		0
-#define STATUS_INVALID		0xc000000du
-#define STATUS_NO_DEVICE	0xc000000eu
-#define STATUS_NO_RESOURCES	0xc000009au
-#define STATUS_WRONG_STATE	0xc0000184u
 
 /* What a hostile host has not sent yet */
 struct late_packet {
@@ -91,7 +85,8 @@ struct vmbus {
 
 	/* A message that a hostile host has not sent yet */
 	u8 late[VMBUS_MAX_MESSAGE];
-	size_t late_len;		/* 0: none */
+	size_t late_len;
+	bool late_waits;
 };
 
 /* A message of the guest's, copied, zeroes after its end: all of it is first
@@ -140,9 +135,10 @@ static void vmbus_post_lies(struct vmbus *bus, const void *honest, size_t len)
 	}
 	if (hostile_event(HOSTILE_MESSAGE_DROP))
 		return;
-	if (hostile_event(HOSTILE_MESSAGE_LATE) && !bus->late_len) {
+	if (!bus->late_waits && hostile_event(HOSTILE_MESSAGE_LATE)) {
 		memcpy(bus->late, msg, sizeof(msg));
 		bus->late_len = len;
+		bus->late_waits = true;
 		return;
 	}
 	vmbus_post_now(bus, msg, len);
@@ -164,15 +160,11 @@ static void vmbus_post(struct vmbus *bus, u32 type, void *msg, size_t len)
 /* Failure means that the guest has its SynIC off: its own choice. */
 static void vmbus_interrupt_guest(struct vmbus_channel *chan)
 {
-	u32 flag = chan->relid, lie;
-
 	if (hostile_event(HOSTILE_SIGNAL_DROP))
 		return;
-	lie = hostile_u32(HOSTILE_SIGNAL_FLAG, flag);
-	if (lie != flag)
-		flag = lie % MAX_RELIDS;
 	chan->bus->ops->signal(chan->bus->opaque, chan->vp, VMBUS_MESSAGE_SINT,
-			       flag);
+			       hostile_below(HOSTILE_SIGNAL_FLAG, chan->relid,
+					     MAX_RELIDS));
 }
 
 static struct vmbus_channel *vmbus_find_channel(struct vmbus *bus, u32 relid)
@@ -355,7 +347,7 @@ static void vmbus_disconnect(struct vmbus *bus, const char *why)
 	bus->offers_requested = false;
 	bus->interrupt_page = 0;
 	bus->last_relid = 0;
-	bus->late_len = 0;
+	bus->late_waits = false;
 }
 
 /**
@@ -497,7 +489,7 @@ static u32 vmbus_open_channel(struct vmbus *bus, struct vmbus_channel *chan,
 
 	if (chan->state != CHANNEL_CLOSED) {
 		trace_bad("vmbus", "open of an open channel", chan->relid);
-		return STATUS_WRONG_STATE;
+		return STATUS_INVALID_DEVICE_STATE;
 	}
 	if (msg->vp >= bus->config.cpus) {
 		trace_bad("vmbus", "target vp", msg->vp);
@@ -562,7 +554,7 @@ static void vmbus_on_open(struct vmbus *bus, const struct message *m)
 	struct vmbus_channel *chan = vmbus_find_channel(bus, msg->relid);
 	struct msg_open_result answer = {
 		.relid = msg->relid, .open_id = msg->open_id,
-		.status = STATUS_NO_DEVICE,
+		.status = STATUS_NO_SUCH_DEVICE,
 	};
 
 	if (!chan)
@@ -639,7 +631,7 @@ static void vmbus_on_gpadl_header(struct vmbus *bus, const struct message *m)
 		goto refuse;
 	}
 	if (!chan->dev) {		/* it crossed our rescind */
-		status = STATUS_NO_DEVICE;
+		status = STATUS_NO_SUCH_DEVICE;
 		goto refuse;
 	}
 	link = vmbus_find_gpadl(bus, msg->gpadl);
@@ -849,8 +841,12 @@ u16 vmbus_hv_post(struct vmbus *bus, u32 vp, u32 connection, u32 type,
 		trace_bad("vmbus", "post to connection", connection);
 		return HV_STATUS_INVALID_CONNECTION_ID;
 	}
-	if (len > VMBUS_MAX_MESSAGE || vp >= bus->config.cpus) {
+	if (len > VMBUS_MAX_MESSAGE) {
 		trace_bad("vmbus", "message of bytes", len);
+		return HV_STATUS_INVALID_PARAMETER;
+	}
+	if (vp >= bus->config.cpus) {
+		trace_bad("vmbus", "message of vp", vp);
 		return HV_STATUS_INVALID_PARAMETER;
 	}
 	vmbus_poll(bus);
@@ -884,19 +880,27 @@ u16 vmbus_hv_post(struct vmbus *bus, u32 vp, u32 connection, u32 type,
 	return HV_STATUS_SUCCESS;
 }
 
-/* Send what a hostile host kept back. */
+/* Send what a hostile host kept back; without room it is kept on. */
 static void vmbus_send_late(struct vmbus_channel *chan)
 {
 	struct late_packet *late = chan->late;
 	bool signal = false;
+	int ret;
 
 	if (!late || chan->state != CHANNEL_OPEN)
 		return;
+	ret = ring_write(&chan->down, &late->desc, late->payload,
+			 (u32)late->len, &signal);
+	if (ret == -EAGAIN)
+		return;
+	if (ret == -EPROTO) {
+		vmbus_stop(chan, CHANNEL_BROKEN, "host");
+		return;
+	}
 	chan->late = NULL;
-	if (!ring_write(&chan->down, &late->desc, late->payload,
-			(u32)late->len, &signal) && signal)
-		vmbus_interrupt_guest(chan);
 	free(late);
+	if (signal)
+		vmbus_interrupt_guest(chan);
 }
 
 /* Take what the guest has sent, up to a batch, and see whether it reads. */
@@ -1000,15 +1004,14 @@ u16 vmbus_hv_signal(struct vmbus *bus, u32 connection, u16 flag)
 	return HV_STATUS_SUCCESS;
 }
 
-/* A hostile host sends what it kept back, and takes away what it likes. */
+/* A hostile host sends what it kept back. */
 static void vmbus_poll_lies(struct vmbus *bus)
 {
-	size_t len = bus->late_len;
 	u32 i;
 
-	bus->late_len = 0;
-	if (len)
-		vmbus_post_now(bus, bus->late, len);
+	if (bus->late_waits)
+		vmbus_post_now(bus, bus->late, bus->late_len);
+	bus->late_waits = false;
 	for (i = 1; i < MAX_RELIDS; i++)
 		if (bus->by_relid[i])
 			vmbus_send_late(bus->by_relid[i]);
@@ -1051,19 +1054,16 @@ static int vmbus_write_lies(struct vmbus_channel *chan,
 					   honest->transaction),
 	};
 	int ret, more = 0;
-	u32 size;
 
 	if (len > sizeof(buf) / 2)
 		return ring_write(&chan->down, honest, payload, (u32)len,
 				  signal);
 	memcpy(buf, payload, len);
 	hostile_bytes(HOSTILE_PACKET_BYTES, buf, len);
-	size = hostile_u32(HOSTILE_PACKET_SIZE, (u32)len);
-	if (size != len)
-		len = size % (len + 64);
+	len = hostile_below(HOSTILE_PACKET_SIZE, (u32)len, (u32)len + 64);
 	if (hostile_event(HOSTILE_PACKET_DROP))
 		return 0;
-	if (hostile_event(HOSTILE_PACKET_LATE) && !chan->late) {
+	if (!chan->late && hostile_event(HOSTILE_PACKET_LATE)) {
 		chan->late = malloc(sizeof(*chan->late));
 		if (!chan->late)
 			return -ENOMEM;

@@ -70,7 +70,7 @@ u16 vmbus_hv_post(struct vmbus *bus, u32 vp, u32 connection, u32 type,
 		  const void *payload, size_t len);
 u16 vmbus_hv_signal(struct vmbus *bus, u32 connection, u16 flag);
 
-/* Host to guest, as an inband packet; -EAGAIN: the ring is full. */
+/* Host to guest, as a packet of that type; -EAGAIN: the ring is full. */
 int vmbus_send(struct vmbus_channel *chan, u16 type, u16 flags, u64 transaction,
 	       const void *payload, size_t len);
 

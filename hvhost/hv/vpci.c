@@ -26,43 +26,7 @@
 #include "hv/ring.h"
 #include "hv/vpci_bus.h"
 
-/* The name of a message; NULL: a type that has none */
-static const char *vpci_message_name(u32 type)
-{
-	static const struct {
-		u32 type;
-		const char *name;
-	} names[] = {
-		{ VPCI_BUS_RELATIONS, "BUS_RELATIONS" },
-		{ VPCI_QUERY_BUS_RELATIONS, "QUERY_BUS_RELATIONS" },
-		{ VPCI_POWER_STATE_CHANGE, "POWER_STATE_CHANGE" },
-		{ VPCI_QUERY_RESOURCE_REQUIREMENTS,
-		  "QUERY_RESOURCE_REQUIREMENTS" },
-		{ VPCI_D0_ENTRY, "D0_ENTRY" },
-		{ VPCI_D0_EXIT, "D0_EXIT" },
-		{ VPCI_READ_BLOCK, "READ_BLOCK" },
-		{ VPCI_WRITE_BLOCK, "WRITE_BLOCK" },
-		{ VPCI_EJECT, "EJECT" },
-		{ VPCI_EJECTION_COMPLETE, "EJECTION_COMPLETE" },
-		{ VPCI_RESOURCES_ASSIGNED, "RESOURCES_ASSIGNED" },
-		{ VPCI_RESOURCES_RELEASED, "RESOURCES_RELEASED" },
-		{ VPCI_QUERY_PROTOCOL_VERSION, "QUERY_PROTOCOL_VERSION" },
-		{ VPCI_CREATE_INTERRUPT, "CREATE_INTERRUPT" },
-		{ VPCI_DELETE_INTERRUPT, "DELETE_INTERRUPT" },
-		{ VPCI_RESOURCES_ASSIGNED2, "RESOURCES_ASSIGNED2" },
-		{ VPCI_CREATE_INTERRUPT2, "CREATE_INTERRUPT2" },
-		{ VPCI_BUS_RELATIONS2, "BUS_RELATIONS2" },
-		{ VPCI_RESOURCES_ASSIGNED3, "RESOURCES_ASSIGNED3" },
-		{ VPCI_CREATE_INTERRUPT3, "CREATE_INTERRUPT3" },
-		{ VPCI_RESET_DEVICE, "RESET_DEVICE" },
-	};
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i].type == type)
-			return names[i].name;
-	return NULL;
-}
+static const char *vpci_message_name(u32 type);
 
 /* Begin the event of a message */
 static void vpci_trace_message(const struct vpci_bus *bus, const char *from,
@@ -97,13 +61,11 @@ static void vpci_flush(struct vpci_bus *bus)
 	}
 }
 
-static void vpci_room(struct vmbus_device *vmbus_dev)
-{
-	vpci_flush(vmbus_dev->opaque);
-}
-
-/* Send, or keep for later; a guest that does not read loses answers. */
-static void vpci_send(struct vpci_bus *bus, u16 type, u64 transaction,
+/*
+ * Send, or keep for later; a guest that does not read loses answers. Return: true if it is
+ * sent or kept.
+ */
+static bool vpci_send(struct vpci_bus *bus, u16 type, u64 transaction,
 		      const void *payload, size_t len)
 {
 	struct vpci_queued *q;
@@ -111,25 +73,26 @@ static void vpci_send(struct vpci_bus *bus, u16 type, u64 transaction,
 
 	vpci_flush(bus);
 	if (!bus->chan)
-		return;
+		return false;
 	if (!bus->queue_len) {
 		ret = vmbus_send(bus->chan, type, 0, transaction, payload, len);
 		if (ret == -EMSGSIZE)
 			vpci_bad(bus, "ring too small for a message of bytes",
 				 len);
 		if (ret != -EAGAIN)
-			return;
+			return !ret;
 	}
 	if (bus->queue_len == VPCI_MAX_QUEUED) {
 		vpci_bad(bus, "messages that the guest does not read",
 			 VPCI_MAX_QUEUED);
-		return;
+		return false;
 	}
 	q = &bus->queue[(bus->queue_head + bus->queue_len++) % VPCI_MAX_QUEUED];
 	q->type = type;
 	q->len = (u16)len;
 	q->transaction = transaction;
 	memcpy(q->data, payload, len);
+	return true;
 }
 
 static u32 vpci_on_version(struct vpci_bus *bus, const void *msg,
@@ -154,13 +117,13 @@ static u32 vpci_on_version(struct vpci_bus *bus, const void *msg,
 }
 
 /* A hostile host tells of functions and of sizes that there are not. */
-static void vpci_send_false_relations(struct vpci_bus *bus, const void *honest,
+static bool vpci_send_false_relations(struct vpci_bus *bus, const void *honest,
 				      size_t len, size_t stride)
 {
 	const size_t head = offsetof(struct vpci_msg_relations, func);
 	u8 msg[VPCI_MAX_PAYLOAD] = { 0 }, *slot;
 	struct vpci_function *func = (struct vpci_function *)(msg + head);
-	u32 count, size, i;
+	u32 count, i;
 
 	memcpy(msg, honest, len);
 	count = get_le32(msg + offsetof(struct vpci_msg_relations, count));
@@ -185,10 +148,8 @@ static void vpci_send_false_relations(struct vpci_bus *bus, const void *honest,
 	}
 	put_le32(msg + offsetof(struct vpci_msg_relations, count),
 		 hostile_u32(HOSTILE_RELATIONS_COUNT, count));
-	size = hostile_u32(HOSTILE_RELATIONS_SIZE, (u32)len);
-	if (size != len)
-		len = size % (sizeof(msg) + 1);
-	vpci_send(bus, RING_PKT_INBAND, 0, msg, len);
+	len = hostile_below(HOSTILE_RELATIONS_SIZE, (u32)len, sizeof(msg) + 1);
+	return vpci_send(bus, RING_PKT_INBAND, 0, msg, len);
 }
 
 static void vpci_send_relations(struct vpci_bus *bus, u32 count)
@@ -209,16 +170,19 @@ static void vpci_send_relations(struct vpci_bus *bus, u32 count)
 	};
 	size_t len = v2 ? sizeof(msg) : sizeof(struct vpci_msg_relations);
 	size_t stride = len - offsetof(struct vpci_msg_relations, func);
+	bool sent;
 
-	vpci_trace_message(bus, "host", msg.type);
-	trace_num("count", count);
-	trace_end();
 	if (!count)
 		len = offsetof(struct vpci_msg_relations, func);
 	if (hostile_on)
-		vpci_send_false_relations(bus, &msg, len, stride);
+		sent = vpci_send_false_relations(bus, &msg, len, stride);
 	else
-		vpci_send(bus, RING_PKT_INBAND, 0, &msg, len);
+		sent = vpci_send(bus, RING_PKT_INBAND, 0, &msg, len);
+	if (!sent)
+		return;
+	vpci_trace_message(bus, "host", msg.type);
+	trace_num("count", count);
+	trace_end();
 }
 
 static u32 vpci_on_query_relations(struct vpci_bus *bus, const void *msg,
@@ -281,11 +245,12 @@ static u32 vpci_enter_d0(struct vpci_bus *bus, u64 gpa, const char **reason)
 	};
 	struct vpci *vpci = bus->vpci;
 	const struct vpci_refusal *refusal;
+	struct vpci_device *dev = bus->dev;
 	enum mmio_verdict verdict;
 
-	bus->entries++;
-	if (bus->entries >= bus->dev->refuse_first &&
-	    bus->entries <= bus->dev->refuse_last) {
+	dev->entries++;
+	if (dev->entries >= dev->refuse_first &&
+	    dev->entries <= dev->refuse_last) {
 		*reason = "told";
 		return STATUS_NO_SUCH_DEVICE;
 	}
@@ -440,44 +405,53 @@ static u32 vpci_on_ejected(struct vpci_bus *bus, const void *msg,
 	return STATUS_OK;
 }
 
+/* All messages; those without @fn are not for the host, or not supported. */
 static const struct vpci_handler {
 	u32 type;
+	const char *name;
 	size_t len;			/* at least */
 	bool slot;			/* speaks of a function */
 	u32 (*fn)(struct vpci_bus *bus, const void *msg, struct vpci_answer *a);
 } vpci_handlers[] = {
-	{ VPCI_QUERY_PROTOCOL_VERSION,
-	  sizeof(struct vpci_msg_version), false, vpci_on_version },
-	{ VPCI_QUERY_BUS_RELATIONS,
+	{ VPCI_BUS_RELATIONS, "BUS_RELATIONS", 0, false, NULL },
+	{ VPCI_QUERY_BUS_RELATIONS, "QUERY_BUS_RELATIONS",
 	  sizeof(struct vpci_msg), false, vpci_on_query_relations },
-	{ VPCI_POWER_STATE_CHANGE,
+	{ VPCI_POWER_STATE_CHANGE, "POWER_STATE_CHANGE",
 	  sizeof(struct vpci_msg_power), true, vpci_on_power },
-	{ VPCI_QUERY_RESOURCE_REQUIREMENTS,
+	{ VPCI_QUERY_RESOURCE_REQUIREMENTS, "QUERY_RESOURCE_REQUIREMENTS",
 	  sizeof(struct vpci_msg_slot), true, vpci_on_requirements },
-	{ VPCI_D0_ENTRY,
+	{ VPCI_D0_ENTRY, "D0_ENTRY",
 	  sizeof(struct vpci_msg_d0_entry), false, vpci_on_d0_entry },
-	{ VPCI_D0_EXIT, sizeof(struct vpci_msg), false, vpci_on_d0_exit },
-	{ VPCI_RESOURCES_ASSIGNED,
-	  sizeof(struct vpci_msg_assigned), true, vpci_on_assigned },
-	{ VPCI_RESOURCES_ASSIGNED2,
-	  sizeof(struct vpci_msg_assigned), true, vpci_on_assigned },
-	{ VPCI_RESOURCES_ASSIGNED3,
-	  sizeof(struct vpci_msg_assigned), true, vpci_on_assigned },
-	{ VPCI_RESOURCES_RELEASED,
-	  sizeof(struct vpci_msg_slot), true, vpci_on_released },
-	{ VPCI_CREATE_INTERRUPT,
-	  sizeof(struct vpci_msg_create), true, vpci_on_create },
-	{ VPCI_CREATE_INTERRUPT2,
-	  sizeof(struct vpci_msg_create2), true, vpci_on_create2 },
-	{ VPCI_CREATE_INTERRUPT3,
-	  sizeof(struct vpci_msg_create3), true, vpci_on_create3 },
-	{ VPCI_DELETE_INTERRUPT,
-	  sizeof(struct vpci_msg_delete), true, vpci_on_delete },
-	{ VPCI_DELETE_INTERRUPT2,
-	  sizeof(struct vpci_msg_delete), true, vpci_on_delete },
-	{ VPCI_EJECTION_COMPLETE,
+	{ VPCI_D0_EXIT, "D0_EXIT",
+	  sizeof(struct vpci_msg), false, vpci_on_d0_exit },
+	{ VPCI_READ_BLOCK, "READ_BLOCK", 0, false, NULL },
+	{ VPCI_WRITE_BLOCK, "WRITE_BLOCK", 0, false, NULL },
+	{ VPCI_EJECT, "EJECT", 0, false, NULL },
+	{ VPCI_EJECTION_COMPLETE, "EJECTION_COMPLETE",
 	  sizeof(struct vpci_msg_slot), true, vpci_on_ejected },
-	{ VPCI_RESET_DEVICE, sizeof(struct vpci_msg_slot), true, vpci_on_reset },
+	{ VPCI_RESOURCES_ASSIGNED, "RESOURCES_ASSIGNED",
+	  sizeof(struct vpci_msg_assigned), true, vpci_on_assigned },
+	{ VPCI_RESOURCES_RELEASED, "RESOURCES_RELEASED",
+	  sizeof(struct vpci_msg_slot), true, vpci_on_released },
+	{ VPCI_QUERY_PROTOCOL_VERSION, "QUERY_PROTOCOL_VERSION",
+	  sizeof(struct vpci_msg_version), false, vpci_on_version },
+	{ VPCI_CREATE_INTERRUPT, "CREATE_INTERRUPT",
+	  sizeof(struct vpci_msg_create), true, vpci_on_create },
+	{ VPCI_DELETE_INTERRUPT, "DELETE_INTERRUPT",
+	  sizeof(struct vpci_msg_delete), true, vpci_on_delete },
+	{ VPCI_RESOURCES_ASSIGNED2, "RESOURCES_ASSIGNED2",
+	  sizeof(struct vpci_msg_assigned), true, vpci_on_assigned },
+	{ VPCI_CREATE_INTERRUPT2, "CREATE_INTERRUPT2",
+	  sizeof(struct vpci_msg_create2), true, vpci_on_create2 },
+	{ VPCI_DELETE_INTERRUPT2, "DELETE_INTERRUPT2",
+	  sizeof(struct vpci_msg_delete), true, vpci_on_delete },
+	{ VPCI_BUS_RELATIONS2, "BUS_RELATIONS2", 0, false, NULL },
+	{ VPCI_RESOURCES_ASSIGNED3, "RESOURCES_ASSIGNED3",
+	  sizeof(struct vpci_msg_assigned), true, vpci_on_assigned },
+	{ VPCI_CREATE_INTERRUPT3, "CREATE_INTERRUPT3",
+	  sizeof(struct vpci_msg_create3), true, vpci_on_create3 },
+	{ VPCI_RESET_DEVICE, "RESET_DEVICE",
+	  sizeof(struct vpci_msg_slot), true, vpci_on_reset },
 };
 
 static const struct vpci_handler *vpci_find_handler(u32 type)
@@ -488,6 +462,14 @@ static const struct vpci_handler *vpci_find_handler(u32 type)
 		if (vpci_handlers[i].type == type)
 			return &vpci_handlers[i];
 	return NULL;
+}
+
+/* The name of a message; NULL: a type that has none */
+static const char *vpci_message_name(u32 type)
+{
+	const struct vpci_handler *h = vpci_find_handler(type);
+
+	return h ? h->name : NULL;
 }
 
 /* The status of a message's completion, should it want one */
@@ -505,7 +487,7 @@ static u32 vpci_handle(struct vpci_bus *bus, const u8 *msg, size_t len,
 	vpci_trace_message(bus, "guest", type);
 	trace_end();
 	h = vpci_find_handler(type);
-	if (!h) {
+	if (!h || !h->fn) {
 		vpci_bad(bus, "unsupported message", type);
 		return STATUS_BAD_DATA;
 	}
@@ -546,11 +528,27 @@ static void vpci_ask_to_eject(struct vpci_bus *bus)
 {
 	struct vpci_msg_slot msg = { .type = VPCI_EJECT };
 
+	if (!vpci_send(bus, RING_PKT_INBAND, 0, &msg, sizeof(msg)))
+		return;
+	bus->asked = true;
 	vpci_trace_eject(bus, "asked");
 	vpci_trace_message(bus, "host", msg.type);
 	trace_end();
-	bus->asked = true;
-	vpci_send(bus, RING_PKT_INBAND, 0, &msg, sizeof(msg));
+}
+
+/* ... if it is time to; if not, we will be called again. */
+static void vpci_try_to_eject(struct vpci_bus *bus)
+{
+	if (bus->ejecting && !bus->asked && bus->live)
+		vpci_ask_to_eject(bus);
+}
+
+static void vpci_room(struct vmbus_device *vmbus_dev)
+{
+	struct vpci_bus *bus = vmbus_dev->opaque;
+
+	vpci_flush(bus);
+	vpci_try_to_eject(bus);
 }
 
 static void vpci_trace_completion(const struct vpci_bus *bus, u32 type,
@@ -614,9 +612,10 @@ static void vpci_received(struct vmbus_device *vmbus_dev, u16 type, u16 flags,
 			  u64 transaction, const u8 *payload, size_t len)
 {
 	struct vpci_bus *bus = vmbus_dev->opaque;
-	struct vpci_answer a = { .len = sizeof(a.status) };
+	struct vpci_answer a = { .len = sizeof(a.status) }, sent;
 	struct vpci *vpci = bus->vpci;
 	u32 status, version = bus->version;
+	bool named = len >= sizeof(struct vpci_msg);
 
 	if (type != RING_PKT_INBAND) {
 		vpci_bad(bus, "packet of type", type);
@@ -626,20 +625,21 @@ static void vpci_received(struct vmbus_device *vmbus_dev, u16 type, u16 flags,
 	a.status = status;
 	/* Not if the channel was closed meanwhile */
 	if (flags & RING_COMPLETION_REQUESTED && bus->chan) {
-		if (len >= sizeof(struct vpci_msg))
+		sent = a;
+		if (hostile_on && named)
+			vpci_lie_in_answer(get_le32(payload), &sent);
+		if (vpci_send(bus, RING_PKT_COMPLETION, transaction, &sent,
+			      sent.len) && named)
 			vpci_trace_completion(bus, get_le32(payload), &a);
-		if (hostile_on && len >= sizeof(struct vpci_msg))
-			vpci_lie_in_answer(get_le32(payload), &a);
-		vpci_send(bus, RING_PKT_COMPLETION, transaction, &a, a.len);
 	}
 	if (hostile_on && bus->chan)
 		vpci_lie_unasked(bus);
 	if (bus->ejected)
 		vpci_take_away(bus);
-	else if (bus->ejecting && !bus->asked && bus->live)
-		vpci_ask_to_eject(bus);
 	else if (bus->chan && !version && bus->version)
 		vpci->ops->begun(vpci->opaque, bus->dev->name);
+	else
+		vpci_try_to_eject(bus);
 }
 
 static void vpci_opened(struct vmbus_device *vmbus_dev,
@@ -681,8 +681,9 @@ static struct vpci_bus *vpci_find_bus(const struct vpci *vpci, const char *name)
  * @name:	The device's name
  *
  * The channel is rescinded when the guest has done so; at once if the guest does
- * not know the device yet. A guest that knows it but is not in D0 is asked when
- * it is: before that, Linux may drop the request, and it must not be asked twice.
+ * not know the device yet. A guest that knows it but is not in D0, or does not read
+ * its messages, is asked when it is, or does, unless it closes the channel first: before
+ * D0 Linux may drop the request, and it must not be asked twice.
  * Its hv_eject_device_work() then runs twice and deletes a freed device from a
  * list.
  *
@@ -698,9 +699,9 @@ int vpci_eject(struct vpci *vpci, const char *name)
 		return -EALREADY;
 	if (bus->told) {
 		bus->ejecting = true;
-		if (bus->live)
-			vpci_ask_to_eject(bus);
-		else
+		vpci_try_to_eject(bus);
+		/* A guest that lies has its channel closed */
+		if (bus->ejecting && !bus->asked)
 			vpci_trace_eject(bus, "postponed");
 		return 0;
 	}

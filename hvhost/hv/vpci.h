@@ -42,7 +42,8 @@ struct vpci_config {
 	u64 shared_bit;			/* an isolated VM's mark on shared GPAs */
 	/*
 	 * A BAR on the framebuffer, or outside of MMIO space, decodes all the
-	 * same. One that is on a device is refused: only one can answer.
+	 * same. One that is on a device, be that at a fixed address, is refused:
+	 * only one can answer.
 	 */
 	bool ignore_bar_conflicts;
 	/*
@@ -54,7 +55,7 @@ struct vpci_config {
 	/* The first one that a window overlaps counts. */
 	struct vpci_refusal refusal[MAX_REFUSALS];
 	int refusals;
-	/* What an interrupt's vector can be; all zero: x86's, from 16 to 255 */
+	/* What an interrupt's vector can be */
 	struct range vectors;
 	u32 max_version;		/* (major << 16) | minor; 0: the highest */
 	bool zero_bars;			/* they read as 0 while a device decodes */
@@ -83,6 +84,8 @@ struct vpci_device {
 	void (*reset)(struct vpci_device *dev);
 	/* Set by vpci_add() */
 	struct vpci_bus *bus;
+	/* D0 entries that were asked for in the run, on any bus */
+	u64 entries;
 };
 
 struct vpci *vpci_new(const struct vpci_config *config, struct vmbus *vmbus,

@@ -9,6 +9,7 @@
 #include "core/msix.h"
 #include "core/pcicfg.h"
 #include "core/range.h"
+#include "core/status.h"
 #include "core/trace.h"
 #include "hv/vpci.h"
 #include "hv/vpci_proto.h"
@@ -18,19 +19,6 @@
 /* BUS_RELATIONS2 of as many functions as a hostile host has on a bus */
 #define VPCI_MAX_FUNCTIONS	8
 #define VPCI_MAX_PAYLOAD	240
-
-#define STATUS_OK			0
-#define STATUS_INVALID			0xc000000du
-#define STATUS_NO_SUCH_DEVICE		0xc000000eu
-#define STATUS_CONFLICTING_ADDRESSES	0xc0000018u
-#define STATUS_REVISION_MISMATCH	0xc0000059u
-#define STATUS_NO_RESOURCES		0xc000009au
-#define STATUS_NOT_SUPPORTED		0xc00000bbu
-#define STATUS_INVALID_DEVICE_STATE	0xc0000184u
-/* A message that cannot be, as OpenVMM answers it */
-#define STATUS_BAD_DATA			0xc000090bu
-/* Seen on real hosts (linux-hyperv list, 2026-01-21); has no public name */
-#define STATUS_ON_FRAMEBUFFER		0xc0370048u
 
 struct vpci_bar {
 	struct vpci_bus *bus;
@@ -78,7 +66,6 @@ struct vpci_bus {
 	bool live;
 	struct mmio_claim window;
 	u32 slot;			/* of the function that it shows */
-	u64 entries;			/* into D0 that were asked for */
 
 	struct pcicfg cfg;
 	struct vpci_bar bar[MAX_BARS];

@@ -14,12 +14,6 @@
 #include "hv/hv.h"
 #include "hv/vpci_bus.h"
 
-/* Where messages are to be written: the local APICs, as on real machines */
-#define MESSAGE_ADDRESS	0xfee00000u
-/* Where a host does not say which */
-#define FIRST_VECTOR	16u
-#define LAST_VECTOR	255u
-
 /* What one CREATE_INTERRUPT may ask for: MSI has 32 messages at most */
 #define MAX_BLOCK	32u
 
@@ -38,7 +32,7 @@ static struct vpci_interrupt *vpci_find_interrupt(const struct vpci_bus *bus,
 {
 	u32 index = (data & 0xffff) - 1;
 
-	if (address != MESSAGE_ADDRESS || index >= bus->interrupt_count ||
+	if (address != MSI_ADDRESS || index >= bus->interrupt_count ||
 	    data != vpci_message_data(bus, index) ||
 	    !bus->interrupts[index].used)
 		return NULL;
@@ -126,11 +120,9 @@ static u32 vpci_find_block(const struct vpci_bus *bus, u32 count)
 
 static bool vpci_vectors_ok(const struct vpci *vpci, u32 vector, u32 count)
 {
-	struct range all = vpci->config.vectors;
+	const struct range *all = &vpci->config.vectors;
 
-	if (!all.end)
-		all = (struct range) { FIRST_VECTOR, LAST_VECTOR };
-	return vector >= all.start && vector + (count - 1ull) <= all.end;
+	return vector >= all->start && vector + (count - 1ull) <= all->end;
 }
 
 static u32 vpci_check_create(const struct vpci_bus *bus, u32 vector, u8 mode,
@@ -181,7 +173,7 @@ static u32 vpci_create(struct vpci_bus *bus, struct vpci_answer *a, u32 vector,
 	bus->interrupts[index].block = (u8)count;
 	message->count = (u16)count;
 	message->data = vpci_message_data(bus, index);
-	message->address = MESSAGE_ADDRESS;
+	message->address = MSI_ADDRESS;
 	trace_begin("interrupt_created");
 	trace_str("device", bus->dev->name);
 	trace_hex("message", message->data);

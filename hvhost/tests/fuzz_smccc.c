@@ -174,7 +174,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 	const struct vmbus_config config = {
 		.max_version = VMBUS_VERSION(6, 0), .cpus = GUEST_CPUS,
 	};
-	const struct vpci_config vpci_config = { .cpus = GUEST_CPUS };
+	const struct vpci_config vpci_config = {
+		.cpus = GUEST_CPUS, .vectors = { 64, 991 },
+	};
 	static const struct vpci_ops vpci_ops;
 	struct input in = { data, len };
 	static struct mmio_map map;

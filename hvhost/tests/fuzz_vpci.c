@@ -472,6 +472,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 		.ignore_bar_conflicts = first & 2,
 		.zero_bars = first & 4,
 		.release_dead_devices = first & 16,
+		.vectors = { 16, 255 },
 	};
 	static struct world w;
 	char why[128];

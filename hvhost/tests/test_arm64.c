@@ -476,7 +476,7 @@ static void kvm_fails(void **state)
 	gate_leave(&vm.gate, 0);
 	assert_true(run_over(&vm.run));
 	assert_int_equal(run_ended(&vm.run, &why), RUN_HOST_ERROR);
-	assert_string_equal(why, "setting a PPI pending failed");
+	assert_string_equal(why, "vCPU 0: setting PPI 18 pending failed");
 	vm.run.ended = false;
 }
 

@@ -14,7 +14,7 @@
 #include "hv/hypercall.h"
 #include "hv/ics.h"
 #include "hv/synthvid.h"
-#include "hv/vpci.h"
+#include "hv/vpci_bus.h"
 #include "hv/vpci_proto.h"
 
 /* Relids, in the order of the interfaces' GUIDs */
@@ -132,12 +132,17 @@ static void look(void)
 	mock_reset();
 }
 
-static void kick(u32 relid)
+static void kick_unseen(u32 relid)
 {
 	u16 status = hypercall_signal_event(&calls, HVCALL_FAST,
 					    VMBUS_CONN_CHANNEL + relid);
 
 	see(&status, sizeof(status));
+}
+
+static void kick(u32 relid)
+{
+	kick_unseen(relid);
 	look();
 }
 
@@ -159,7 +164,7 @@ static void open_channel(u32 relid)
 	look();
 }
 
-static void ask_pci(const void *msg, u32 len)
+static void ask_pci_unseen(const void *msg, u32 len)
 {
 	struct guest_ring ring = up(PCI);
 	u64 trailer = (u64)*guest_field(&ring, RING_WRITE_INDEX) << 32;
@@ -174,7 +179,13 @@ static void ask_pci(const void *msg, u32 len)
 	guest_put(&ring, &d, sizeof(d));
 	guest_put(&ring, buf, (len + 7) / 8 * 8);
 	guest_put(&ring, &trailer, 8);
-	kick(PCI);
+	kick_unseen(PCI);
+}
+
+static void ask_pci(const void *msg, u32 len)
+{
+	ask_pci_unseen(msg, len);
+	look();
 }
 
 static void use_config(void)
@@ -274,7 +285,9 @@ static void start(const struct hostile_plan *plan)
 	static const struct vmbus_config vmbus_config = {
 		.max_version = VMBUS_VERSION(6, 0), .cpus = GUEST_CPUS,
 	};
-	static const struct vpci_config config = { .cpus = GUEST_CPUS };
+	static const struct vpci_config config = {
+		.cpus = GUEST_CPUS, .vectors = { 16, 255 },
+	};
 	u32 i, j;
 
 	mock_ram_new();
@@ -470,6 +483,12 @@ static void test_rate(void **state)
 		assert_int_not_equal(lies, old);
 		assert_int_equal(lies & ~all, 0);
 	}
+	for (i = 0; i < 10000; i++) {
+		old = i % 8;
+		lies = hostile_below(HOSTILE_PACKET_SIZE, (u32)old, 8);
+		assert_in_range(lies, 0, 7);
+		assert_int_not_equal(lies, old);
+	}
 }
 
 /* Bytes change within their bounds, whatever their number. */
@@ -512,6 +531,201 @@ static void test_trace(void **state)
 		 " hostile site=d0-status number=2 old=5 new=%x;", lie);
 	assert_string_equal(mock_trace, want);
 	mock_reset();
+}
+
+/* The new value in the trace's last event of that site, which has to have one */
+static u64 traced(enum hostile_site site)
+{
+	const char *at = mock_trace, *last = NULL;
+	char want[60];
+
+	snprintf(want, sizeof(want), " hostile site=%s ", hostile_name(site));
+	while ((at = strstr(at, want)))
+		last = at++;
+	assert_non_null(last);
+	return strtoull(strstr(last, " new=") + strlen(" new="), NULL, 16);
+}
+
+/* Contact and an open channel, to a host that is honest until then */
+static void begin(u32 relid)
+{
+	start(&honest);
+	guest_contact(&g, VMBUS_VERSION(6, 0), 0);
+	guest_simple(&g, MSG_REQUEST_OFFERS);
+	look();
+	open_channel(relid);
+}
+
+static void end(void)
+{
+	vpci_free(vpci);
+	vmbus_free(g.bus);
+	mock_ram_free();
+}
+
+/* Bytes of the next packet's payload that the guest finds in a ring; -1: no packet */
+static int received(u32 relid)
+{
+	struct guest_ring down = { pfn[relid] + 2, (PAGES - 3) * HV_PAGE_SIZE };
+	struct ring_desc d;
+	u8 buf[16];
+
+	return guest_read(&down, &d, buf, sizeof(buf));
+}
+
+/* What the trace says of a size, or of an event flag, is what the guest gets. */
+static void test_limits(void **state)
+{
+	struct vpci_msg_version version = {
+		VPCI_QUERY_PROTOCOL_VERSION, VPCI_VERSION(1, 4),
+	};
+	struct vpci_msg relations = { VPCI_QUERY_BUS_RELATIONS };
+	struct hostile_plan plan;
+	u64 new, seed;
+
+	(void)state;
+	for (seed = 0; seed < 100; seed++) {
+		begin(PCI);
+		plan = only(seed, 1000, HOSTILE_MESSAGE_SIZE, 0);
+		hostile_start(&plan);
+		guest_modify(&g, PCI, 1);
+		new = traced(HOSTILE_MESSAGE_SIZE);
+		assert_int_equal(guest_next(&g)->len, new);
+		assert_int_not_equal(new, sizeof(struct msg_modified));
+		mock_reset();
+
+		plan = only(seed, 1000, HOSTILE_SIGNAL_FLAG, 0);
+		hostile_start(&plan);
+		ask_pci_unseen(&version, sizeof(version));
+		assert_int_equal(g.signal_flag, traced(HOSTILE_SIGNAL_FLAG));
+		assert_int_not_equal(g.signal_flag, PCI);
+		mock_reset();
+		received(PCI);
+
+		plan = only(seed, 1000, HOSTILE_PACKET_SIZE, 0);
+		hostile_start(&plan);
+		ask_pci_unseen(&version, sizeof(version));
+		new = traced(HOSTILE_PACKET_SIZE);
+		assert_int_equal(received(PCI), (new + 7) / 8 * 8);
+		assert_int_not_equal(new, sizeof(struct vpci_reply_version));
+		mock_reset();
+
+		plan = only(seed, 1000, HOSTILE_RELATIONS_SIZE, 0);
+		hostile_start(&plan);
+		ask_pci_unseen(&relations, sizeof(relations));
+		new = traced(HOSTILE_RELATIONS_SIZE);
+		assert_int_equal(received(PCI), (new + 7) / 8 * 8);
+		assert_int_not_equal(new, sizeof(struct vpci_msg_relations2));
+		end();
+	}
+	hostile_start(&honest);
+	mock_reset();
+}
+
+/* One message and one packet of a channel can wait, and what is traced as late is. */
+static void test_late(void **state)
+{
+	struct vpci_msg_version version = {
+		VPCI_QUERY_PROTOCOL_VERSION, VPCI_VERSION(1, 4),
+	};
+	struct vpci_msg relations = { VPCI_QUERY_BUS_RELATIONS };
+	struct hostile_plan plan = only(1, 1000, HOSTILE_MESSAGE_LATE, 0);
+	u64 size, seed;
+	int empty = 0;
+	u32 i;
+
+	(void)state;
+	start(&honest);
+	guest_contact(&g, VMBUS_VERSION(6, 0), 0);
+	look();
+	hostile_start(&plan);
+	guest_simple(&g, MSG_REQUEST_OFFERS);
+	assert_int_equal(mock_count(" hostile site=message-late"), 1);
+	for (i = 2; i <= CHANNELS; i++)
+		assert_int_equal(guest_next(&g)->offer.relid, i);
+	assert_int_equal(guest_next(&g)->head.type, MSG_ALL_OFFERS);
+	assert_null(guest_next(&g));
+	vmbus_poll(g.bus);
+	assert_int_equal(guest_next(&g)->offer.relid, 1);
+	assert_null(guest_next(&g));
+	end();
+
+	plan.only[plan.onlys++].site = HOSTILE_MESSAGE_SIZE;
+	for (seed = 0; seed < 100; seed++) {
+		begin(PCI);
+		plan.seed = seed;
+		hostile_start(&plan);
+		guest_modify(&g, PCI, 1);
+		assert_null(guest_next(&g));
+		size = traced(HOSTILE_MESSAGE_SIZE);
+		empty += !size;
+		vmbus_poll(g.bus);
+		assert_int_equal(g.tail - g.head, 1);
+		assert_int_equal(guest_next(&g)->len, size);
+		end();
+		mock_reset();
+	}
+	assert_true(empty);
+
+	begin(PCI);
+	ask_pci_unseen(&version, sizeof(version));
+	received(PCI);
+	plan = only(1, 1000, HOSTILE_PACKET_LATE, 0);
+	hostile_start(&plan);
+	/* Relations, and the completion of the query */
+	ask_pci_unseen(&relations, sizeof(relations));
+	assert_int_equal(mock_count(" hostile site=packet-late"), 1);
+	assert_int_equal(received(PCI), sizeof(u64));
+	assert_int_equal(received(PCI), -1);
+	vmbus_poll(g.bus);
+	assert_int_equal(received(PCI),
+			 (sizeof(struct vpci_msg_relations2) + 7) / 8 * 8);
+	assert_int_equal(received(PCI), -1);
+	end();
+	hostile_start(&honest);
+	mock_reset();
+}
+
+/* A packet that is late waits for room, and finds out what the guest does to its ring. */
+static void test_late_ring(void **state)
+{
+	struct guest_ring down = { pfn[PCI] + 2, (PAGES - 3) * HV_PAGE_SIZE };
+	struct vpci_msg_version version = {
+		VPCI_QUERY_PROTOCOL_VERSION, VPCI_VERSION(1, 4),
+	};
+	struct hostile_plan plan = only(1, 1000, HOSTILE_PACKET_LATE, 1);
+	u32 *read, was;
+
+	(void)state;
+	begin(PCI);
+	read = guest_field(&down, RING_READ_INDEX);
+	was = *read;
+	hostile_start(&plan);
+	ask_pci_unseen(&version, sizeof(version));
+	assert_int_equal(received(PCI), -1);
+	/* Full but for 8 bytes */
+	*read = (*guest_field(&down, RING_WRITE_INDEX) + 8) % down.size;
+	vmbus_poll(g.bus);
+	*read = was;
+	assert_int_equal(received(PCI), -1);
+	vmbus_poll(g.bus);
+	assert_int_equal(received(PCI), sizeof(struct vpci_reply_version));
+	vmbus_poll(g.bus);
+	assert_int_equal(received(PCI), -1);
+	expect_good();
+
+	hostile_start(&plan);
+	ask_pci_unseen(&version, sizeof(version));
+	mock_reset();
+	*read = down.size;
+	vmbus_poll(g.bus);
+	assert_int_equal(mock_count(" close device=test0 relid=1 by=host;"), 1);
+	expect_bad("read index", down.size);
+	vmbus_poll(g.bus);
+	expect_good();
+	assert_null(dev.bus->chan);
+	end();
+	hostile_start(&honest);
 }
 
 static void test_parse(void **state)
@@ -562,6 +776,9 @@ int main(void)
 		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_trace),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_late_ring),
 		cmocka_unit_test(test_parse),
 	};
 

@@ -770,6 +770,8 @@ static void fb_mapped(void **state)
 	/* By hand */
 	l = make(GEN2, WINDOWS({ 0xe0000000, TOP }), .fb_mapped = 3 * MIB);
 	assert_range(l.fb, 0xe0000000, 0xe02fffff);
+	l = make(GEN2, WINDOWS({ 0xe0000000, TOP }), .fb_mapped = 64 * MIB);
+	assert_range(l.fb, 0xe0000000, 0xe07fffff);
 	refused("mapped framebuffer of 1 bytes", GEN2, .fb_mapped = 1);
 	refused("mapped framebuffer of 135266304 bytes", GEN2,
 		.fb_mapped = 129 * MIB);

@@ -220,6 +220,10 @@ static void test_on_device(void **state)
 	assert_false(on_device(0xf8802000, 0xf8ffffff));
 	assert_true(on_device(0xf9100000, 0xf9100fff));
 	assert_false(on_device(0x80000000, 0x80000fff));
+	assert_true(on_device(0xfed3d000, 0xfed3dfff));
+	assert_false(on_device(0xfed3e000, 0xfed3efff));
+	assert_true(on_device(0xfed38000, 0xfed38000));
+	assert_false(on_device(0xfed39000, 0xfed3bfff));
 	assert_false(mmio_on_device(&map, &bar));
 	assert_string_equal(mock_trace, "");
 }

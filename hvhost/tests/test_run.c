@@ -116,15 +116,15 @@ static void captured(void (*fn)(void))
 
 static void fail_run(void)
 {
-	run_fail(&run, -ENOSPC, "poll");
+	run_fail(&run, -ENOSPC, "%s %d", "poll", 3);
 }
 
 static void fails(void **state)
 {
 	(void)state;
 	captured(fail_run);
-	assert_string_equal(out, "hvhost: poll: No space left on device\n");
-	ends(RUN_HOST_ERROR, "poll failed");
+	assert_string_equal(out, "hvhost: poll 3: No space left on device\n");
+	ends(RUN_HOST_ERROR, "poll 3 failed");
 }
 
 static char path[4097];

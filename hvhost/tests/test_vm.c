@@ -47,6 +47,10 @@ static struct access {
 static int steps, step;
 static struct kvm_run *state_of_cpu;
 
+/* If not 0: KVM_RUN's error, or the reason of an exit that nobody handles */
+static int run_error;
+static u32 odd_exit;
+
 /* The first KVM_RUN lasts until it is kicked, and with the vCPU out this is called. */
 static bool hold, in_run;
 static int acts, missed;
@@ -168,6 +172,19 @@ static int next_exit(void)
 		return -1;
 	}
 	assert_int_equal(run->immediate_exit, 0);
+	if (run_error) {
+		errno = run_error;
+		return -1;
+	}
+	if (odd_exit) {
+		run->exit_reason = odd_exit;
+		if (odd_exit == KVM_EXIT_INTERNAL_ERROR)
+			run->internal.suberror = 3;
+		else
+			run->fail_entry.hardware_entry_failure_reason =
+				0x80000021;
+		return 0;
+	}
 	if (step && step <= steps) {
 		a = &script[step - 1];
 		if (!a->write)
@@ -229,6 +246,9 @@ int ioctl(int fd, unsigned long request, ...)
 		return 1;
 	case KVM_RUN:
 		return next_exit();
+	case KVM_GET_REGS:
+		*(struct kvm_regs *)p = (struct kvm_regs) { .rip = 0x1234 };
+		return 0;
 	}
 	return 0;
 }
@@ -549,6 +569,39 @@ static void accesses(void **state)
 	assert_int_equal(acts, 1);
 }
 
+/* Which vCPU it was, and what KVM says; of other exits the details mean nothing. */
+static void lost(void **state)
+{
+	static const struct {
+		u32 reason;
+		int error;
+		const char *why;
+	} ends[] = {
+		{ 0, EFAULT, "vCPU 0: KVM_RUN failed" },
+		{ KVM_EXIT_FAIL_ENTRY, 0,
+		  "vCPU 0: KVM exit 9, detail 80000021, rip 1234" },
+		{ KVM_EXIT_INTERNAL_ERROR, 0,
+		  "vCPU 0: KVM exit 17, detail 3, rip 1234" },
+		{ KVM_EXIT_DEBUG, 0, "vCPU 0: KVM exit 4, rip 1234" },
+	};
+	const char *why;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(ends); i++) {
+		assert_int_equal(setup(NULL), 0);
+		run_error = ends[i].error;
+		odd_exit = ends[i].reason;
+		assert_int_equal(vm_start(&vm), 0);
+		wait_for_vcpus();
+		assert_int_equal(run_ended(&vm.run, &why), RUN_HOST_ERROR);
+		assert_string_equal(why, ends[i].why);
+		teardown(NULL);
+	}
+	run_error = 0;
+	odd_exit = 0;
+}
+
 static void interrupts(void **state)
 {
 	(void)state;
@@ -575,6 +628,7 @@ int main(void)
 		TEST(interrupts),
 		TEST(accesses),
 		TEST(ends_at_the_gate),
+		cmocka_unit_test(lost),
 	};
 
 	return cmocka_run_group_tests_name("vm", tests, NULL, NULL);

@@ -399,11 +399,13 @@ static void test_post_checks(void **state)
 			 HV_STATUS_INVALID_CONNECTION_ID);
 	assert_int_equal(vmbus_hv_post(g.bus, 0, 0x800074, 1, msg, 8),
 			 HV_STATUS_INVALID_CONNECTION_ID);
+	mock_reset();
 	assert_int_equal(vmbus_hv_post(g.bus, 0, 4, 1, msg, 241),
 			 HV_STATUS_INVALID_PARAMETER);
+	expect_bad("message of bytes", 241);
 	assert_int_equal(vmbus_hv_post(g.bus, GUEST_CPUS, 4, 1, msg, 8),
 			 HV_STATUS_INVALID_PARAMETER);
-	mock_reset();
+	expect_bad("message of vp", GUEST_CPUS);
 	assert_int_equal(vmbus_hv_post(g.bus, 0, 4, 2, msg, 8), 0);
 	expect_bad("SynIC message type", 2);
 	for (i = 0; i < 8; i++) {

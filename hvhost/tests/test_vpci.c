@@ -49,6 +49,8 @@ static struct mmio_claim fb;
 static const struct layout layout = {
 	.usable = { { FB, 0xfed3ffff }, { 0xfe0000000, 0xfffffffff } },
 	.usable_count = 2,
+	.fixed = { { 0xfed3c000, 0xfed3dfff } }, .fixed_count = 1,
+	.described = { { 0xfed38000, 0xfed38fff } }, .described_count = 1,
 };
 
 /* Rings of two pages each; a bus has relid index + 1 */
@@ -238,8 +240,11 @@ static void start(const struct vpci_config *config)
 		.max_version = VMBUS_VERSION(6, 0), .cpus = GUEST_CPUS,
 		.isolated = true,
 	};
+	struct vpci_config own = *config;
 	int i, j;
 
+	if (!own.vectors.end)
+		own.vectors = (struct range) { 16, 255 };
 	mock_ram_new();
 	mock_reset();
 	memset(&g, 0, sizeof(g));
@@ -263,7 +268,7 @@ static void start(const struct vpci_config *config)
 		.range = { FB, FB + 8 * MIB - 1 },
 	};
 	mmio_add(&map, &fb);
-	vpci = vpci_new(config, g.bus, &mock_mem, &map, &ops, &g);
+	vpci = vpci_new(&own, g.bus, &mock_mem, &map, &ops, &g);
 	assert_non_null(vpci);
 	new_nvme();
 	assert_int_equal(vpci_add(vpci, &nvme), 0);
@@ -882,6 +887,16 @@ static void test_refused(void **state)
 	assert_int_equal(assigned(0), OK);
 	place(WINDOW, BAR0, BAR4);
 	expect_good();
+	/* ... and go on when the device is taken away and comes back. */
+	nvme.refuse_last = 5;
+	bus_exit(0);
+	assert_int_equal(vpci_surprise(vpci, NVME, false), 0);
+	assert_int_equal(vpci_add(vpci, &nvme), 0);
+	connect();
+	open_bus(0);
+	get_relations(0, VV(1, 4));
+	assert_int_equal(d0_entry(0, WINDOW), NO_DEVICE);
+	assert_int_equal(d0_entry(0, WINDOW), OK);
 }
 
 /* Ranges that the host refuses config windows in, whatever is there */
@@ -1309,6 +1324,12 @@ static void test_bar_ignored(void **state)
 	expect_once("bar=2 range=80001000 with=outside action=refused;");
 	expect_once("bar=2 range=80001000 decodes=false;");
 	assert_int_equal(mapped(), 3);
+	/* ... nor on a device of the host's at a fixed address */
+	mock_reset();
+	place(WINDOW, 0xfed3c000, BAR4);
+	expect_trace("bar=0 range=fed3c000 with=fixed with_range=fed3c000 action=refused; bar device=nvme0 bar=0 range=fed3c000 decodes=false;");
+	place(WINDOW, 0xfed38000, BAR4);
+	expect_trace("bar=0 range=fed38000 with=fixed with_range=fed38000 action=refused; bar device=nvme0 bar=0 range=fed38000 decodes=false;");
 	/* It has a place, and nobody complains of the VM */
 	expect_good();
 	/* Windows are refused all the same. */
@@ -1958,6 +1979,7 @@ static void test_messages(void **state)
 {
 	struct vpci_msg_slot need = { VPCI_QUERY_RESOURCE_REQUIREMENTS, 0 };
 	struct vpci_reply_requirements req;
+	struct vpci_msg_delete delete2;
 	struct vpci_message message;
 	struct vpci_msg_slot eject;
 	u32 type = VPCI_READ_BLOCK;
@@ -1980,6 +2002,13 @@ static void test_messages(void **state)
 	create(0, 0x40, 0, &message);
 	delete(0, &message);
 	expect_messages(" vpci device=nvme0 from=guest message=CREATE_INTERRUPT3; vpci device=nvme0 from=host message=CREATE_INTERRUPT3 status=0; vpci device=nvme0 from=guest message=DELETE_INTERRUPT; vpci device=nvme0 from=host message=DELETE_INTERRUPT status=0;");
+	create(0, 0x40, 0, &message);
+	delete2 = (struct vpci_msg_delete) {
+		.type = VPCI_DELETE_INTERRUPT2, .message = message,
+	};
+	mock_reset();
+	ask(0, &delete2, sizeof(delete2));
+	expect_messages(" vpci device=nvme0 from=guest message=DELETE_INTERRUPT2; vpci device=nvme0 from=host message=DELETE_INTERRUPT2 status=0;");
 	assert_int_equal(vpci_eject(vpci, NVME), 0);
 	expect_messages(" vpci device=nvme0 from=host message=EJECT;");
 	assert_int_equal(next_message(0, &eject), VPCI_EJECT);
@@ -2367,6 +2396,45 @@ static void test_full(void **state)
 	expect_good();
 }
 
+/* What the guest's queue does not take is not traced, and an eject request comes later. */
+static void test_full_trace(void **state)
+{
+	struct vpci_msg_slot need = { VPCI_QUERY_RESOURCE_REQUIREMENTS, 0 };
+	struct guest_ring r = down(0);
+	u32 type = 0, ejects = 0, i;
+	struct ring_desc d;
+
+	(void)state;
+	boot();
+	for (i = 0; i < 2; i++) {
+		while (!mock_bad_count) {
+			mock_reset();
+			write_packet(0, RING_PKT_INBAND,
+				     RING_COMPLETION_REQUESTED, 0, &need,
+				     sizeof(need));
+			kick(0);
+		}
+		assert_string_equal(mock_messages,
+				    " vpci device=nvme0 from=guest message=QUERY_RESOURCE_REQUIREMENTS;");
+		expect_bad("messages that the guest does not read", 64);
+	}
+	assert_int_equal(vpci_eject(vpci, NVME), 0);
+	assert_string_equal(mock_messages, "");
+	assert_string_equal(mock_trace, " eject device=nvme0 how=postponed;");
+	expect_bad("messages that the guest does not read", 64);
+	assert_int_equal(vpci_eject(vpci, NVME), -EALREADY);
+	do {
+		while (guest_read(&r, &d, &type, sizeof(type)) >= 0)
+			ejects += d.type == RING_PKT_INBAND &&
+				  type == VPCI_EJECT;
+		kick(0);
+	} while (*guest_field(&r, RING_READ_INDEX) !=
+		 *guest_field(&r, RING_WRITE_INDEX));
+	assert_int_equal(ejects, 1);
+	expect_trace(" eject device=nvme0 how=asked;");
+	expect_good();
+}
+
 /* What is short enough for the room there is does not overtake what is not. */
 static void test_order(void **state)
 {
@@ -2581,6 +2649,7 @@ int main(void)
 		T(test_malformed),
 		T(test_unknown),
 		T(test_full),
+		T(test_full_trace),
 		T(test_order),
 		T(test_many),
 		T(test_add),

@@ -2,6 +2,9 @@
 /*
  * What a host could say, mostly what no host should say: _CRS, the VGA BAR, screen_info,
  * busy ranges, the size of the framebuffer
+ *
+ * Only one of a call's arguments may draw, since C does not say in which order they are
+ * computed.
  */
 #include "common.h"
 #include "crs/draw.h"
@@ -98,12 +101,15 @@ static struct range draw_sane(struct list *l, bool high)
 	static const u64 low_ends[] = {
 		4 * GIB, 4 * GIB, 0xfffc0000, HOLE_START, 4 * GIB - 128 * MIB,
 	};
-	u64 end;
+	u64 end, size;
 
-	if (high)
+	if (high) {
+		size = 512 * MIB;
+		if (!draw_pick(l, 2))
+			size = (1 + draw_pick(l, 1024)) * GIB;
 		return range_at((1 + draw_pick(l, 256)) * 4 * GIB - 512 * MIB,
-				draw_pick(l, 2) ? 512 * MIB :
-				(u64)(1 + draw_pick(l, 1024)) * GIB);
+				size);
+	}
 	end = low_ends[draw_pick(l, ARRAY_SIZE(low_ends))];
 	return (struct range) {
 		end - (1 + draw_pick(l, draw_pick(l, 2) ? 256 : 3500)) * MIB,
@@ -122,7 +128,7 @@ static const struct range *draw_other(struct list *l)
 static struct range draw_range(struct list *l)
 {
 	const struct range *other = draw_other(l);
-	u64 place = draw_place(l);
+	u64 place = draw_place(l), size;
 	struct range r;
 
 	switch (draw_pick(l, 16)) {
@@ -149,26 +155,32 @@ static struct range draw_range(struct list *l)
 	case 7:
 		return *other;
 	case 8:				/* huge */
-		return (struct range) { draw_pick(l, 2) ? draw_any(l) : place,
-					TOP - (draw_pick(l, 2) ? 0 : draw_any(l)) };
+		r.start = draw_pick(l, 2) ? draw_any(l) : place;
+		r.end = TOP;
+		if (!draw_pick(l, 2))
+			r.end -= draw_any(l);
+		return r;
 	case 9:				/* up to the top, or beyond */
 		r.start = TOP - draw_any(l);
-		return range_at(r.start, draw_pick(l, 3) ? TOP - r.start + 1 :
-				draw_length(l));
+		size = draw_pick(l, 3) ? TOP - r.start + 1 : draw_length(l);
+		return range_at(r.start, size);
 	case 10:			/* in the hole, at its ends */
 		r.start = draw_nudge(l, HOLE_START + draw_pick(l, 3) * 8 * MIB);
 		return range_at(r.start, 1 + draw_pick(l, 24 * MIB));
 	case 11:			/* across 4 GiB */
-		return (struct range) { 4 * GIB - 1 - draw_any(l) % GIB,
-					4 * GIB + draw_any(l) % (64 * GIB) };
+		r.start = 4 * GIB - 1 - draw_any(l) % GIB;
+		r.end = 4 * GIB + draw_any(l) % (64 * GIB);
+		return r;
 	case 12:
 		return range_at(place, 1 + draw_pick(l, 0x1100));
 	case 13:
-		return range_at(draw_any(l), draw_length(l));
+		size = draw_length(l);
+		return range_at(draw_any(l), size);
 	case 14:
 		if (!draw_pick(l, 16))
 			return (struct range) { 0, TOP };
-		return range_at(draw_any(l) % MIB, draw_any(l) % MIB);
+		size = draw_any(l) % MIB;
+		return range_at(draw_any(l) % MIB, size);
 	default:
 		return range_at(place, draw_length(l));
 	}
@@ -177,17 +189,21 @@ static struct range draw_range(struct list *l)
 static struct range draw_told(struct list *l)
 {
 	const struct range *r = draw_other(l);
+	u64 size;
 
 	switch (draw_pick(l, 8)) {
 	case 0:
-		return range_at(draw_any(l), draw_any(l));
+		size = draw_any(l);
+		return range_at(draw_any(l), size);
 	case 1:
-		return range_at(TOP - draw_any(l) % GIB, draw_length(l));
+		size = draw_length(l);
+		return range_at(TOP - draw_any(l) % GIB, size);
 	case 2:
 		return range_at(draw_nudge(l, r->end - draw_any(l) % GIB),
 				3 * MIB);
 	case 3:
-		return range_at(draw_nudge(l, r->start), draw_any(l) % GIB);
+		size = draw_any(l) % GIB;
+		return range_at(draw_nudge(l, r->start), size);
 	default:
 		return range_at(r->start, (draw_pick(l, 4) ? 3 : 128) * MIB);
 	}
@@ -198,6 +214,7 @@ static struct range draw_vga(struct list *l)
 {
 	const struct range *r = draw_other(l);
 	struct range vga;
+	u64 size;
 
 	switch (draw_pick(l, 4)) {
 	case 0:
@@ -207,11 +224,12 @@ static struct range draw_vga(struct list *l)
 		vga = range_at(draw_nudge(l, r->start), 64 * MIB);
 		break;
 	case 2:
-		vga = range_at(draw_nudge(l, r->end - draw_any(l) % GIB),
-			       draw_any(l) % GIB);
+		size = draw_any(l) % GIB;
+		vga = range_at(draw_nudge(l, r->end - draw_any(l) % GIB), size);
 		break;
 	default:
-		vga = range_at(draw_any(l), draw_length(l));
+		size = draw_length(l);
+		vga = range_at(draw_any(l), size);
 	}
 	return vga.start <= vga.end ? vga : range_at(4 * GIB, 64 * MIB);
 }
@@ -220,14 +238,16 @@ static void draw_busy(struct list *l)
 {
 	const struct range *w;
 	struct range r;
+	u64 size;
 
 	if (draw_pick(l, 2))
 		l->busy[l->busy_count++] = range_at(0xfec00000, 0x400);
 	if (!l->crs_count || draw_pick(l, 2))
 		return;
 	w = &l->crs[draw_pick(l, l->crs_count)];
+	size = draw_length(l);
 	r = range_at(draw_nudge(l, w->start + (w->end - w->start) /
-				(1 + draw_pick(l, 8))), draw_length(l));
+				(1 + draw_pick(l, 8))), size);
 	if (r.end >= r.start &&
 	    !(l->busy_count && range_overlap(&r, &l->busy[0])))
 		l->busy[l->busy_count++] = r;

@@ -131,7 +131,7 @@ void jobs_show_failure(const struct kernel *k, u64 seed, u64 index,
 static int jobs_show_failures(const struct kernel *k, u64 seed, int jobs,
 			      int failures, const struct job *job)
 {
-	int next[1024] = {}, shown;
+	int next[MAX_JOBS] = {}, shown;
 
 	for (shown = 0; shown < failures; shown++) {
 		int i, first = -1;

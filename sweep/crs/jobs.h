@@ -5,6 +5,7 @@
 
 #include "kernel.h"
 
+#define MAX_JOBS	1024
 #define MAX_FAILURES	1000
 #define MAX_WHY		320		/* bytes of what is wrong with a list */
 

@@ -96,7 +96,7 @@ int main(int argc, char **argv)
 			seed = number("--seed", optarg, 0, 1000000000);
 			break;
 		case 'j':
-			jobs = number("--jobs", optarg, 1, 1024);
+			jobs = number("--jobs", optarg, 1, MAX_JOBS);
 			break;
 		case 'f':
 			failures = number("--failures", optarg, 1,
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 		main_usage();
 	if (only >= 0)
 		return main_one(k, (u64)seed, (u64)only);
-	if (jobs < 1 || jobs > 1024)
+	if (jobs < 1 || jobs > MAX_JOBS)
 		jobs = 1;
 	return jobs_run(k, (u64)seed, (u64)count, (int)jobs, (int)failures);
 }

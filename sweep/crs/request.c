@@ -120,12 +120,11 @@ static void request_limits(struct list *l, struct request *q)
  */
 struct request request_make(struct list *l)
 {
-	struct request q = {
-		.max = TOP, .size = request_size(l), .align = 0x1000,
-		.fb_ok = !draw_pick(l, 3),
-	};
+	struct request q = { .max = TOP, .align = 0x1000 };
 	u64 more;
 
+	q.size = request_size(l);
+	q.fb_ok = !draw_pick(l, 3);
 	switch (draw_pick(l, 4)) {
 	case 0:
 		q.align = 1ull << draw_pick(l, 64);

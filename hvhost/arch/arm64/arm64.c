@@ -12,6 +12,7 @@
 #include "arch/arm64/smccc.h"
 #include "arch/arm64/uart.h"
 #include "arch/arm64/vcpu.h"
+#include "core/fail.h"
 
 /* Functions that are the vendor's hypervisor's: yielding and fast, of 32 and 64 bits */
 #define SMCCC_OWNER_FUNCTIONS	0x10000u
@@ -149,10 +150,7 @@ int arch_boot(struct vm *vm)
 	/* The other registers are 0, as they have to be */
 	err = vcpu_set_x(vm->kvm.cpu_fd[0], 0, DTB_GPA) ?:
 	      vcpu_set_pc(vm->kvm.cpu_fd[0], entry);
-	if (err)
-		fprintf(stderr, "hvhost: vCPU 0's registers: %s\n",
-			strerror(-err));
-	return err;
+	return err ? say_failed(err, "vCPU 0's registers") : 0;
 }
 
 /**

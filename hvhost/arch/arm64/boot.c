@@ -15,6 +15,7 @@
 #include "arch/arm64/image.h"
 #include "arch/arm64/map.h"
 #include "arch/file.h"
+#include "core/fail.h"
 #include "core/trace.h"
 
 /* What is loaded */
@@ -72,11 +73,8 @@ static int boot64_write_tables(struct vm *vm, const struct boot64 *b)
 			return err;
 		err = efi64_write(&vm->mem, &vm->layout, b->has_display_table,
 				  &efi);
-		if (err) {
-			fprintf(stderr, "hvhost: EFI's tables: %s\n",
-				strerror(-err));
-			return err;
-		}
+		if (err)
+			return say_failed(err, "EFI's tables");
 		config.systab = efi.systab;
 		config.map = efi.map;
 		config.map_size = efi.map_size;
@@ -85,8 +83,7 @@ static int boot64_write_tables(struct vm *vm, const struct boot64 *b)
 	err = dtb ? dtb_make(&config, dtb, DTB_SIZE) : -EFAULT;
 	if (err >= 0)
 		return 0;
-	fprintf(stderr, "hvhost: the devicetree: %s\n", strerror(-err));
-	return err;
+	return say_failed(err, "the devicetree");
 }
 
 static void boot64_trace(const struct vm *vm, const struct boot64 *b)

@@ -44,7 +44,8 @@ static bool sint_pend(struct vm *vm, u32 vp)
 	int err = gic_pend_ppi(vp, INTID_VMBUS, &what);
 
 	if (err && err != -EBUSY) {
-		run_fail(&vm->run, err, "setting a PPI pending");
+		run_fail(&vm->run, err, "vCPU %u: setting PPI %d pending", vp,
+			 INTID_VMBUS);
 		return false;
 	}
 	if (!err && what == GIC_PPI_PENDING)

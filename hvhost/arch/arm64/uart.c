@@ -3,6 +3,7 @@
 #include "arch/arm64/gic.h"
 #include "arch/arm64/map.h"
 #include "arch/arm64/uart.h"
+#include "core/fail.h"
 #include "dev/pl011.h"
 
 struct uart {
@@ -38,9 +39,7 @@ static int uart_add(struct vm *vm, struct uart *uart, struct serial *port)
 	port->irq_opaque = uart;
 	pl011_init(&uart->pl011, port);
 	err = vm_add_mmio(vm, uart->gpa, UART_SIZE, pl011_io, &uart->pl011);
-	if (err)
-		fprintf(stderr, "hvhost: %s: %s\n", uart->name, strerror(-err));
-	return err;
+	return err ? say_failed(err, "%s", uart->name) : 0;
 }
 
 /**

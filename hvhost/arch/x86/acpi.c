@@ -11,11 +11,12 @@
 
 #include "arch/aml.h"
 #include "arch/x86/acpi.h"
+#include "core/fail.h"
+#include "core/msix.h"
 #include "core/trace.h"
 #include "dsdt-x86.h"
 
 #define IOAPIC_GPA	0xfec00000u
-#define LAPIC_GPA	0xfee00000u
 #define PM_TIMER_HZ	3579545ull
 #define RTC_CENTURY	0x32
 
@@ -142,7 +143,7 @@ static u64 make_madt(struct acpi_tables *t, int cpus)
 	if (!m)
 		return 0;
 	acpi_set_header(&m->h, "APIC", 5, length);
-	m->lapic = LAPIC_GPA;
+	m->lapic = MSI_ADDRESS;
 	m->flags = 1;
 	for (i = 0; i < cpus; i++) {
 		m->cpu[i].length = 8;
@@ -383,7 +384,5 @@ int acpi_init(struct vm *vm)
 		rc = vm_add_ports(vm, 0x64, 1, keyboard_io, vm);
 	if (!rc && vm->layout.generation == 2)
 		rc = vm_add_ports(vm, 0xcf9, 1, reset_io, vm);
-	if (rc)
-		fprintf(stderr, "hvhost: ACPI ports: %s\n", strerror(-rc));
-	return rc;
+	return rc ? say_failed(rc, "ACPI ports") : 0;
 }

@@ -418,6 +418,5 @@ int boot_set_cpu(int cpu_fd)
 		goto fail;
 	return 0;
 fail:
-	fprintf(stderr, "hvhost: vCPU 0's registers: %s\n", strerror(errno));
-	return -errno;
+	return say_failed(-errno, "vCPU 0's registers");
 }

@@ -12,6 +12,7 @@
 #include "arch/x86/acpi.h"
 #include "arch/x86/boot.h"
 #include "arch/x86/efi.h"
+#include "core/fail.h"
 #include "core/trace.h"
 
 #define EFI_INVALID_PARAMETER	(1ull << 63 | 2)
@@ -262,7 +263,5 @@ int efi_setup(struct vm *vm, struct boot_params *bp)
 	bp->efi_info.efi_memmap_size = n * sizeof(struct efi_desc);
 
 	rc = vm_add_ports(vm, EFI_PORT, EFI_PORT_COUNT, efi_io, vm);
-	if (rc)
-		fprintf(stderr, "hvhost: EFI ports: %s\n", strerror(-rc));
-	return rc;
+	return rc ? say_failed(rc, "EFI ports") : 0;
 }

@@ -130,7 +130,7 @@ void pci_io(void *opaque, u64 offset, bool write, u64 *value, unsigned int size)
 
 /**
  * pci_init() - Make the legacy PCI bus of a Gen1 VM.
- * @vm:		The VM; on Gen2 nothing is done
+ * @vm:		The VM
  *
  * Return: 0 or -errno, said on stderr.
  */
@@ -139,8 +139,6 @@ int pci_init(struct vm *vm)
 	const struct range *bar = &vm->layout.vga_bar;
 	int rc;
 
-	if (vm->layout.generation != 1)
-		return 0;
 	if (pci_setup(&bus, bar)) {
 		fprintf(stderr,
 			"hvhost: 0x%llx-0x%llx cannot be the VGA device's BAR\n",

@@ -9,6 +9,7 @@
 #include "arch/x86/hyperv.h"
 #include "arch/x86/pci.h"
 #include "arch/x86/rtc.h"
+#include "core/msix.h"
 
 /*
  * Three pages that KVM on Intel wants for itself; in the vTPM hole, where no
@@ -17,8 +18,7 @@
 #define TSS_GPA		0xfffbd000ul
 #define IDENTITY_GPA	0xfffbc000ul
 
-/* Where a message signalled interrupt is written to, and for whom */
-#define MSI_ADDRESS	0xfee00000u
+/* Whose a message signalled interrupt is: in its address from here on */
 #define MSI_VP_SHIFT	12
 
 /* The I/O APIC, local APICs and the pages above */
