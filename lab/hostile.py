@@ -156,6 +156,7 @@ def host_error(folder: Path, rc: int) -> list[Splat]:
         return []
     last = [line for line in said.split("\n") if line.startswith("hvhost: ")]
     text = found[0] if found else read_text(folder / "why").strip() or words(last[-1:], f"rc {rc}")
+    text = re.sub(r"\bvCPU \d+", "vCPU N", text)  # whichever it was
     return [Splat("host", f"host: {text[:100]}", tuple(said.split("\n")[-30:]))]
 
 
