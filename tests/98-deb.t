@@ -13,6 +13,7 @@ if [ "$(id -u)" != 0 ]; then
 	plan skip_all "installing packages into a folder needs root"
 fi
 export TRIMMED=1
+stage "x86, the package"
 D=$BUILD/deb-trimmed
 if ! deb=$(make -s deb 2>"$T/log"); then
 	not_ok "make deb makes packages" <"$T/log"
@@ -36,6 +37,26 @@ like "$(readelf -hlW "$D/hyperv_mmio")" 'Type: +EXEC' "there is a selftest"
 run_ok "and what collects the rest" test -x "$D/hyperv-mmio-collect"
 is "$(readelf -lW "$D/hyperv_mmio" | grep -c INTERP)" 0 "which needs no libraries"
 like "$(make -s deb 2>&1)" "up to date" "what is up to date is not built again"
+
+# The same for arm64, cross-compiled; no VM boots it here.
+stage "arm64"
+A=$BUILD/deb-arm64-trimmed arm64=
+arm64=$(make -s deb ARCH=arm64 2>"$T/log") || not_ok "make deb makes packages for arm64" <"$T/log"
+if [ -n "$arm64" ]; then
+	is "$(dpkg-deb -f "$arm64" Package Architecture | paste -sd' ')" \
+		"Package: linux-image-$release Architecture: arm64" "arm64: the package"
+	mkdir "$T/arm64"
+	dpkg-deb --fsys-tarfile "$arm64" | tar -xf - -C "$T/arm64" ./boot ./lib/modules
+	is "$(dd if="$T/arm64/boot/vmlinuz-$release" bs=1 skip=56 count=4 status=none)" ARMd \
+		"arm64: vmlinuz is an arm64 kernel that is not packed"
+	run_ok "arm64: it has what it was asked to have" kernel/honoured \
+		kernel/config/deb-trimmed.config "$T/arm64/boot/config-$release"
+	is "$(find "$T/arm64/lib/modules/$release" -name 'hyperv_drm.ko*' -exec modinfo -F vermagic {} + |
+		grep -c "^$release .*aarch64\$")" 1 "arm64: hyperv_drm is a module of that release"
+	like "$(readelf -hlW "$A/hyperv_mmio" | grep -E 'Machine:|INTERP' | tr -s ' ')" \
+		'^ Machine: AArch64$' "arm64: the selftest is a static program"
+fi
+stage "x86"
 
 # The whole one, which takes an hour, as far as its configuration
 whole=$(TRIMMED='' kernel/deb --configure 2>"$T/log") || not_ok "make deb's configuration" <"$T/log"
