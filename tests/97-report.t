@@ -63,7 +63,7 @@ run_ok "Chromium shows it, without network" look
 diag "in $((SECONDS - start)) s"
 said=$(cat "$T/said")
 for screen in phone dark; do
-	is "$(sed -n "s/^width-$screen //p" <<<"$said")" "390 390" \
+	is "$(sed -n "s/^width-$screen //p" <<<"$said")" "360 360" \
 		"$screen: the page does not scroll sideways"
 done
 like "$said" 'request file:///' "requests are seen"
@@ -285,7 +285,7 @@ has 'matrix: Line 3 of result.jsonl is cut: ' "a line of results with a wrong va
 has 'matrix: mainline.nobody.boot: it ran, but has no result' "a run without a result"
 has 'matrix: &lt;i&gt;.boot: its folder is gone' "a result without a run"
 run_ok "Chromium shows that, too" look
-is "$(sed -n "s/^width-phone //p" "$T/said")" "390 390" "and it does not scroll sideways"
+is "$(sed -n "s/^width-phone //p" "$T/said")" "360 360" "and it does not scroll sideways"
 
 # README's picture, of two recorded runs
 picture() {
