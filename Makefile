@@ -30,7 +30,8 @@ demo: ## from nothing: a crash dump lost without the fix, saved with it, side by
 
 check: ## every test; the last line counts them (T="20-tree 40-lint" for some)
 	@deps/install $@
-	@deps/lisa --try
+	@deps/index lisa --try
+	@deps/index axe --try
 	@tests/run $(T)
 
 quick: ## the loop between two edits: KUnit, unit tests, sweep, three crashes; under 3 minutes
@@ -102,7 +103,7 @@ report: ## build/report.html, one page of what matrix, sweep and bench found las
 
 lisa: ## install LISA, Microsoft's test system, into build/lisa; a minute, 430 MiB
 	@deps/install $@
-	@deps/lisa
+	@deps/index lisa
 
 clean: ## remove what was built, but not the downloads nor the tree you work in
 	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo* build/check build/src build/hvhost* build/matrix* build/hostile build/run build/guest build/sweep build/bench build/deb* build/debian build/report*.html build/sink build/fresh build/quick

@@ -16,9 +16,11 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from lab.arches import ARCHES
 from lab.common import TOP
 from report import maps
 from report.article import link
+from report.coverage import kernels_section, options_section, tries_section
 from report.matrix import (
     losses_section,
     matrix_section,
@@ -32,6 +34,7 @@ from report.runs import Matrix, pairs, read, read_text
 from report.sweep import Sweep, sweep_section
 
 SECTIONS = {"pictures": "Pictures", "matrix": "Matrix", "losses": "Losses",
+            "kernels": "Kernels", "tries": "Second tries", "options": "Options",
             "sweep": "Every layout", "timings": "Timings", "bench": "Performance",
             "versions": "Versions", "runs": "Runs"}
 INTRODUCTION = (
@@ -42,6 +45,7 @@ INTRODUCTION = (
     "disk is lost, and the crash dump with it. <b>With the series</b> the kernel always "
     "reserves the place where hosts put the framebuffer.</p>")
 Pairs = list[tuple[str, str]]
+Named = tuple[tuple[str, Matrix | Sweep], ...]
 
 
 def say(words: str) -> None:
@@ -67,9 +71,14 @@ def bench_section(folder: Path) -> str:
     return "".join(out)
 
 
+def named(matrix: Matrix, sweep: Sweep) -> Named:
+    """Both by the verbs that make them."""
+    return ("matrix", matrix), ("sweep", sweep)
+
+
 def versions_section(matrix: Matrix, sweep: Sweep, now: Pairs) -> str:
     out = ['<section id="versions"><h2>Versions</h2>']
-    for what, name in ((matrix, "matrix"), (sweep, "sweep")):
+    for name, what in named(matrix, sweep):
         if what.there:
             words = f"The {name} was made with"
             out.append(table(("what", "version"), what.about, words) if what.about else
@@ -92,11 +101,15 @@ def made(matrix: Matrix, sweep: Sweep, now: Pairs) -> Iterable[str]:
                         if key.startswith("patches, "))
     yield f"Patches: {patches}"
     yield f"Repository: {this}"
-    both = (("matrix", matrix), ("sweep", sweep))
-    for name, what in both:
+    for name, what in named(matrix, sweep):
         yield f"{name.capitalize()}: run {when(what)}" if what.there else \
             f"{name.capitalize()}: not run; make {name} does"
-    for name, what in both:
+    if matrix.runs:
+        there = {run.arch.name for run in matrix.runs}
+        others = [name for name in ARCHES if name not in there]
+        more = "".join(f"; make report ARCH={name} shows {name}\u2019s" for name in others)
+        yield f"Guests: {' and '.join(sorted(there))}{more}"
+    for name, what in named(matrix, sweep):
         commit = dict(what.about).get("repository", this)
         if what.there and commit != this:
             yield f"The {name} is of another commit: {commit}"
@@ -123,6 +136,7 @@ def contents(parts: str) -> str:
 
 def page(matrix: Matrix, sweep: Sweep, bench: Path, now: Pairs, problems: list[str]) -> str:
     parts = "".join((same_crash(matrix), matrix_section(matrix), losses_section(matrix),
+                     kernels_section(matrix), tries_section(matrix), options_section(matrix),
                      sweep_section(sweep), timings_section(matrix), bench_section(bench),
                      versions_section(matrix, sweep, now), runs_section(matrix)))
     # Nothing is loaded and nothing runs, even if something got past esc().
@@ -143,7 +157,7 @@ def main() -> int:
         return 2
     matrix, sweep = Matrix(Path(sys.argv[1])), Sweep(Path(sys.argv[2]))
     problems = []
-    for what, name in ((matrix, "matrix"), (sweep, "sweep")):
+    for name, what in named(matrix, sweep):
         if not what.there:
             say(f"there is no {name}; make {name} makes it")
         problems += [f"{name}: {problem}" for problem in what.problems]

@@ -22,7 +22,7 @@ REMARKABLE: dict[str, Callable[[Event], bool]] = {
     "end": lambda e: e.get("how") != "poweroff"}
 MARKED = ("failed D0 Entry", "guest: failed", "guest: cannot", "job: ", "BUG: ",
           "WARNING: ", "Kernel panic", "guest: disk missing")
-Marks = set[int]                # numbers of lines that a failed check names
+Marks = dict[int, str]          # ids of the lines, by number, that links lead to
 
 
 def shortened(lines: list[str]) -> list[str]:
@@ -50,30 +50,37 @@ def show_event(event: Event) -> str:
     return f"{event.time:11.6f} {event.name:<16} {'  '.join(words)}"
 
 
+def marked(shown: str, link: str = "") -> str:
+    """A line that stands out; LINK is its id."""
+    return f'<mark id="{link}">{shown}</mark>' if link else f"<mark>{shown}</mark>"
+
+
 def trace_lines(loose: LooseTrace, marks: Marks) -> Iterator[str]:
     """Each line of a trace; where a kernel begins is said."""
     begins = {life.events[0].line: life.number for life in loose.lives}
     for event, line in loose.lines:
         if event is None:
             broken = esc(f"\u2715 not whole: {line}")
-            yield f"<mark>{broken}</mark>"
+            yield marked(broken)
             continue
         if event.line in begins:
             yield f"<b>\u2014 kernel {begins[event.line]} \u2014</b>"
         shown = esc(show_event(event))
         test = REMARKABLE.get(event.name)
-        yield f"<mark>{shown}</mark>" if event.line in marks or (test and test(event)) else shown
+        link = marks.get(event.line, "")
+        yield marked(shown, link) if link or (test and test(event)) else shown
 
 
 def text_lines(text: str, marks: Marks) -> Iterator[str]:
     """Each line of findings or a console."""
     for number, line in enumerate(text.split("\n"), 1):
         shown = esc(line)
-        marked = number in marks or any(word in line for word in MARKED)
-        yield f"<mark>{shown}</mark>" if marked else shown
+        link = marks.get(number, "")
+        yield marked(shown, link) if link or any(word in line for word in MARKED) else shown
 
 
-def listing(lines: Iterable[str]) -> str:
+def listing(lines: Iterable[str], link: str) -> str:
+    """The lines in a box that scrolls; LINK is its id."""
     # A browser drops an empty line at the start.
     shown = "\n".join(shortened(list(lines)))
-    return f'<pre tabindex="0">\n{shown}\n</pre>'
+    return f'<pre id="{link}" tabindex="0">\n{shown}\n</pre>'

@@ -21,7 +21,7 @@ from report.runs import Run, names_of
 GIB4 = 1 << 32
 LAST = (1 << 64) - 1
 # Of the picture, in its own units; a phone shows one of that width.
-WIDTH, LEFT, RIGHT, ROW, GAP, TEXT = 360, 74, 6, 15, 3, 11
+WIDTH, LEFT, RIGHT, ROW, GAP, TEXT = 360, 80, 6, 16, 3, 12
 LEAST = 3       # width of things that would be too narrow to be seen
 ROWS = (("window", "windows"), ("reserve", "reserved"), ("fb", "framebuffer"),
         ("config", "PCI config"), ("bar", "PCI BARs"))

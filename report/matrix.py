@@ -10,7 +10,7 @@ from lab.arches import X86
 from lab.schema import PATHS
 from report import maps
 from report.article import MARK, article, link, mark
-from report.page import details, esc, ident, stack, table
+from report.page import details, esc, ident, items, stack, table
 from report.runs import (
     Matrix,
     Run,
@@ -107,8 +107,9 @@ def counterpart(matrix: Matrix, run: Run) -> Run | None:
     names = [r.kernel for r in matrix.runs]
     found = [r for r in matrix.runs if (r.scenario, r.path) == (run.scenario, run.path)
              and is_series(r.kernel)]
-    return max(found, default=None, key=lambda r: (
-        version(r.kernel) == version(run.kernel), names.count(r.kernel)))
+    found.sort(key=lambda r: (version(r.kernel) == version(run.kernel), names.count(r.kernel)),
+               reverse=True)
+    return found[0] if found else None
 
 
 def without_series(run: Run) -> bool:
@@ -205,7 +206,11 @@ def matrix_section(matrix: Matrix) -> str:
             out.append('<tr role="row"><th role="rowheader" scope="row">'
                        f"{esc(shown_kernel(kernel))}</th>{cells}</tr>")
         out.append("</tbody>")
-    out.append("</table></section>")
+    out.append("</table>")
+    if matrix.skipped:
+        reasons = items(f"{r.name}: {r.skipped}" for r in matrix.skipped)
+        out.append(details(f"{len(matrix.skipped)} could not be run", reasons))
+    out.append("</section>")
     return "".join(out)
 
 
@@ -275,8 +280,9 @@ def runs_section(matrix: Matrix) -> str:
     out = [('<section id="runs"><h2>Runs</h2><p class="paper">Only unexpected results are '
             "printed; the file has the maps, consoles and traces of the others.</p>")]
     for name, runs in matrix.scenarios():
-        out.append(f'<h3 class="scenario">{esc(name)}</h3>'
-                   f'<p class="scenario">{esc(about_scenario(name))}</p>')
+        # Only what is red is printed.
+        kind = "" if any(run.word[0] == "fail" for run in runs) else ' class="quiet"'
+        out.append(f"<h3{kind}>{esc(name)}</h3><p{kind}>{esc(about_scenario(name))}</p>")
         out += [article(run) for run in sorted(runs, key=lambda r: (
             kernel_order(r.kernel), path_order(r.path), r.name))]
     out.append("</section>")

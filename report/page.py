@@ -43,15 +43,21 @@ def ident(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9.-]", lambda m: f"_{ord(m[0]):x}_", name)
 
 
-def table(head: Sequence[str], rows: Iterable[Row], caption: str, *,
+def scrolling(table_: str, caption: str, of: str) -> str:
+    """A table that scrolls by itself where it is too wide. The regions of a page need
+    different names, so OF says what it is of where others have the same caption."""
+    name = f"{caption}: {of}" if of else caption
+    return f'<div class="wide" tabindex="0" role="region" aria-label="{esc(name)}">{table_}</div>'
+
+
+def table(head: Sequence[str], rows: Iterable[Row], caption: str, *, of: str = "",
           mark: Callable[[Row], str] | None = None, text_columns: int = 2) -> str:
-    """A table that scrolls by itself where it is too wide. MARK(row) is a class."""
+    """A table. MARK(row) is a class; see scrolling() for OF."""
     def cell(tag: str, column: int, value: object) -> str:
         number = "" if column < text_columns else ' class="n"'
         return f"<{tag}{number}>{esc(value)}</{tag.split()[0]}>"
 
-    out = [(f'<div class="wide" tabindex="0" role="region" aria-label="{esc(caption)}">'
-            f"<table><caption>{esc(caption)}</caption><thead><tr>")]
+    out = [f"<table><caption>{esc(caption)}</caption><thead><tr>"]
     out += [cell('th scope="col"', i, text) for i, text in enumerate(head)]
     out.append("</tr></thead><tbody>")
     for row in rows:
@@ -59,11 +65,12 @@ def table(head: Sequence[str], rows: Iterable[Row], caption: str, *,
         out.append(f'<tr class="{kind}">' if kind else "<tr>")
         out += [cell("td", i, value) for i, value in enumerate(row)]
         out.append("</tr>")
-    out.append("</tbody></table></div>")
-    return "".join(out)
+    out.append("</tbody></table>")
+    return scrolling("".join(out), caption, of)
 
 
-def stack(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
+def stack(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str, *,
+          of: str = "") -> str:
     """A table of HTML whose rows become lists on a phone."""
     def row(cells: Sequence[str]) -> str:
         return "".join(f'<td data-label="{esc(label)}">{cell}</td>'
@@ -71,9 +78,8 @@ def stack(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> s
 
     heads = "".join(f'<th scope="col">{esc(label)}</th>' for label in head)
     body = "".join(f"<tr>{row(cells)}</tr>" for cells in rows)
-    return (f'<div class="wide" tabindex="0" role="region" aria-label="{esc(caption)}">'
-            f'<table class="stack"><caption>{esc(caption)}</caption><thead><tr>{heads}</tr>'
-            f"</thead><tbody>{body}</tbody></table></div>")
+    return scrolling(f'<table class="stack"><caption>{esc(caption)}</caption><thead><tr>{heads}'
+                     f"</tr></thead><tbody>{body}</tbody></table>", caption, of)
 
 
 def details(summary: str, inside: str, *, is_open: bool = False) -> str:

@@ -21,7 +21,8 @@ from report import maps
 from report.page import esc
 from report.runs import Run, read_run, read_text
 
-TITLE, GAP, EDGE = 18, 16, 8
+HEAD, GAP, EDGE = 19, 16, 8
+TITLE = "Low MMIO of two kdump kernels, without the fix and with the series"
 Panel = tuple[str, list[maps.Thing]]
 
 
@@ -59,7 +60,7 @@ def draw(panels: list[Panel]) -> str:
     top, parts, said = EDGE, [], []
     for title, things in panels:
         parts.append(f'<text x="0" y="{top + maps.TEXT}" class="title">{esc(title)}</text>')
-        top, svg = maps.Block(things, plan, top + TITLE).svg()
+        top, svg = maps.Block(things, plan, top + HEAD).svg()
         parts.append(svg)
         said.append(f"{title}: {maps.words(things)}")
         top += GAP
@@ -68,7 +69,8 @@ def draw(panels: list[Panel]) -> str:
     return ("<!-- SPDX-License-Identifier: GPL-2.0-only -->\n"
             f'<svg xmlns="http://www.w3.org/2000/svg" class="map" role="img" '
             f'viewBox="{-EDGE} 0 {maps.WIDTH + 2 * EDGE} {top}" width="720">'
-            f"<title>{esc('. '.join(said))}</title><style>{style()}</style>{defs}"
+            f"<title>{esc(TITLE)}</title><desc>{esc('. '.join(said))}.</desc>"
+            f"<style>{style()}</style>{defs}"
             f'<rect x="{-EDGE}" width="{maps.WIDTH + 2 * EDGE}" height="{top}" '
             f'fill="var(--page)"/>{"".join(parts)}</svg>\n')
 

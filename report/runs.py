@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from lab.arches import X86, Arch
 from lab.common import BadFile, LabError
 from lab.findings import Findings
 from lab.kernels import Kernel
+from lab.scenario import Scenario
 from lab.trace import Event, Life, Trace, parse_line
 from lab.verdict import Result
 
@@ -55,21 +57,24 @@ def pairs(text: str) -> list[tuple[str, str]]:
 
 
 @functools.cache
+def scenario_of(name: str) -> Scenario | None:
+    """The scenario of that name, if there is one."""
+    try:
+        return None if "/" in name else scenario.load(name)
+    except LabError:
+        return None
+
+
 def about_scenario(name: str) -> str:
     """What the scenario is for; "" if there is no such scenario."""
-    try:
-        return "" if "/" in name else " ".join(scenario.load(name).about.split())
-    except LabError:
-        return ""
+    found = scenario_of(name)
+    return " ".join(found.about.split()) if found else ""
 
 
-@functools.cache
 def arch_of(name: str) -> Arch:
     """The scenario's architecture; x86 if there is no such scenario."""
-    try:
-        return X86 if "/" in name else scenario.load(name).arch
-    except LabError:
-        return X86
+    found = scenario_of(name)
+    return found.arch if found else X86
 
 
 # Kernels by their names
@@ -261,7 +266,8 @@ def parse_result(line: str) -> Result | None:
     try:
         result = results.read_line(line)
         texts = [result.scenario, result.path, result.kernel, result.known_failure,
-                 result.folder, result.again, result.role, result.lost, *result.notes]
+                 result.folder, result.again, result.role, result.lost, result.host,
+                 result.skipped, *result.notes]
         texts += [text for verdict in result.verdicts for text in
                   (verdict.group, *(str(check.text) for check in verdict.checks))]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -275,6 +281,8 @@ class Matrix:
     def __init__(self, folder: Path) -> None:
         self.problems: list[str] = []
         self.runs: list[Run] = []
+        self.skipped: list[Result] = []
+        self.settings = ""
         self.about = about(folder)
         file = folder / "result.jsonl"
         data = read(file)
@@ -282,6 +290,7 @@ class Matrix:
         if data is None:
             return
         self.time = file.stat().st_mtime
+        self.settings = self.use_settings()
         jobs = folder / "jobs"
         names = sorted(d.name for d in jobs.iterdir()) if jobs.is_dir() else []
         lines = data.decode("utf-8", "replace").split("\n")
@@ -297,8 +306,21 @@ class Matrix:
         self.problems += [f"{name}: it ran, but has no result."
                           for name in names if name not in seen]
 
+    def use_settings(self) -> str:
+        """What SETTINGS was when the matrix ran, from now on for reading scenarios, too."""
+        os.environ["SETTINGS"] = dict(self.about).get("hosts' settings", "")
+        try:
+            scenario.settings()
+        except LabError as e:
+            self.problems.append(f"about: {e}")
+            os.environ["SETTINGS"] = ""
+        return os.environ["SETTINGS"]
+
     def add(self, result: Result, jobs: Path, names: Sequence[str]) -> None:
         """A run. A folder outside of the matrix's is not looked into."""
+        if result.skipped:
+            self.skipped.append(result)
+            return
         name = Path(result.folder).name
         if any(run.name == name for run in self.runs):
             self.problems.append(f"{name}: it has a second result, which is left out.")

@@ -74,6 +74,17 @@ def ours(row: Row) -> str:
     return "ours" if pair[-1].endswith("-series") and len(set(pair)) == 1 else ""
 
 
+def named(head: list[str]) -> list[str]:
+    """A head of the sweep's tables, with a different name for each column. A name that is
+    there twice gets the one before in front of it."""
+    found, owner = [head[0] or "group"], ""
+    for word in head[1:]:
+        if head.count(word) == 1:
+            owner = word
+        found.append(word if word == owner else f"{owner}, {word}")
+    return found
+
+
 def sweep_section(sweep: Sweep) -> str:
     if not sweep.there:
         return ""
@@ -93,11 +104,11 @@ def sweep_section(sweep: Sweep) -> str:
         out.append(f"<p>{esc(sweep.report.ALL_PAIRS)} Bold: the series in both.</p>")
         for told, words in sweep.report.TOLD.items():
             head, rows = sweep.report.pair_table([p for p in sweep.pairs if p["told"] == told])
-            shown = table(head, rows, words, mark=ours)
+            shown = table(named(head), rows, words, mark=ours)
             out.append(shown if told == "truth" else details(words, shown))
     if sweep.left:
         head, rows = sweep.report.left_table(sweep.left)
         out.append(f"<p>{esc(sweep.report.LEFT_OVER)}</p>"
-                   f"{table(head, rows, 'Low MMIO that is left, in MiB', mark=ours)}")
+                   f"{table(named(head), rows, 'Low MMIO that is left, in MiB', mark=ours)}")
     out.append("</section>")
     return "".join(out)

@@ -126,6 +126,54 @@ done)" "" "each group is used"
 is "$(groups | grep -vx firmware | while read -r group; do packages "$group"; done | sort -u |
 	comm -23 - <(packages check))" "" "make check has the packages of all other groups"
 
+# Other distributions: names, and what each package brings
+run_ok "deps/programs has each package, once" cmp <(sed '/^#/d; s/\t.*//' deps/programs) \
+	<(groups | while read -r group; do packages "$group"; done | sort -u)
+# not_brought: lines of it whose file is neither in the package nor in what it depends on
+not_brought() {
+	local package file all
+	while read -r package file; do
+		# Only what the firmware needs may be missing.
+		all=$(dpkg-query -W -f '${db:Status-Status} ${Depends}' "$package" 2>/dev/null) || all=
+		if [[ $all != installed* ]]; then
+			[[ $firmware = *" $package "* ]] || echo "$package is missing"
+			continue
+		fi
+		# Names without versions and alternatives
+		all=$(sed 's/^installed//; s/([^)]*)//g; s/:[a-z]*//g; s/[,|]/ /g' <<<"$all")
+		# shellcheck disable=SC2086 # a word a package
+		all=$(dpkg-query -L "$package" $all 2>/dev/null || true)
+		grep -qxE ".*/${file//+/[+]}" <<<"$all" || echo "$package: $file"
+	done < <(grep -v '^#' deps/programs)
+}
+firmware=" $(packages firmware | paste -sd' ') "
+is "$(not_brought)" "" "each package brings its file"
+# A machine without dpkg and apt; of what a group needs it has flex.
+mkdir "$T/elsewhere"
+for c in awk bash comm cut dirname mkdir nproc sed sort uname; do
+	ln -s "$(type -P "$c")" "$T/elsewhere/"
+done
+ln -s "$(type -P true)" "$T/elsewhere/flex"
+printf 'ID=fedora\nPRETTY_NAME="Fedora Linux 41"\n' >"$T/os-release"
+cp deps/packages "$T/top/deps/"
+# elsewhere SETTING: deps/install there
+elsewhere() {
+	env -i PATH="$T/elsewhere" OS_RELEASE="$T/os-release" "$1" "$T/top/deps/install" compile
+}
+for setting in NO_INSTALL=1 NO_INSTALL=; do
+	run_fails $'bison  .*\ninstall: this is Fedora Linux 41. .* Containerfile makes a Debian' \
+		"without apt, packages are listed with what they bring: $setting" elsewhere "$setting"
+done
+is "$(elsewhere NO_INSTALL=1 2>/dev/null | grep -E '^(flex|libelf-dev) ')" \
+	"$([ -e /usr/include/gelf.h ] || printf '%-24s gelf.h\n' libelf-dev)" "but not what is there"
+
+# The container: it installs what deps has, and nothing else. deps/fresh runs its lines.
+is "$(sed '/^#/d; s/ .*//' Containerfile | paste -sd' ')" "FROM COPY WORKDIR RUN CMD" \
+	"Containerfile has these lines only"
+is "$(sed -n 's/^RUN //p' Containerfile)" "deps/install demo" "it installs what make demo needs"
+is "$(sed -n 's/^CMD //p' Containerfile)" '["make", "demo"]' "and runs make demo"
+like "$(sed -n 's/^COPY //p; s/^WORKDIR //p' Containerfile)" $'^. /src\n/src$' "in its copy"
+
 # The guard. What it says is not for this run's log.
 export GUARD_LOG=$T/guard.log
 guard=$TOP/deps/guard

@@ -36,13 +36,13 @@ cp -r deps kernel "$T/top/"
 cp docs/lisa/requirements.txt "$T/top/docs/lisa/"
 away() {
 	env PIP_INDEX_URL=http://127.0.0.1:9/simple PIP_FIND_LINKS='' PIP_NO_CACHE_DIR=1 \
-		PIP_RETRIES=0 "$T/top/deps/lisa" "$@"
+		PIP_RETRIES=0 "$T/top/deps/index" lisa "$@"
 }
-run_fails "lisa: LISA is not installed: NO_INSTALL=1" "NO_INSTALL=1" env NO_INSTALL=1 \
-	"$T/top/deps/lisa"
-run_fails "lisa: LISA is not installed: pip: ERROR: .*; see " "an index that is away" away
-run_ok "is no failure with --try" env NO_INSTALL=1 "$T/top/deps/lisa" --try
+run_fails "index: LISA is not installed: NO_INSTALL=1" "NO_INSTALL=1" env NO_INSTALL=1 \
+	"$T/top/deps/index" lisa
+run_fails "index: LISA is not installed: pip: ERROR: .*; see " "an index that is away" away
+run_ok "is no failure with --try" env NO_INSTALL=1 "$T/top/deps/index" lisa --try
 run_ok "but the reason is kept" grep -qx "NO_INSTALL=1" "$T/top/build/lisa.why"
 run_ok "and nothing is left of LISA" test ! -e "$T/top/build/lisa"
-run_fails "usage: deps/lisa" "an unknown option" "$T/top/deps/lisa" --now
+run_fails "usage: deps/index lisa.axe" "an unknown option" "$T/top/deps/index" lisa --now
 done_testing

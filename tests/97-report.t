@@ -63,7 +63,7 @@ run_ok "Chromium shows it, without network" look
 diag "in $((SECONDS - start)) s"
 said=$(cat "$T/said")
 for screen in phone dark; do
-	is "$(sed -n "s/^width-$screen //p" <<<"$said")" "390 390" \
+	is "$(sed -n "s/^width-$screen //p" <<<"$said")" "360 360" \
 		"$screen: the page does not scroll sideways"
 done
 like "$said" 'request file:///' "requests are seen"
@@ -215,16 +215,19 @@ printf 'guest: kernel first\nguest: begin mmio\nreservation f8000000-f87fffff\ng
 	result a/bzImage role='"mainline"' lost='"second kernel: nvme0"' notes='["first: 9.9.9"]'
 } >"$T/red/result.jsonl"
 run_ok "of a red cell and an unknown kernel" env MATRIX="$T/red" report/run
-has 'expected">contact unload</td><td data-label="got">nothing</td><td data-label="evidence">out/trace:3<' \
+has 'expected">contact unload</td><td data-label="got">nothing</td><td data-label="evidence"><a href="#run-nofix.gen2-default.kdump-c_trace-3">out/trace:3<' \
 	"each failed check: expected, got, evidence"
 has 'Files: <code>build/matrix/jobs/nofix.gen2-default.kdump-c</code>.*<code>make run S=x</code>' \
 	"its files, and the command to run it again"
-has '^<mark>[^<]* contact +accepted yes</mark>' "the evidence is marked"
+has '^<mark id="run-nofix.gen2-default.kdump-c_trace-3">[^<]* contact +accepted yes</mark>' \
+	"the evidence is marked"
 has '<td>first kernel \(nofix\)</td><td>reserved by the kernel</td><td>f8000000-f87fffff</td>' \
 	"the guest's findings are on the map"
 has 'a/bzImage was judged as mainline-like. Lost: second kernel: nvme0.</p><ul><li>first: 9.9.9</li>' \
 	"an unknown kernel's role, loss and notes"
 has '<a class="lost" href="#run-a_5f_bzImage' "... and its cell is not green"
+
+has 'Guests: x86; make report ARCH=arm64 shows arm64.s</li>' "and where arm64's runs are"
 
 # A kernel that resumes contacts VMBus again, and stays the same kernel.
 sed '$i {"t":2.5,"event":"contact","accepted":true}' "$T/red/jobs/nofix.gen2-default.kdump-c/out/trace" \
@@ -232,6 +235,89 @@ sed '$i {"t":2.5,"event":"contact","accepted":true}' "$T/red/jobs/nofix.gen2-def
 mv "$T/trace" "$T/red/jobs/nofix.gen2-default.kdump-c/out/trace"
 run_ok "of a guest that resumed" env MATRIX="$T/red" report/run
 is "$(grep -c '— kernel . —' "$REPORT")" 1 "it has one kernel"
+
+# Runs as lab recorded them: one has failed, some lose a device; one was not run.
+mkdir -p "$T/rec/jobs"
+R=lab/tests/recordings
+for run in nofix.gen2-default.kdump-c mainline.openvmm-drm-first.kdump-c nofix.arm64-default.kdump-c \
+	mainline.gen2-resume-refused.boot series.gen1-no-space.boot series.gen2-refused.kdump-c \
+	series.gen2-default.kdump-{c,s}; do
+	cp -r "$R/$run" "$T/rec/jobs/"
+done
+sed -i 's/"how":"poweroff"/"how":"reset"/' "$T/rec/jobs/series.gen2-default.kdump-s/out/trace"
+run_fails 'the end is reset, not poweroff' "a spoilt recording is red" lab/lab judge "$T/rec/jobs/series.gen2-default.kdump-s"
+lab/lab judge --json "$T"/rec/jobs/* >"$T/rec/result.jsonl" || true
+{
+	result "$(sets | sed -n '1s/^[0-9]*-//p')" scenario='"gen2-8k"'
+	result series scenario='"gen2-azure-cvm-1g"' skipped='"this host has no VBS"' folder='""'
+} >>"$T/rec/result.jsonl"
+run_ok "of recorded runs" env MATRIX="$T/rec" report/run
+# at RUN FILE LINE: a link to it
+at() {
+	echo "<a href=\"#run-$1_$2-$3\">(out/)?$2:$3</a>"
+}
+# shown RUN FILE LINE TEXT: the line that it leads to
+shown() {
+	echo "^<mark id=\"run-$1_$2-$3\">[^<]*$4"
+}
+end=$(grep -n '"event":"end"' "$T/rec/jobs/series.gen2-default.kdump-s/out/trace" | cut -d: -f1)
+has "poweroff</td><td data-label=\"got\">reset</td><td data-label=\"evidence\">$(
+	at series.gen2-default.kdump-s trace "$end")" "what failed leads to its evidence"
+has "$(shown series.gen2-default.kdump-s trace "$end" 'end +how reset')" "which is that line"
+clash=$(grep -n '"event":"conflict"' "$R/nofix.gen2-default.kdump-c/out/trace" | cut -d: -f1)
+has "second: config/framebuffer \($(at nofix.gen2-default.kdump-c trace "$clash")\)" \
+	"what is lost leads to its evidence"
+has "$(shown nofix.gen2-default.kdump-c trace "$clash" 'conflict +what config +device nvme0')" \
+	"which is that line"
+has "the crash: hv_ringbuffer_write \($(at mainline.gen2-resume-refused.boot console '[0-9]+')\)" \
+	"so does a crash"
+has "first: no-config-window test0 \(<a href=\"#run-series.gen1-no-space.boot_trace\">out/trace<" \
+	"so does a loss that is no line of the trace"
+all=$(sets | sed 's/^[0-9]*-//' | paste -sd, | sed 's/,/, /g')
+has "<td data-label=\"what it is\">Linux $BASE with the sets $all</td>" "the series' sets are named"
+has "<td data-label=\"what it is\">Linux $BASE with the set ${all%%,*}</td>" "as are those of the first set"
+has 'nvme0: fec01000-fec02fff refused, c0370048; fe0000000-fe0001fff accepted</li>' \
+	"second tries: which windows, and what the host said"
+has 'Guests: arm64 and x86</li>' "it has arm64's runs, too"
+# with OPTION SETTING RUNS
+with() {
+	has "<code>$1</code></td><td data-label=\"setting\">$2</td><td data-label=\"runs\">$3" \
+		"runs with $1 = $2"
+}
+with overlap cover '1: <span class="lost">1 lose a device, as expected</span></td>'
+with offers video-first 'not run</td>'
+has '1 could not be run</summary><ul><li>gen2-azure-cvm-1g, kdump-c, series: this host has no VBS</li>' \
+	"a run that a host cannot have is no result"
+# What of it can be used by everybody
+stage "use"
+axe=$BUILD/axe
+[ -e "$axe/made" ] || skip "axe-core finds nothing in it" \
+	"axe-core is not installed: $(cat "$axe.why" 2>/dev/null || echo "run deps/index axe")"
+[ -e "$axe/made" ] && axe=$axe/axe.min.js || axe=
+verdicts "${apart[@]}" timeout 300 python3 -B tests/report/use.py "$REPORT" ${axe:+"$axe"}
+stage "the rest"
+printf "hosts' settings\toffers=video-first\n" >"$T/rec/about"
+run_ok "with SETTINGS" env SETTINGS=bad MATRIX="$T/rec" report/run
+has "SETTINGS=&#x27;offers=video-first&#x27;" "they are said"
+with offers video-first '1?[0-9]: '
+with offers 'guid, the default' '(not run|[1-9]: )'
+printf "hosts' settings\toffers=<b>\n" >"$T/rec/about"
+run_ok "with SETTINGS that cannot be" env MATRIX="$T/rec" report/run
+has 'matrix: about: SETTINGS: offers cannot be &#x27;&lt;b&gt;&#x27;: expected' "that is said"
+run_ok "the report knows each option and its settings" env PYTHONPATH="$TOP" python3 -BP -c '
+from lab.schema import HOST
+from report.coverage import OPTIONS
+kinds = {key.name: key.kind for key in HOST}
+for name, values in OPTIONS.items():
+    assert set(kinds[name].__closure__[0].cell_contents) == set(values), name'
+run_fails "usage: deps/index lisa.axe" "deps/index without a name" deps/index
+mkdir "$T/top" "$T/top/report"
+cp -r deps kernel "$T/top/"
+cp report/axe.txt "$T/top/report/"
+run_fails "index: axe-core is not installed: pip: ERROR: .*; see " "an index that is away" \
+	env PIP_INDEX_URL=http://127.0.0.1:9/simple PIP_FIND_LINKS= PIP_NO_CACHE_DIR=1 \
+	PIP_RETRIES=0 "$T/top/deps/index" axe
+run_ok "the reason is kept" grep -q '^pip: ERROR' "$T/top/build/axe.why"
 
 # A host and a guest that mean harm, runs that were killed, a sweep without maps.
 job=$T/bad/jobs/series.gen2-default.boot
@@ -285,13 +371,12 @@ has 'matrix: Line 3 of result.jsonl is cut: ' "a line of results with a wrong va
 has 'matrix: mainline.nobody.boot: it ran, but has no result' "a run without a result"
 has 'matrix: &lt;i&gt;.boot: its folder is gone' "a result without a run"
 run_ok "Chromium shows that, too" look
-is "$(sed -n "s/^width-phone //p" "$T/said")" "390 390" "and it does not scroll sideways"
+is "$(sed -n "s/^width-phone //p" "$T/said")" "360 360" "and it does not scroll sideways"
 
 # README's picture, of two recorded runs
 picture() {
 	PYTHONPATH=$TOP python3 -BP -m report.picture "$@"
 }
-R=lab/tests/recordings
 run_ok "docs/low-mmio.svg is what report.picture draws" cmp <(picture \
 	"$R/nofix.gen2-default.kdump-c" "$R/series.gen2-default.kdump-c") docs/low-mmio.svg
 run_fails "no kernel got as far as VMBus" "a run without a trace has no picture" \
