@@ -57,6 +57,11 @@ cat >"$T/log" <<-END
 	hv_vmbus: hv_mmio=[mem 0xf8000000-0xfed3ffff] fb=[mem 0xf8000000-0xfbffffff]
 	hv_netvsc $NIC eth0: 00:0d:3a:6d:d4:0b at 10.1.2.3
 	systemd[1]: Hostname set to <hunter5>.
+	systemd[1]: Hostname set to <hunter5-kdump>.
+	EXT4-fs (nvme0n1p1): mounted filesystem 0b1c2d3e-0001-4000-8000-0123456789ab r/w with ordered data mode.
+	XFS (nvme0n1p2): Mounting V5 Filesystem 0b1c2d3e-0002-4000-8000-0123456789ab
+	BTRFS info (device nvme0n1p3): first mount of filesystem 0b1c2d3e-0003-4000-8000-0123456789ab
+	hv_pci $GUID: PCI VMBus probing: Using version 0x10004
 END
 printf '#!/bin/sh\ncat "%s"\n' "$T/log" >"$T/bin/dmesg"
 # shellcheck disable=SC2016 # the script's own
@@ -89,9 +94,12 @@ is "$(cat "$W/vmbus")" "$(printf '%s\n' "other {f8615163-df3e-46c5-913f-f2d2f965
 	"VMBus devices: names only of those in iomem"
 like "$(cat "$W/pci")" \
 	'^5353:00:00.0 0x1414:0xb111 class 0x010802 driver none.*0x0000000fe0000000' "PCI devices"
-is "$(grep -c . "$W/dmesg")" 4 "four lines of dmesg"
-like "$(cat "$W/dmesg")" 'Host Build 10\.0\.20348\.1-1-0.*hv_mmio=.*\(MAC\) at \(IP\)$' \
+is "$(grep -c . "$W/dmesg")" 8 "eight lines of dmesg"
+like "$(cat "$W/dmesg")" 'Host Build 10\.0\.20348\.1-1-0.*hv_mmio=.*\(MAC\) at \(IP\)' \
 	"the host's build stays; addresses do not"
+is "$(grep -oE '(EXT4-fs|XFS|BTRFS) .*ilesystem \(UUID\)' "$W/dmesg" | wc -l)" 3 \
+	"file systems without their UUIDs"
+like "$(cat "$W/dmesg")" "hv_pci $GUID: " "a VMBus device's name stays"
 is "$(cat "$W/selftest")" $'ok 1 global.input_is_well_formed\nexit 4' "the selftest, and its status"
 like "$(cat "$W/kexec")" \
 	'kexec_crash_loaded 1.KDUMP_KEXEC_ARGS="-c".*file 16 .*/var/crash/1/dump\.202611300900' \
@@ -101,7 +109,7 @@ like "$(cat "$W/second")" '^f8000000-fbffffff : Hyper-V framebuffer.\[[ 0-9.]+] 
 like "$(cat "$W/azure")" 'vmSize vmSize.api-version=.*location location' "Azure's size and region"
 is "$(cat "$W/lspci")" "Serial Number (left out)" "no serial number"
 is "$(cat "$W/missing")" "" "nothing is missing"
-is "$(grep -rlE 'hunter|secret|memory|00:0d|000d3a|abcd-0123' "$W" | paste -sd' ')" "" \
+is "$(grep -rlE 'hunter|secret|memory|00:0d|000d3a|abcd-0123|0b1c2d3e' "$W" | paste -sd' ')" "" \
 	"nothing secret is in it"
 run_fails "whole.tar.gz exists already" "an archive that is there" collect whole
 run_fails "no/x is no folder|no is no folder" "a folder that is not there" \
