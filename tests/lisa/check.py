@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -200,6 +201,20 @@ def check_patches() -> str:
     return ""
 
 
+def check_baseline() -> str:
+    """baseline.yml names the kernel that loses its disk in tests/90-scenarios.cells, which
+    has hyperv_drm; docs/azure.md has that package installed."""
+    release = str(load("baseline", "azure").variables["kernel_release"].data)
+    cells = (TOP / "tests" / "90-scenarios.cells").read_text()
+    if not re.search(r"^gen2-default:kdump-c:debian-6\.1\.176-amd64$", cells, re.M):
+        return "90-scenarios.cells has no such kernel"
+    page = re.findall(r"baseline.*?getdeb linux-image-(\S+)\)",
+                      (TOP / "docs" / "azure.md").read_text(), re.S)
+    if not re.fullmatch(r"6\.1\.0-[0-9]+-amd64", release) or page != [release]:
+        return f"the kernel is {release}; docs/azure.md installs {page}"
+    return ""
+
+
 def our_package() -> Any:
     """docs/lisa/hyperv_mmio, as LISA loads it."""
     from lisa.util.package import import_package
@@ -304,6 +319,7 @@ def main() -> int:
     good.append(in_child("the selftest's output is judged", check_selftest))
     good.append(in_child("the second kernel's log is judged", check_second))
     good.append(in_child("kernel-source.yml applies each patch", check_patches))
+    good.append(in_child("baseline.yml has a kernel that loses its disk", check_baseline))
     return 0 if all(good) else 1
 
 
