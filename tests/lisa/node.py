@@ -85,6 +85,7 @@ class Script:
     spare: str = ""  # an NVMe disk that nothing uses
     spare_has: str = ""  # what lsblk says is on it
     rocky: bool = False  # Rocky Linux, not Debian
+    fixed: str = "-d -p"  # what kdumpctl always runs kexec with
     # With sudo, LISA waits 4 seconds for it to ask for a password. Without, it is root.
     sudo: bool = False
 
@@ -304,6 +305,8 @@ HANDLERS: tuple[tuple[str, Handler], ...] = (
     (r"kdump-config unload; kdump-config load", says("")),
     (r"cp -n (\S+) \1.hyperv-mmio; sed -i '/\^#\* \*KEXEC_ARGS=/d' /etc/sysconfig/kdump; echo .*",
      says("")),
+    (r"sed -n 's/\^standard_kexec_args=//p' \$\(command -v kdumpctl\)",
+     lambda m, f: (0, f'"{m.script.fixed}"\n')),
     (r"kdumpctl restart|mv /etc/sysconfig/kdump.hyperv-mmio /etc/sysconfig/kdump", says("")),
     (r"rpm -i --oldpackage --replacepkgs (\S+)", install),
     (r"grubby --set-default /boot/vmlinuz-\S+", says("")),
