@@ -40,6 +40,12 @@ NAME="Rocky Linux"
 PRETTY_NAME="Rocky Linux 9.4 (Blue Onyx)"
 VERSION="9.4 (Blue Onyx)"
 VERSION_ID="9.4\""""
+AZURE_LINUX = """ID=azurelinux
+NAME="Microsoft Azure Linux"
+PRETTY_NAME="Microsoft Azure Linux 3.0"
+VERSION="3.0.20261101"
+VERSION_ID="3.0\""""
+SYSTEMS = {"debian": DEBIAN, "rocky": ROCKY, "azurelinux": AZURE_LINUX}
 TESTS = (
     "input_is_well_formed",
     "reservation_exists",
@@ -84,8 +90,10 @@ class Script:
     installs: str = RELEASE  # what the package contains
     spare: str = ""  # an NVMe disk that nothing uses
     spare_has: str = ""  # what lsblk says is on it
-    rocky: bool = False  # Rocky Linux, not Debian
+    system: str = "debian"  # or rocky, azurelinux
     fixed: str = "-d -p"  # what kdumpctl always runs kexec with
+    crash_mib: int = 512  # reserved for the crash kernel at first
+    crash_max: int = 512  # and at most, whatever the command line asks for
     # With sudo, LISA waits 4 seconds for it to ask for a password. Without, it is root.
     sudo: bool = False
 
@@ -106,6 +114,7 @@ class Machine:
         self.second = "/var/crash/hyperv-mmio-second"
         self.crash_disk = script.crash_disk
         self.release = script.release
+        self.crash_mib = self.crash_next = script.crash_mib
         self.boots: list[str] = []
         self.boot(CMDLINE)
 
@@ -113,6 +122,7 @@ class Machine:
         self.cmdline = cmdline
         self.boot_id = str(uuid.uuid4())
         self.loaded = ""
+        self.crash_mib = min(self.crash_next, self.script.crash_max)
         # LISA's reboot waits for another time of boot, which has no seconds.
         self.booted = FIRST_BOOT + datetime.timedelta(minutes=10 * len(self.boots))
         self.boots.append(cmdline)
@@ -172,8 +182,10 @@ def cat(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
         "/proc/sys/kernel/random/boot_id": machine.boot_id,
         "/sys/kernel/kexec_loaded": "1" if machine.loaded else "0",
         "/sys/kernel/kexec_crash_loaded": "1",
+        "/sys/kernel/kexec_crash_size": str(machine.crash_mib << 20),
         "/proc/iomem": "f8000000-fbffffff : Hyper-V framebuffer",
-        "/etc/os-release": ROCKY if machine.script.rocky else DEBIAN,
+        "/etc/default/grub.d/kdump-tools.cfg": f"crashkernel={machine.crash_next}M",
+        "/etc/os-release": SYSTEMS[machine.script.system],
         "/etc/debian_version": "12.12",
         "/etc/redhat-release": "Rocky Linux release 9.4 (Blue Onyx)",
     }
@@ -227,10 +239,11 @@ def mount(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
 
 def crash(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
     script = machine.script
-    machine.has_second = script.crash == "saves" and script.keeps_second
-    if script.crash == "saves":
+    saves = script.crash == "saves" and machine.crash_mib >= 512
+    machine.has_second = saves and script.keeps_second
+    if saves:
         folder = f"/var/crash/{len(machine.dumps)}"
-        if script.rocky:
+        if script.system != "debian":
             machine.dumps.append(f"{folder}/vmcore")
             machine.second = f"{folder}/kexec-dmesg.log"
         else:
@@ -245,10 +258,18 @@ def reboot(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
     return 0, ""
 
 
+def crashkernel(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
+    """Set crashkernel= for the next boot."""
+    machine.crash_next = int(found[1])
+    return 0, ""
+
+
 def exists(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
     path = found[1]
-    name = "initramfs-{}.img" if machine.script.rocky else "initrd.img-{}"
+    name = "initrd.img-{}" if machine.script.system == "debian" else "initramfs-{}.img"
     there = {f"/boot/vmlinuz-{machine.release}", "/boot/" + name.format(machine.release)}
+    if machine.script.system == "azurelinux":
+        there.add("/etc/default/grub.d/51_kexec_tools.cfg")
     if machine.has_second:
         there.add(machine.second)
     return (0 if path in there else 1), ""
@@ -279,8 +300,8 @@ HANDLERS: tuple[tuple[str, Handler], ...] = (
     (r"command -v (\S+)", lambda m, f: (0, f"/usr/bin/{f[1]}\n")),
     (r"ls|pwd|chmod .*|mkdir -p [^;]*", says("")),
     (r"echo (.*)", lambda m, f: (0, f[1].replace("$HOME", "/root") + "\n")),
-    (r"lsb_release -d", lambda m, f: (0, "Description:\t" + (
-        "Rocky Linux release 9.4\n" if m.script.rocky else "Debian GNU/Linux 12\n"))),
+    (r"lsb_release -d", lambda m, f: (0, "Description:\t" + re.findall(
+        r'PRETTY_NAME="(.*)"', SYSTEMS[m.script.system])[0] + "\n")),
     (r"uptime -s.*", lambda m, f: (0, f"{m.booted:%F %T}\n")),
     (r"modinfo .*", says("modinfo: ERROR: Module not found.\n", 1)),
     (r"who -b", lambda m, f: (0, f"         system boot  {m.booted:%F %H:%M}\n")),
@@ -310,6 +331,15 @@ HANDLERS: tuple[tuple[str, Handler], ...] = (
     (r"kdumpctl restart|mv /etc/sysconfig/kdump.hyperv-mmio /etc/sysconfig/kdump", says("")),
     (r"rpm -i --oldpackage --replacepkgs (\S+)", install),
     (r"grubby --set-default /boot/vmlinuz-\S+", says("")),
+    (r"ls /etc/default/grub.d/\S+.cfg|ls -lt /run/systemd/system", says("")),
+    (r"systemctl enable kdump(-tools)?", says("")),
+    (r"lscpu", says("Architecture: x86_64\nCPU(s): 4\n")),
+    (r"sed -i.bak .*nr_cpus=1/g. /etc/sysconfig/kdump", says("")),
+    (r"sed -i 's/crashkernel=.*/crashkernel=(\d+)M/' /etc/default/grub.d/51_kexec_tools.cfg; "
+     r"grub2-mkconfig -o /boot/grub2/grub.cfg", crashkernel),
+    (r"sed -i.bak .*crashkernel=(\d+)M/g. /etc/default/grub.d/kdump-tools.cfg", crashkernel),
+    (r"grubby --update-kernel=.* --remove-args=.*; grubby .* --args=.crashkernel=(\d+)M.",
+     crashkernel),
     (r"rm -f /var/crash/hyperv-mmio-second", forget_second),
     (r"find /var/crash -type f .*", lambda m, f: (0, "".join(d + "\n" for d in m.dumps))),
     (r"sync; .*sysrq-trigger.*", crash),

@@ -23,6 +23,8 @@ FIND = (
     f"find {CRASH} -type f -size +1M "
     r"\( -name 'dump.[0-9]*' -o -name vmcore -o -name 'vmcore.*' \)"
 )
+CRASH_MIB = 512
+AZURE_LINUX = "/etc/default/grub.d/51_kexec_tools.cfg"
 TRIGGER = (
     "sync; echo 1 >/proc/sys/kernel/sysrq; "
     "setsid sh -c 'sleep 2; echo c >/proc/sysrq-trigger' >/dev/null 2>&1 </dev/null &"
@@ -114,6 +116,33 @@ def check_how(node: Node, kdump: Kdump, how: str) -> None:
         raise SkippedException(f"this kdumpctl always runs kexec with {fixed}")
 
 
+def reserved(node: Node) -> int:
+    """Return how much memory is reserved for the crash kernel, in MiB."""
+    return int(root(node, "cat /sys/kernel/kexec_crash_size")) >> 20
+
+
+def reserve(node: Node, tool: KdumpBase) -> None:
+    """Reserve memory for the crash kernel, and reboot, unless there is enough."""
+    if reserved(node) >= CRASH_MIB:
+        return
+    if exists(node, AZURE_LINUX):  # LISA looks for a variable that is not in this file
+        root(
+            node,
+            f"sed -i 's/crashkernel=[^ \"]*/crashkernel={CRASH_MIB}M/' {AZURE_LINUX}; "
+            "grub2-mkconfig -o /boot/grub2/grub.cfg",
+        )
+    else:
+        tool.config_crashkernel_memory(f"{CRASH_MIB}M")
+    tool.enable_kdump_service()
+    node.reboot(time_out=900)
+    found = reserved(node)
+    if found < CRASH_MIB:
+        raise LisaException(
+            f"{found} MiB are reserved for the crash kernel, not {CRASH_MIB}: "
+            f"put crashkernel={CRASH_MIB}M on the kernel's command line"
+        )
+
+
 def prepare(node: Node, how: str, disk: str) -> Kdump:
     """Have a second kernel loaded with kexec @how (-c or -s), and a dump go to NVMe."""
     kdump = kdump_of(node)
@@ -128,10 +157,7 @@ def prepare(node: Node, how: str, disk: str) -> Kdump:
         )
     tool = node.tools[KdumpBase]  # installs what kdump needs
     check_how(node, kdump, how)
-    if "crashkernel=" not in root(node, "cat /proc/cmdline"):
-        tool.config_crashkernel_memory("512M")
-        tool.enable_kdump_service()
-        node.reboot(time_out=900)
+    reserve(node, tool)
     root(
         node,
         f"cp -n {kdump.config} {kdump.config}{SAVED}; "
