@@ -87,6 +87,8 @@ class Script:
     second: str = RESERVED  # what the second kernel reserves; "" for nothing
     keeps_second: bool = True
     release: str = RELEASE  # the kernel at first
+    cmdline: str = CMDLINE  # and its command line
+    default: str = ""  # the kernel that a reboot boots, if not the same one
     installs: str = RELEASE  # what the package contains
     spare: str = ""  # an NVMe disk that nothing uses
     spare_has: str = ""  # what lsblk says is on it
@@ -116,7 +118,7 @@ class Machine:
         self.release = script.release
         self.crash_mib = self.crash_next = script.crash_mib
         self.boots: list[str] = []
-        self.boot(CMDLINE)
+        self.boot(script.cmdline)
 
     def boot(self, cmdline: str) -> None:
         self.cmdline = cmdline
@@ -254,6 +256,7 @@ def crash(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
 
 
 def reboot(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
+    machine.release = machine.script.default or machine.release
     machine.restart(CMDLINE)
     return 0, ""
 

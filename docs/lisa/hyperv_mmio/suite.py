@@ -144,9 +144,11 @@ class HypervMmio(TestSuite):
 
     def _first(self, node: Node, variables: dict[str, Any]) -> str:
         """Return the release of the kernel, which firmware has started."""
+        release = check_release(node, variables["kernel_release"])
         if was_kexec(node):
             node.reboot(time_out=900)
-        return check_release(node, variables["kernel_release"])
+            check_release(node, release)
+        return release
 
     def _kexec(
         self,
@@ -173,6 +175,7 @@ class HypervMmio(TestSuite):
     ) -> None:
         release = self._first(node, variables)
         kdump = crash_dump.prepare(node, how, variables["dump_disk"])
+        check_release(node, release)  # prepare() may have rebooted into another kernel
         first = root(node, "dmesg")
         (log_path / "dmesg").write_text(first)
         dumps = crash_dump.crash(node, log, int(variables["boot_seconds"]))
