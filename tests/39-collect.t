@@ -128,6 +128,19 @@ is "$(cat "$T/redhat/second")" "[Mon Nov 30 09:00:01 2026] nvme nvme0: pci funct
 	"of the second kernel's log, no command line and no line with the host's name"
 mv "$T/kept" "$R/var/crash/hyperv-mmio-second"
 
+# How Red Hat's and SUSE's kdump are set
+mkdir -p "$R/usr/bin" "$R/etc/sysconfig"
+printf '%s\n' 'standard_kexec_args="-s -p"' 'other_args="hunter6"' >"$R/usr/bin/kdumpctl"
+printf '%s\n' 'KEXEC_OPTIONS="-c"' 'KDUMP_SAVEDIR="ftp://root:hunter6@host/x"' \
+	'KDUMP_SAVEDIR="file:///var/crash"' 'KDUMP_SMTP_PASSWORD="hunter6"' >"$R/etc/sysconfig/kdump"
+run_ok "it collects other settings" collect settings
+is "$(grep -E '^[A-Z_]+=|^standard' "$T/settings/kexec")" 'KDUMP_KEXEC_ARGS="-c"
+KEXEC_OPTIONS="-c"
+KDUMP_SAVEDIR=(left out)
+KDUMP_SAVEDIR="file:///var/crash"
+standard_kexec_args="-s -p"' "how SUSE's and Red Hat's kdump are set, and no password"
+is "$(grep -rl hunter "$T/settings" "$T/redhat")" "" "nothing secret is in these"
+
 # What is not there is named, and the rest is collected.
 # missing NAME EREGEX WHAT
 missing() {
