@@ -96,7 +96,9 @@ def parse_platform(runbook: Any) -> None:
         return
     own = platform.get_extended_runbook(kinds[0])
     requirement = schema.load_by_type(schema.Capability, platform.requirement)
-    requirement.get_extended_runbook(kinds[1], platform.type)
+    machine = requirement.get_extended_runbook(kinds[1], platform.type)
+    if platform.type == "azure" and machine.osdisk_size_in_gb < 64:
+        raise ValueError(f"{machine.osdisk_size_in_gb} GiB of disk are too few to build a kernel")
     if requirement.disk:
         refuse_extra(requirement.disk, "disk")
     for pool in getattr(own, "device_pools", None) or []:
