@@ -112,6 +112,7 @@ class Machine:
         self.down_until = 0.0
         self.loaded = ""
         self.dumps: list[str] = []
+        self.kdump_changed = False
         self.has_second = False
         self.second = "/var/crash/hyperv-mmio-second"
         self.crash_disk = script.crash_disk
@@ -267,6 +268,16 @@ def crashkernel(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
     return 0, ""
 
 
+def change_kdump(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
+    machine.kdump_changed = True
+    return 0, ""
+
+
+def restore_kdump(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
+    machine.kdump_changed = False
+    return 0, ""
+
+
 def exists(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
     path = found[1]
     name = "initrd.img-{}" if machine.script.system == "debian" else "initramfs-{}.img"
@@ -322,16 +333,14 @@ HANDLERS: tuple[tuple[str, Handler], ...] = (
      lambda m, f: (0, f"{m.script.spare_has or f[1]}\n") if f[1] == m.script.spare else (32, "")),
     (r"mkfs.ext4 -q -L hyperv-mmio \S+", says("")),
     (r"mkdir -p /var/crash; grep -qs .*/etc/fstab; systemctl daemon-reload; .*", mount),
-    (r"cp -n /etc/default/kdump-tools .*; sed -i '/\^#\* \*KDUMP_KEXEC_ARGS=/d' .*; echo .*",
-     says("")),
-    (r"mv /etc/default/kdump-tools.hyperv-mmio /etc/default/kdump-tools", says("")),
-    (r"rm -rf /etc/systemd/system/kdump-tools-dump.service.d", says("")),
+    (r"cp -n (\S+) \1.hyperv-mmio; sed -i '/\^#\* \*(KDUMP_)?KEXEC_ARGS=/d' \1; echo .*",
+     change_kdump),
+    (r"\[ ! -e (\S+).hyperv-mmio \] \|\| mv \1.hyperv-mmio \1"
+     r"(; rm -rf /etc/systemd/system/kdump-tools-dump.service.d)?", restore_kdump),
     (r"kdump-config unload; kdump-config load", says("")),
-    (r"cp -n (\S+) \1.hyperv-mmio; sed -i '/\^#\* \*KEXEC_ARGS=/d' /etc/sysconfig/kdump; echo .*",
-     says("")),
     (r"sed -n 's/\^standard_kexec_args=//p' \$\(command -v kdumpctl\)",
      lambda m, f: (0, f'"{m.script.fixed}"\n')),
-    (r"kdumpctl restart|mv /etc/sysconfig/kdump.hyperv-mmio /etc/sysconfig/kdump", says("")),
+    (r"kdumpctl restart", says("")),
     (r"rpm -i --oldpackage --replacepkgs (\S+)", install),
     (r"grubby --set-default /boot/vmlinuz-\S+", says("")),
     (r"ls /etc/default/grub.d/\S+.cfg|ls -lt /run/systemd/system", says("")),

@@ -12,7 +12,7 @@ from lisa import LisaException, Logger, Node, SkippedException
 from lisa.operating_system import CBLMariner, Debian, Fedora
 from lisa.tools.kdump import KdumpBase
 
-from .machine import boot_id, exists, reservation, root, wait_for_boot
+from .machine import boot_id, exists, listens, reservation, root, wait_for_boot
 
 CRASH = "/var/crash"
 SECOND = f"{CRASH}/hyperv-mmio-second"
@@ -143,9 +143,8 @@ def reserve(node: Node, tool: KdumpBase) -> None:
         )
 
 
-def prepare(node: Node, how: str, disk: str) -> Kdump:
+def prepare(node: Node, kdump: Kdump, how: str, disk: str) -> None:
     """Have a second kernel loaded with kexec @how (-c or -s), and a dump go to NVMe."""
-    kdump = kdump_of(node)
     if disk:
         prepare_disk(node, disk)
     root(node, f"mkdir -p {CRASH}")
@@ -176,14 +175,20 @@ def prepare(node: Node, how: str, disk: str) -> Kdump:
     if root(node, "cat /sys/kernel/kexec_crash_loaded").strip() != "1":
         raise LisaException(f"no second kernel is loaded after '{kdump.reload}'")
     root(node, f"rm -f {SECOND}")
-    return kdump
 
 
-def restore(node: Node, kdump: Kdump) -> None:
-    """Undo what prepare() changed in kdump's settings."""
-    root(node, f"mv {kdump.config}{SAVED} {kdump.config}")
+def restore(node: Node, log: Logger, kdump: Kdump) -> None:
+    """Undo what prepare() changed in kdump's settings, if the VM answers."""
+    saved = f"{kdump.config}{SAVED}"
+    command = f"[ ! -e {saved} ] || mv {saved} {kdump.config}"
     if kdump.service:
-        root(node, f"rm -rf {folder_of(kdump)}")
+        command += f"; rm -rf {folder_of(kdump)}"
+    try:
+        if not listens(node):
+            raise LisaException("the VM does not answer")
+        root(node, command, timeout=60)
+    except (Exception, FunctionTimedOut) as e:
+        log.info(f"kdump's settings are not restored: {e}")
 
 
 def crash(node: Node, log: Logger, seconds: int) -> list[str]:

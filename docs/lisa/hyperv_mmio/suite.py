@@ -173,8 +173,24 @@ class HypervMmio(TestSuite):
         result: TestResult,
         how: str,
     ) -> None:
+        kdump = crash_dump.kdump_of(node)
+        try:
+            self._crash(node, log, variables, log_path, result, kdump, how)
+        finally:
+            crash_dump.restore(node, log, kdump)
+
+    def _crash(
+        self,
+        node: Node,
+        log: Logger,
+        variables: dict[str, Any],
+        log_path: Path,
+        result: TestResult,
+        kdump: crash_dump.Kdump,
+        how: str,
+    ) -> None:
         release = self._first(node, variables)
-        kdump = crash_dump.prepare(node, how, variables["dump_disk"])
+        crash_dump.prepare(node, kdump, how, variables["dump_disk"])
         check_release(node, release)  # prepare() may have rebooted into another kernel
         first = root(node, "dmesg")
         (log_path / "dmesg").write_text(first)
@@ -199,7 +215,6 @@ class HypervMmio(TestSuite):
         wrong = [check.why for check in checks if check.why and not check.skipped]
         if wrong:
             raise LisaException("; ".join(wrong))
-        crash_dump.restore(node, kdump)
 
     def _program(self, node: Node, variables: dict[str, Any]) -> PurePath:
         """Return where the selftest is in the VM: a copy of ours, or built there."""
