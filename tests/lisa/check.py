@@ -9,6 +9,7 @@ when the platform is used. So they are parsed here as the platform does.
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import re
 import sys
@@ -17,6 +18,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import node
@@ -223,6 +225,7 @@ def our_package() -> Any:
     import_package(LISA / "hyperv_mmio", "hyperv_mmio")
     import hyperv_mmio.kdump
     import hyperv_mmio.selftest
+    import hyperv_mmio.suite
 
     return hyperv_mmio
 
@@ -276,6 +279,35 @@ def check_second() -> str:
     return ""
 
 
+def check_watched() -> str:
+    """Each failure marks the VM as dirty and keeps the console, also if LISA's console hangs;
+    a skipped case does not."""
+    from func_timeout import FunctionTimedOut
+    from lisa import LisaException, SkippedException
+
+    suite = our_package().suite.HypervMmio
+    for error, expected in ((LisaException("x"), ["dirty", "console"]),
+                            (FunctionTimedOut("x"), ["dirty", "console"]),
+                            (SkippedException("x"), [])):
+        calls: list[str] = []
+
+        def console() -> None:
+            calls.append("console")
+            raise FunctionTimedOut("console")
+
+        try:
+            with suite._watched(None, SimpleNamespace(mark_dirty=lambda: calls.append("dirty")),
+                                logging.getLogger(),
+                                SimpleNamespace(capture_serial_console_log=console)):
+                raise error
+        except BaseException as e:
+            if e is not error:
+                return f"{error!r} became {e!r}"
+        if calls != expected:
+            return f"after {error!r}: {calls}"
+    return ""
+
+
 def in_child(what: str, check: Callable[[], str]) -> bool:
     """Run a check in a process of its own: LISA keeps what it has loaded."""
     with tempfile.TemporaryFile("w+") as file:
@@ -319,6 +351,7 @@ def main() -> int:
                          check_serial_console))
     good.append(in_child("the selftest's output is judged", check_selftest))
     good.append(in_child("the second kernel's log is judged", check_second))
+    good.append(in_child("a failure keeps the console and marks the VM as dirty", check_watched))
     good.append(in_child("kernel-source.yml applies each patch", check_patches))
     good.append(in_child("baseline.yml has a kernel that loses its disk", check_baseline))
     return 0 if all(good) else 1

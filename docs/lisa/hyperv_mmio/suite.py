@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path, PurePath
 from typing import Any, Iterator
 
+from func_timeout import FunctionTimedOut  # type: ignore[import]
 from lisa import (
     LisaException,
     Logger,
@@ -134,11 +135,11 @@ class HypervMmio(TestSuite):
             yield
         except SkippedException:
             raise
-        except Exception:
+        except BaseException:  # FunctionTimedOut is no Exception
             node.mark_dirty()
             try:
                 result.capture_serial_console_log()
-            except Exception as e:
+            except (Exception, FunctionTimedOut) as e:
                 log.info(f"no serial console: {e}")
             raise
 
