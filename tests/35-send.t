@@ -262,7 +262,7 @@ is "$(tail -n 1 "${mails[0]}")" "base-commit: $(git -C "$U/linux" rev-parse HEAD
 run_ok "ls" step 'ls build/send build/sink/new'
 is "$(step "grep -hE '^(Subject|X-RcptTo):' -r build/sink/new" | wc -l)" 8 \
 	"who gets what can be read"
-step 'cp -r build/send ~/v1'
+step 'cp -r build/send ~/reservation-v1'
 
 # refused EREGEX DESC COMMAND...: with that message, and nothing is sent.
 refused() {
@@ -273,7 +273,7 @@ A=(make send SET="$first" LINUX="$U/linux")
 refused "REALLY is 1 or nothing, not 'yes'" "REALLY=yes is refused" make send REALLY=yes
 refused 'LINUX=/nowhere is not a directory' "LINUX must exist" make send LINUX=/nowhere
 refused 'PREV=.*has \[PATCH\], not \[PATCH v2\]' "a first version has none before it" \
-	"${A[@]}" PREV="$U/v1"
+	"${A[@]}" PREV="$U/reservation-v1"
 refused 'no name and e-mail address' "without a name nothing is sent" \
 	env HOME=/nowhere XDG_CONFIG_HOME=/nowhere "${A[@]}"
 refused "'Jane <you@example.com>' is a placeholder" "nor from a placeholder" \
@@ -342,10 +342,10 @@ refused 'PREV=/nowhere is neither a folder nor a range' "PREV must exist" \
 	"${A[@]}" PREV=/nowhere
 refused 'PREV=.* has no patches' "and have patches" "${A[@]}" PREV="$H"
 refused 'fail cover: base-commit' "REALLY=1 needs base-commit" \
-	env HOME="$U/real" XDG_CONFIG_HOME="$U/real" make send SET="$first" PREV="$U/v1" REALLY=1
+	env HOME="$U/real" XDG_CONFIG_HOME="$U/real" make send SET="$first" PREV="$U/reservation-v1" REALLY=1
 
-step 'make send SET=reservation LINUX=~/linux PREV=~/v1' >"$T/out" 2>&1 ||
-	not_ok "make send PREV=~/v1 succeeds" <"$T/out"
+step 'make send SET=reservation LINUX=~/linux PREV=~/reservation-v1' >"$T/out" 2>&1 ||
+	not_ok "make send PREV=~/reservation-v1 succeeds" <"$T/out"
 sort_mails
 is "$(for m in "${mails[@]}"; do header Subject "$m" | grep -oE '^\[.*\]'; done | paste -sd' ')" \
 	'[PATCH v2 0/3] [PATCH v2 1/3] [PATCH v2 2/3] [PATCH v2 3/3]' "it is v2"
@@ -359,7 +359,7 @@ really() {
 	rm -rf "$T/real"
 	printf '%s\n' "$1" | user env HOME="$U/real" XDG_CONFIG_HOME="$U/real" \
 		kernel/sink "$T/real" script -qec \
-		"make send SET=$first LINUX=$U/linux PREV=$U/v1 REALLY=1" /dev/null
+		"make send SET=$first LINUX=$U/linux PREV=$U/reservation-v1 REALLY=1" /dev/null
 }
 # texts MAILDIR: of its mails what does not change from time to time.
 texts() {

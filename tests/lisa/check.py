@@ -9,13 +9,16 @@ when the platform is used. So they are parsed here as the platform does.
 from __future__ import annotations
 
 import glob
+import logging
 import os
+import re
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import node
@@ -41,8 +44,8 @@ RUNBOOKS = (
     ("azure", "package", OURS | KEXEC | KDUMP),
     ("azure", "source", OURS | KEXEC | KDUMP),
     ("azure", "none", OURS | KEXEC | KDUMP),
-    ("hyperv", "package", OURS | KEXEC | KDUMP),
-    ("hyperv", "source", OURS | KEXEC | KDUMP),
+    ("hyperv", "package", OURS | KEXEC),
+    ("hyperv", "source", OURS | KEXEC),
     ("vm", "package", OURS | KEXEC),
     ("vm", "source", OURS | KEXEC),
     ("vm", "none", OURS | KEXEC),
@@ -95,7 +98,9 @@ def parse_platform(runbook: Any) -> None:
         return
     own = platform.get_extended_runbook(kinds[0])
     requirement = schema.load_by_type(schema.Capability, platform.requirement)
-    requirement.get_extended_runbook(kinds[1], platform.type)
+    machine = requirement.get_extended_runbook(kinds[1], platform.type)
+    if platform.type == "azure" and machine.osdisk_size_in_gb < 64:
+        raise ValueError(f"{machine.osdisk_size_in_gb} GiB of disk are too few to build a kernel")
     if requirement.disk:
         refuse_extra(requirement.disk, "disk")
     for pool in getattr(own, "device_pools", None) or []:
@@ -169,7 +174,7 @@ def check_runbook(name: str, which: str, expected: set[str]) -> str:
 
 
 def check_serial_console() -> str:
-    """LISA's kdump cases need a serial console: they run where there is one, only."""
+    """LISA's kdump cases need a serial console: they only run where there is one."""
     from lisa.features import SerialConsole
     from lisa.sut_orchestrator.azure.platform_ import AzurePlatform
     from lisa.sut_orchestrator.hyperv.platform_ import HypervPlatform
@@ -180,9 +185,8 @@ def check_serial_console() -> str:
 
     for platform, book in ((AzurePlatform, "azure"), (HypervPlatform, "hyperv"),
                            (ReadyPlatform, "vm")):
-        runs = bool(cases(load(book, "package")) & KDUMP)
-        if runs != has(platform):
-            return f"{book}.yml {'runs' if runs else 'leaves out'} LISA's kdump cases"
+        if cases(load(book, "package")) & KDUMP and not has(platform):
+            return f"{book}.yml runs LISA's kdump cases"
     return ""
 
 
@@ -200,6 +204,20 @@ def check_patches() -> str:
     return ""
 
 
+def check_baseline() -> str:
+    """baseline.yml names the kernel that loses its disk in tests/90-scenarios.cells, which
+    has hyperv_drm; docs/azure.md has that package installed."""
+    release = str(load("baseline", "azure").variables["kernel_release"].data)
+    cells = (TOP / "tests" / "90-scenarios.cells").read_text()
+    if not re.search(r"^gen2-default:kdump-c:debian-6\.1\.176-amd64$", cells, re.M):
+        return "90-scenarios.cells has no such kernel"
+    page = re.findall(r"baseline.*?getdeb linux-image-(\S+)\)",
+                      (TOP / "docs" / "azure.md").read_text(), re.S)
+    if not re.fullmatch(r"6\.1\.0-[0-9]+-amd64", release) or page != [release]:
+        return f"the kernel is {release}; docs/azure.md installs {page}"
+    return ""
+
+
 def our_package() -> Any:
     """docs/lisa/hyperv_mmio, as LISA loads it."""
     from lisa.util.package import import_package
@@ -207,6 +225,7 @@ def our_package() -> Any:
     import_package(LISA / "hyperv_mmio", "hyperv_mmio")
     import hyperv_mmio.kdump
     import hyperv_mmio.selftest
+    import hyperv_mmio.suite
 
     return hyperv_mmio
 
@@ -260,6 +279,35 @@ def check_second() -> str:
     return ""
 
 
+def check_watched() -> str:
+    """Each failure marks the VM as dirty and keeps the console, also if LISA's console hangs;
+    a skipped case does not."""
+    from func_timeout import FunctionTimedOut
+    from lisa import LisaException, SkippedException
+
+    suite = our_package().suite.HypervMmio
+    for error, expected in ((LisaException("x"), ["dirty", "console"]),
+                            (FunctionTimedOut("x"), ["dirty", "console"]),
+                            (SkippedException("x"), [])):
+        calls: list[str] = []
+
+        def console() -> None:
+            calls.append("console")
+            raise FunctionTimedOut("console")
+
+        try:
+            with suite._watched(None, SimpleNamespace(mark_dirty=lambda: calls.append("dirty")),
+                                logging.getLogger(),
+                                SimpleNamespace(capture_serial_console_log=console)):
+                raise error
+        except BaseException as e:
+            if e is not error:
+                return f"{error!r} became {e!r}"
+        if calls != expected:
+            return f"after {error!r}: {calls}"
+    return ""
+
+
 def in_child(what: str, check: Callable[[], str]) -> bool:
     """Run a check in a process of its own: LISA keeps what it has loaded."""
     with tempfile.TemporaryFile("w+") as file:
@@ -299,11 +347,13 @@ def main() -> int:
             for name, which, expected in RUNBOOKS]
     good += [in_child(f"{name}.yml loads without LISA's Azure libraries",
                       partial(without_azure, name)) for name in ("hyperv", "vm", "baseline")]
-    good.append(in_child("LISA's kdump cases run where LISA has a serial console",
+    good.append(in_child("LISA's kdump cases only run where LISA has a serial console",
                          check_serial_console))
     good.append(in_child("the selftest's output is judged", check_selftest))
     good.append(in_child("the second kernel's log is judged", check_second))
+    good.append(in_child("a failure keeps the console and marks the VM as dirty", check_watched))
     good.append(in_child("kernel-source.yml applies each patch", check_patches))
+    good.append(in_child("baseline.yml has a kernel that loses its disk", check_baseline))
     return 0 if all(good) else 1
 
 

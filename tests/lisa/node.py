@@ -40,6 +40,12 @@ NAME="Rocky Linux"
 PRETTY_NAME="Rocky Linux 9.4 (Blue Onyx)"
 VERSION="9.4 (Blue Onyx)"
 VERSION_ID="9.4\""""
+AZURE_LINUX = """ID=azurelinux
+NAME="Microsoft Azure Linux"
+PRETTY_NAME="Microsoft Azure Linux 3.0"
+VERSION="3.0.20261101"
+VERSION_ID="3.0\""""
+SYSTEMS = {"debian": DEBIAN, "rocky": ROCKY, "azurelinux": AZURE_LINUX}
 TESTS = (
     "input_is_well_formed",
     "reservation_exists",
@@ -81,10 +87,15 @@ class Script:
     second: str = RESERVED  # what the second kernel reserves; "" for nothing
     keeps_second: bool = True
     release: str = RELEASE  # the kernel at first
+    cmdline: str = CMDLINE  # and its command line
+    default: str = ""  # the kernel that a reboot boots, if not the same one
     installs: str = RELEASE  # what the package contains
     spare: str = ""  # an NVMe disk that nothing uses
     spare_has: str = ""  # what lsblk says is on it
-    rocky: bool = False  # Rocky Linux, not Debian
+    system: str = "debian"  # or rocky, azurelinux
+    fixed: str = "-d -p"  # what kdumpctl always runs kexec with
+    crash_mib: int = 512  # reserved for the crash kernel at first
+    crash_max: int = 512  # and at most, whatever the command line asks for
     # With sudo, LISA waits 4 seconds for it to ask for a password. Without, it is root.
     sudo: bool = False
 
@@ -101,17 +112,20 @@ class Machine:
         self.down_until = 0.0
         self.loaded = ""
         self.dumps: list[str] = []
+        self.kdump_changed = False
         self.has_second = False
         self.second = "/var/crash/hyperv-mmio-second"
         self.crash_disk = script.crash_disk
         self.release = script.release
+        self.crash_mib = self.crash_next = script.crash_mib
         self.boots: list[str] = []
-        self.boot(CMDLINE)
+        self.boot(script.cmdline)
 
     def boot(self, cmdline: str) -> None:
         self.cmdline = cmdline
         self.boot_id = str(uuid.uuid4())
         self.loaded = ""
+        self.crash_mib = min(self.crash_next, self.script.crash_max)
         # LISA's reboot waits for another time of boot, which has no seconds.
         self.booted = FIRST_BOOT + datetime.timedelta(minutes=10 * len(self.boots))
         self.boots.append(cmdline)
@@ -171,8 +185,10 @@ def cat(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
         "/proc/sys/kernel/random/boot_id": machine.boot_id,
         "/sys/kernel/kexec_loaded": "1" if machine.loaded else "0",
         "/sys/kernel/kexec_crash_loaded": "1",
+        "/sys/kernel/kexec_crash_size": str(machine.crash_mib << 20),
         "/proc/iomem": "f8000000-fbffffff : Hyper-V framebuffer",
-        "/etc/os-release": ROCKY if machine.script.rocky else DEBIAN,
+        "/etc/default/grub.d/kdump-tools.cfg": f"crashkernel={machine.crash_next}M",
+        "/etc/os-release": SYSTEMS[machine.script.system],
         "/etc/debian_version": "12.12",
         "/etc/redhat-release": "Rocky Linux release 9.4 (Blue Onyx)",
     }
@@ -226,10 +242,11 @@ def mount(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
 
 def crash(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
     script = machine.script
-    machine.has_second = script.crash == "saves" and script.keeps_second
-    if script.crash == "saves":
+    saves = script.crash == "saves" and machine.crash_mib >= 512
+    machine.has_second = saves and script.keeps_second
+    if saves:
         folder = f"/var/crash/{len(machine.dumps)}"
-        if script.rocky:
+        if script.system != "debian":
             machine.dumps.append(f"{folder}/vmcore")
             machine.second = f"{folder}/kexec-dmesg.log"
         else:
@@ -240,14 +257,33 @@ def crash(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
 
 
 def reboot(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
+    machine.release = machine.script.default or machine.release
     machine.restart(CMDLINE)
+    return 0, ""
+
+
+def crashkernel(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
+    """Set crashkernel= for the next boot."""
+    machine.crash_next = int(found[1])
+    return 0, ""
+
+
+def change_kdump(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
+    machine.kdump_changed = True
+    return 0, ""
+
+
+def restore_kdump(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
+    machine.kdump_changed = False
     return 0, ""
 
 
 def exists(machine: Machine, found: re.Match[str]) -> tuple[int, str]:
     path = found[1]
-    name = "initramfs-{}.img" if machine.script.rocky else "initrd.img-{}"
+    name = "initrd.img-{}" if machine.script.system == "debian" else "initramfs-{}.img"
     there = {f"/boot/vmlinuz-{machine.release}", "/boot/" + name.format(machine.release)}
+    if machine.script.system == "azurelinux":
+        there.add("/etc/default/grub.d/51_kexec_tools.cfg")
     if machine.has_second:
         there.add(machine.second)
     return (0 if path in there else 1), ""
@@ -278,8 +314,8 @@ HANDLERS: tuple[tuple[str, Handler], ...] = (
     (r"command -v (\S+)", lambda m, f: (0, f"/usr/bin/{f[1]}\n")),
     (r"ls|pwd|chmod .*|mkdir -p [^;]*", says("")),
     (r"echo (.*)", lambda m, f: (0, f[1].replace("$HOME", "/root") + "\n")),
-    (r"lsb_release -d", lambda m, f: (0, "Description:\t" + (
-        "Rocky Linux release 9.4\n" if m.script.rocky else "Debian GNU/Linux 12\n"))),
+    (r"lsb_release -d", lambda m, f: (0, "Description:\t" + re.findall(
+        r'PRETTY_NAME="(.*)"', SYSTEMS[m.script.system])[0] + "\n")),
     (r"uptime -s.*", lambda m, f: (0, f"{m.booted:%F %T}\n")),
     (r"modinfo .*", says("modinfo: ERROR: Module not found.\n", 1)),
     (r"who -b", lambda m, f: (0, f"         system boot  {m.booted:%F %H:%M}\n")),
@@ -297,16 +333,25 @@ HANDLERS: tuple[tuple[str, Handler], ...] = (
      lambda m, f: (0, f"{m.script.spare_has or f[1]}\n") if f[1] == m.script.spare else (32, "")),
     (r"mkfs.ext4 -q -L hyperv-mmio \S+", says("")),
     (r"mkdir -p /var/crash; grep -qs .*/etc/fstab; systemctl daemon-reload; .*", mount),
-    (r"cp -n /etc/default/kdump-tools .*; sed -i '/\^#\* \*KDUMP_KEXEC_ARGS=/d' .*; echo .*",
-     says("")),
-    (r"mv /etc/default/kdump-tools.hyperv-mmio /etc/default/kdump-tools", says("")),
-    (r"rm -rf /etc/systemd/system/kdump-tools-dump.service.d", says("")),
+    (r"cp -n (\S+) \1.hyperv-mmio; sed -i '/\^#\* \*(KDUMP_)?KEXEC_ARGS=/d' \1; echo .*",
+     change_kdump),
+    (r"\[ ! -e (\S+).hyperv-mmio \] \|\| mv \1.hyperv-mmio \1"
+     r"(; rm -rf /etc/systemd/system/kdump-tools-dump.service.d)?", restore_kdump),
     (r"kdump-config unload; kdump-config load", says("")),
-    (r"cp -n (\S+) \1.hyperv-mmio; sed -i '/\^#\* \*KEXEC_ARGS=/d' /etc/sysconfig/kdump; echo .*",
-     says("")),
-    (r"kdumpctl restart|mv /etc/sysconfig/kdump.hyperv-mmio /etc/sysconfig/kdump", says("")),
+    (r"sed -n 's/\^standard_kexec_args=//p' \$\(command -v kdumpctl\)",
+     lambda m, f: (0, f'"{m.script.fixed}"\n')),
+    (r"kdumpctl restart", says("")),
     (r"rpm -i --oldpackage --replacepkgs (\S+)", install),
     (r"grubby --set-default /boot/vmlinuz-\S+", says("")),
+    (r"ls /etc/default/grub.d/\S+.cfg|ls -lt /run/systemd/system", says("")),
+    (r"systemctl enable kdump(-tools)?", says("")),
+    (r"lscpu", says("Architecture: x86_64\nCPU(s): 4\n")),
+    (r"sed -i.bak .*nr_cpus=1/g. /etc/sysconfig/kdump", says("")),
+    (r"sed -i 's/crashkernel=.*/crashkernel=(\d+)M/' /etc/default/grub.d/51_kexec_tools.cfg; "
+     r"grub2-mkconfig -o /boot/grub2/grub.cfg", crashkernel),
+    (r"sed -i.bak .*crashkernel=(\d+)M/g. /etc/default/grub.d/kdump-tools.cfg", crashkernel),
+    (r"grubby --update-kernel=.* --remove-args=.*; grubby .* --args=.crashkernel=(\d+)M.",
+     crashkernel),
     (r"rm -f /var/crash/hyperv-mmio-second", forget_second),
     (r"find /var/crash -type f .*", lambda m, f: (0, "".join(d + "\n" for d in m.dumps))),
     (r"sync; .*sysrq-trigger.*", crash),

@@ -12,7 +12,7 @@ from lisa import LisaException, Logger, Node, SkippedException
 from lisa.operating_system import CBLMariner, Debian, Fedora
 from lisa.tools.kdump import KdumpBase
 
-from .machine import boot_id, exists, reservation, root, wait_for_boot
+from .machine import boot_id, exists, listens, reservation, root, wait_for_boot
 
 CRASH = "/var/crash"
 SECOND = f"{CRASH}/hyperv-mmio-second"
@@ -23,6 +23,8 @@ FIND = (
     f"find {CRASH} -type f -size +1M "
     r"\( -name 'dump.[0-9]*' -o -name vmcore -o -name 'vmcore.*' \)"
 )
+CRASH_MIB = 512
+AZURE_LINUX = "/etc/default/grub.d/51_kexec_tools.cfg"
 TRIGGER = (
     "sync; echo 1 >/proc/sys/kernel/sysrq; "
     "setsid sh -c 'sleep 2; echo c >/proc/sysrq-trigger' >/dev/null 2>&1 </dev/null &"
@@ -39,6 +41,8 @@ class Kdump:
     # The service in the second kernel that saves the dump, if that kernel has the
     # first one's root. Else the second kernel's log is beside the dump.
     service: str = ""
+    # Prints kexec's arguments that the configuration cannot replace
+    fixed: str = ""
 
 
 DEBIAN = Kdump(
@@ -47,7 +51,12 @@ DEBIAN = Kdump(
     "kdump-config unload; kdump-config load",
     "kdump-tools-dump.service",
 )
-RED_HAT = Kdump("/etc/sysconfig/kdump", "KEXEC_ARGS", "kdumpctl restart")
+RED_HAT = Kdump(
+    "/etc/sysconfig/kdump",
+    "KEXEC_ARGS",
+    "kdumpctl restart",
+    fixed="sed -n 's/^standard_kexec_args=//p' $(command -v kdumpctl)",
+)
 
 
 @dataclass
@@ -100,9 +109,42 @@ def folder_of(kdump: Kdump) -> str:
     return f"/etc/systemd/system/{kdump.service}.d"
 
 
-def prepare(node: Node, how: str, disk: str) -> Kdump:
+def check_how(node: Node, kdump: Kdump, how: str) -> None:
+    """Skip the case if kdump appends -s, as Azure Linux's does: of -c and -s the last counts."""
+    fixed = root(node, kdump.fixed).strip() if kdump.fixed else ""
+    if how == "-c" and "-s" in fixed.strip('"').split():
+        raise SkippedException(f"this kdumpctl always runs kexec with {fixed}")
+
+
+def reserved(node: Node) -> int:
+    """Return how much memory is reserved for the crash kernel, in MiB."""
+    return int(root(node, "cat /sys/kernel/kexec_crash_size")) >> 20
+
+
+def reserve(node: Node, tool: KdumpBase) -> None:
+    """Reserve memory for the crash kernel, and reboot, unless there is enough."""
+    if reserved(node) >= CRASH_MIB:
+        return
+    if exists(node, AZURE_LINUX):  # LISA looks for a variable that is not in this file
+        root(
+            node,
+            f"sed -i 's/crashkernel=[^ \"]*/crashkernel={CRASH_MIB}M/' {AZURE_LINUX}; "
+            "grub2-mkconfig -o /boot/grub2/grub.cfg",
+        )
+    else:
+        tool.config_crashkernel_memory(f"{CRASH_MIB}M")
+    tool.enable_kdump_service()
+    node.reboot(time_out=900)
+    found = reserved(node)
+    if found < CRASH_MIB:
+        raise LisaException(
+            f"{found} MiB are reserved for the crash kernel, not {CRASH_MIB}: "
+            f"put crashkernel={CRASH_MIB}M on the kernel's command line"
+        )
+
+
+def prepare(node: Node, kdump: Kdump, how: str, disk: str) -> None:
     """Have a second kernel loaded with kexec @how (-c or -s), and a dump go to NVMe."""
-    kdump = kdump_of(node)
     if disk:
         prepare_disk(node, disk)
     root(node, f"mkdir -p {CRASH}")
@@ -113,10 +155,8 @@ def prepare(node: Node, how: str, disk: str) -> Kdump:
             "Use a VM whose root is on NVMe, or name an empty NVMe disk: -v dump_disk:"
         )
     tool = node.tools[KdumpBase]  # installs what kdump needs
-    if "crashkernel=" not in root(node, "cat /proc/cmdline"):
-        tool.config_crashkernel_memory("512M")
-        tool.enable_kdump_service()
-        node.reboot(time_out=900)
+    check_how(node, kdump, how)
+    reserve(node, tool)
     root(
         node,
         f"cp -n {kdump.config} {kdump.config}{SAVED}; "
@@ -135,14 +175,20 @@ def prepare(node: Node, how: str, disk: str) -> Kdump:
     if root(node, "cat /sys/kernel/kexec_crash_loaded").strip() != "1":
         raise LisaException(f"no second kernel is loaded after '{kdump.reload}'")
     root(node, f"rm -f {SECOND}")
-    return kdump
 
 
-def restore(node: Node, kdump: Kdump) -> None:
-    """Undo what prepare() changed in kdump's settings."""
-    root(node, f"mv {kdump.config}{SAVED} {kdump.config}")
+def restore(node: Node, log: Logger, kdump: Kdump) -> None:
+    """Undo what prepare() changed in kdump's settings, if the VM answers."""
+    saved = f"{kdump.config}{SAVED}"
+    command = f"[ ! -e {saved} ] || mv {saved} {kdump.config}"
     if kdump.service:
-        root(node, f"rm -rf {folder_of(kdump)}")
+        command += f"; rm -rf {folder_of(kdump)}"
+    try:
+        if not listens(node):
+            raise LisaException("the VM does not answer")
+        root(node, command, timeout=60)
+    except (Exception, FunctionTimedOut) as e:
+        log.info(f"kdump's settings are not restored: {e}")
 
 
 def crash(node: Node, log: Logger, seconds: int) -> list[str]:

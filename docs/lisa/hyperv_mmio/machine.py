@@ -77,6 +77,6 @@ def wait_for_boot(
         except (Exception, FunctionTimedOut) as e:
             log.debug(f"no answer yet: {e}")
     raise LisaException(
-        f"the VM did not boot again in {seconds} s after {after}; "
-        "its serial console says whether the disk was refused"
+        f"no answer in {seconds} s after {after}; see the serial console, "
+        "on Azure with az vm boot-diagnostics get-boot-log"
     )

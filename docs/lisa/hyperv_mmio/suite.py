@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path, PurePath
 from typing import Any, Iterator
 
+from func_timeout import FunctionTimedOut  # type: ignore[import]
 from lisa import (
     LisaException,
     Logger,
@@ -134,19 +135,21 @@ class HypervMmio(TestSuite):
             yield
         except SkippedException:
             raise
-        except Exception:
+        except BaseException:  # FunctionTimedOut is no Exception
             node.mark_dirty()
             try:
                 result.capture_serial_console_log()
-            except Exception as e:
+            except (Exception, FunctionTimedOut) as e:
                 log.info(f"no serial console: {e}")
             raise
 
     def _first(self, node: Node, variables: dict[str, Any]) -> str:
         """Return the release of the kernel, which firmware has started."""
+        release = check_release(node, variables["kernel_release"])
         if was_kexec(node):
             node.reboot(time_out=900)
-        return check_release(node, variables["kernel_release"])
+            check_release(node, release)
+        return release
 
     def _kexec(
         self,
@@ -171,8 +174,25 @@ class HypervMmio(TestSuite):
         result: TestResult,
         how: str,
     ) -> None:
+        kdump = crash_dump.kdump_of(node)
+        try:
+            self._crash(node, log, variables, log_path, result, kdump, how)
+        finally:
+            crash_dump.restore(node, log, kdump)
+
+    def _crash(
+        self,
+        node: Node,
+        log: Logger,
+        variables: dict[str, Any],
+        log_path: Path,
+        result: TestResult,
+        kdump: crash_dump.Kdump,
+        how: str,
+    ) -> None:
         release = self._first(node, variables)
-        kdump = crash_dump.prepare(node, how, variables["dump_disk"])
+        crash_dump.prepare(node, kdump, how, variables["dump_disk"])
+        check_release(node, release)  # prepare() may have rebooted into another kernel
         first = root(node, "dmesg")
         (log_path / "dmesg").write_text(first)
         dumps = crash_dump.crash(node, log, int(variables["boot_seconds"]))
@@ -196,7 +216,6 @@ class HypervMmio(TestSuite):
         wrong = [check.why for check in checks if check.why and not check.skipped]
         if wrong:
             raise LisaException("; ".join(wrong))
-        crash_dump.restore(node, kdump)
 
     def _program(self, node: Node, variables: dict[str, Any]) -> PurePath:
         """Return where the selftest is in the VM: a copy of ours, or built there."""
