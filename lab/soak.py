@@ -192,7 +192,10 @@ def batch(dumps: Sequence[Dump], folder: Path, files: Path,
 
     def second(name: str) -> None:
         one = by_name[name]
-        ended(one, folder / "jobs" / name, folder / "found" / str(one.seed))
+        kept = folder / "found" / str(one.seed)
+        console = read_text(kept / "console")
+        ended(one, folder / "jobs" / name, kept)
+        (kept / "again").write_text(console, encoding="utf-8")
         done(one)
 
     accel = play(by_name, folder, files, first)

@@ -234,6 +234,7 @@ class Fake:
             tries = self.ran.count(one.seed)
             self.ran.append(one.seed)
             status = self.status.get(one.seed, ["0"])
+            (made / "console").write_text(f"try {tries + 1}\n", encoding="ascii")
             (made / "rc").write_text(status[min(tries, len(status) - 1)] + "\n", encoding="ascii")
             if one.seed in self.retried:
                 (made / "retried").write_text(self.retried[one.seed], encoding="ascii")
@@ -292,6 +293,8 @@ def test_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = {path.name for path in (tmp_path / "found").iterdir()}
     assert kept == {"2", "3", "4", "5", "6"}
     assert (tmp_path / "found" / "4" / "soak-4.toml").exists()
+    assert [(tmp_path / "found" / "2" / name).read_text(encoding="ascii")
+            for name in ("again", "console")] == ["try 1\n", "try 2\n"]
 
 
 def test_hardware_gives_no_second_chance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -360,6 +363,18 @@ def test_crash_is_red(change: dict[str, object], why: str, tmp_path: Path) -> No
 def test_any_processor(kind: str, tmp_path: Path) -> None:
     v = crashed(tmp_path / "run", kind, LOG.format(PANICS[kind]), "opened 1\nbusy 1\n", 5)
     assert v["crash"].ok
+
+
+def test_crash_on_the_console(tmp_path: Path) -> None:
+    """What a kernel says when it is to crash is no warning; what it said before is one."""
+    lines = "BUG: kernel NULL pointer dereference, address: 0\nguest: kernel second\n"
+    for name, console, red in (("good", "guest: crashes oops\n" + lines, []),
+                               ("bad", lines, ["reports"])):
+        crashed(tmp_path / name, "oops", LOG.format(PANICS["oops"]), "opened 1\nbusy 1\n")
+        (tmp_path / name / "console").write_text(console, encoding="utf-8")
+        one = job.read(tmp_path / name)
+        v = judge.judge(tmp_path / name, one.scenario, one.path, one.kernel)
+        assert [group for group, verdict in v.items() if not verdict.ok] == red
 
 
 def test_crash_is_not_judged_without_the_key(tmp_path: Path) -> None:
