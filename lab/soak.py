@@ -155,9 +155,9 @@ def play(dumps: dict[str, Dump], folder: Path, files: Path, done: Callable[[str]
         file.write_text(as_scenario(one), encoding="utf-8")
         scenario.load.cache_clear()
         pair = kernels.pair(one.kernel)
-        # Every bus takes time, and processors that are emulated share this machine's.
-        patience = PATIENCE[size_class(pair)] * arch.slowness * (2 if len(one.pci) > 16 else 1) \
-            * (2 if one.cpus > 4 else 1)
+        # Every bus takes time, and emulated processors share this machine's.
+        patience = PATIENCE[size_class(pair)] * arch.slowness * \
+            (1 + (one.cpus - 1) // 2 + len(one.pci) // 16)
         job.make(folder / "jobs" / name, files, scenario.load(str(file)), one.path, pair,
                  patience=number("PATIENCE", patience), more="quiet")
     return runner.run_jobs(folder / "jobs", jobs=number("JOBS", 1),
