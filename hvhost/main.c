@@ -99,6 +99,19 @@ static struct vpci_device *main_find_pci(const char *name)
 	return pci[i];
 }
 
+static void main_send_nmi(struct vm *vm, u32 cpu)
+{
+	int err = arch_nmi(vm, cpu);
+
+	if (err) {
+		say_failed(err, "no NMI for vCPU %u", cpu);
+		return;
+	}
+	trace_begin("nmi");
+	trace_num("vp", cpu);
+	trace_end();
+}
+
 /* What was waited for is here: do what is to be done then. The lock is held. */
 static void main_watch_seen(struct vm *vm, const struct option_watch *watch)
 {
@@ -111,6 +124,9 @@ static void main_watch_seen(struct vm *vm, const struct option_watch *watch)
 		return;
 	case WATCH_SCREEN:
 		main_write_screen(vm, watch->object);
+		return;
+	case WATCH_NMI:
+		main_send_nmi(vm, watch->cpu);
 		return;
 	case WATCH_ADD:
 		what = "added";

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab import (arches, compare, debian, demo, given, guest, hostile, hosts, hvhost, job, judged,
-                 kernels, matrix, msdebian, recordings, results, runner, scenario, schema, unknown)
+                 kernels, matrix, msdebian, recordings, results, runner, scenario, schema, soak,
+                 unknown)
 from lab.common import BUILD, LabError, one_of, say
 from lab.locks import scratch
 from lab.matrix import Cell
@@ -220,6 +221,11 @@ def hostile_(args: argparse.Namespace) -> int:
     return (hostile.smallest if args.reduce else hostile.run)(args.seeds, args.rate)
 
 
+def soak_(args: argparse.Namespace) -> int:
+    """kdumps drawn by seed, SEEDS as 1,7,20-29 or the first N; a table. None may be lost"""
+    return soak.run(args.seeds or "", args.n or "")
+
+
 def jobs(args: argparse.Namespace) -> int:
     """run the job folders in FOLDER; 3 if a job's status is not 0"""
     verbose = bool(os.environ.get("V"))
@@ -263,6 +269,7 @@ VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[str, ...]
     "given": (given_, "given", ("folder*", "--known")),
     "judge": (judge, "", ("folder+", "--json")),
     "hostile": (hostile_, "hostile", ("seeds", "rate?", "--reduce")),
+    "soak": (soak_, "soak", ("seeds?", "n?")),
     "jobs": (jobs, "nest", ("folder",)),
     "files": (files, "scenario", ("folder", "kernel+")),
     "schema": (schema_, "", ()),

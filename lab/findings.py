@@ -241,11 +241,12 @@ def crashed_in(console: list[Line]) -> Line | None:
 
 
 def warnings(console: list[Line], which: str) -> list[Line]:
-    """What that kernel warned of on the console, whenever it did."""
-    second = next((line.number for line in console if line.text == "guest: kernel second"),
-                  len(console) + 1)
-    return [line for line in console if (line.number < second) == (which == "first")
-            and re.search(WARNING, line.text)]
+    """What that kernel warned of on the console, whenever it did before it was to crash."""
+    last = len(console) + 1
+    second = next((line.number for line in console if line.text == "guest: kernel second"), last)
+    crash = next((line.number for line in console if line.text.startswith("guest: crashes ")), last)
+    return [line for line in console if re.search(WARNING, line.text) and
+            (line.number < min(crash, second) if which == "first" else line.number > second)]
 
 
 def job_failures(console: list[Line]) -> list[Line]:

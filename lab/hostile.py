@@ -11,15 +11,15 @@ import random
 import re
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from lab import guest, job, kernels, reduce, runner, scenario
 from lab.common import BUILD, TOP, LabError, number, one_of, say, words
-from lab.hostile_results import Known, Seed, finish, read, read_text
+from lab.hostile_results import Known, Seed, finish
 from lab.locks import lock
 from lab.plan import size_class
 from lab.schema import PATHS
+from lab.seeds import add, keep, parse_seeds, read, read_text
 from lab.splats import Splat, blocked, splats
 from lab.verdict import clean
 
@@ -92,20 +92,6 @@ def chosen(text: str) -> tuple[str, str, int]:
     if rounds and not re.fullmatch(r"\d{1,3}", rounds):
         raise LabError(f"PLAY is SCENARIO:PATH[:ROUNDS], not '{text}'")
     return scenario.load(name).name, path, int(rounds or 0)
-
-
-def parse_seeds(text: str) -> list[int]:
-    """1,7,20-29, in that order, each once."""
-    found: dict[int, None] = {}
-    for part in text.split(","):
-        match = re.fullmatch(r"(\d{1,19})(?:-(\d{1,19}))?", part)
-        if not match or (match[2] and int(match[2]) < int(match[1])):
-            raise LabError(f"SEEDS: '{part}' is not SEED or FIRST-LAST, as in 1,7,20-29")
-        last = int(match[2] or match[1])
-        if last - int(match[1]) >= 1000000:
-            raise LabError(f"SEEDS: '{part}' is more than 1000000 seeds")
-        found |= dict.fromkeys(range(int(match[1]), last + 1))
-    return list(found)
 
 
 def parse_rate(text: str | None) -> int | None:
@@ -209,19 +195,6 @@ def play(seeds: Sequence[tuple[Seed, str, Sequence[str]]], files: Path, jobs: Pa
     runner.run_jobs(jobs, jobs=number("JOBS", 1), verbose=bool(os.environ.get("V")), ready=done)
 
 
-def keep(folder: Path, to: Path) -> None:
-    """Keep what a finding needs: not the kernel and its programs."""
-    shutil.rmtree(to, ignore_errors=True)
-    to.mkdir(parents=True)
-    for name in ("job", "console", "rc", "why", "about.json"):
-        if (folder / name).exists():
-            shutil.copy(folder / name, to / name)
-    for name in ("trace", "findings", "host", "quiet"):
-        if (folder / "out" / name).exists():
-            (to / "out").mkdir(exist_ok=True)
-            shutil.copy(folder / "out" / name, to / "out" / name)
-
-
 def where() -> Path:
     return Path(os.environ.get("HOSTILE") or BUILD / "hostile")
 
@@ -243,7 +216,7 @@ def run(seeds: str, rate: str | None) -> int:
     file = folder / "results.jsonl"
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder / "lock", "make hostile"):
-        had = {(r.seed, r.rate, r.kernel): r for r in read(file)}
+        had = {(r.seed, r.rate, r.kernel): r for r in read(file, Seed)}
         again = any(os.environ.get(name) for name in ("AGAIN", "ONLY", "PLAY"))
         todo = [one for one in asked if again or (one.seed, one.rate, one.kernel) not in had]
         if todo:
@@ -252,8 +225,7 @@ def run(seeds: str, rate: str | None) -> int:
         for start in range(0, len(todo), BATCH):
             def done(one: Seed) -> None:
                 had[one.seed, one.rate, one.kernel] = one
-                with file.open("a", encoding="utf-8") as out:
-                    out.write(json.dumps(asdict(one)) + "\n")
+                add(file, one)
 
             batch(todo[start:start + BATCH], files, folder, done)
             shutil.rmtree(folder / "jobs", ignore_errors=True)

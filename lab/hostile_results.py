@@ -4,7 +4,6 @@ table."""
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Iterable
@@ -43,14 +42,6 @@ class Seed:
         return f"make hostile SEEDS={self.seed} RATE={self.rate} KERNEL={self.kernel} AGAIN=1"
 
 
-def read_text(file: Path) -> str:
-    """The file's text, "" if there is none."""
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
 class Known:
     """The findings that are written up: signatures, and where they are described."""
 
@@ -71,20 +62,6 @@ class Known:
     def new(self, one: Seed) -> list[str]:
         """The signatures that are none of those findings."""
         return [s for s in one.signatures if not self.finding(s, one)]
-
-
-def read(file: Path) -> list[Seed]:
-    """The results so far; a last line that is cut is left out."""
-    found = []
-    lines = read_text(file).split("\n")
-    for n, line in enumerate(lines, 1):
-        try:
-            if line:
-                found.append(Seed(**json.loads(line)))
-        except (ValueError, TypeError):
-            if n < len(lines):
-                raise LabError(f"{file}: line {n} is malformed") from None
-    return found
 
 
 def table(results: Iterable[Seed], known: Known) -> list[str]:

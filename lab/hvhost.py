@@ -13,7 +13,8 @@ from lab.arches import X86, Arch
 from lab.common import BUILD, TOP, LabError
 from lab.kernels import Pair
 from lab.locks import lock
-from lab.plan import DISK_FILE, command_line, initrd_of, make_disks, memory, without_findings
+from lab.plan import (DISK_FILE, command_line, initrd_of, make_disks, memory, opens_dump,
+                      without_findings)
 from lab.process import call
 from lab.scenario import Scenario
 from lab.vmm import Order, Vmm
@@ -107,6 +108,9 @@ def script(order: Order) -> str:
         command += ["--findings", "out/findings", "--timeout", str(order.patience), "-v"]
     if order.path == "shutdown":
         command += ["--shutdown-on", "guest: waits for shutdown"]
+    if scenario.guest["crash-by"] == "nmi" and order.path.startswith("kdump-"):
+        # With its end, so that the line is whole when the guest stops.
+        command += ["--nmi-on", f"{scenario.guest['crash-cpu'] or 0}=guest: crashes nmi\n"]
     command += ["--append", line]
     disk = scenario.has_disk
     return "\n".join((
@@ -132,6 +136,8 @@ class Hvhost(Vmm):
         # What runs guests of another architecture does not run here.
         shutil.copy(build() if arch is not X86 else files / "hvhost", files / LAYOUT)
         shutil.copy(TOP / "nest" / "disk", files / "disk")
+        tool = call(TOP / "guest" / "tool", "makedumpfile", env=arch.environment).strip()
+        shutil.copytree(tool, files / "tools", dirs_exist_ok=True)
 
     def saw(self, folder: Path) -> str:
         file = folder / "out" / "host"
@@ -141,6 +147,8 @@ class Hvhost(Vmm):
         os.link(files / "hvhost", folder / "hvhost")
         # The NVMe disk that it makes is the file disk; see plan.DISK_FILE.
         os.link(files / "disk", folder / "nvme")
+        if opens_dump(order.scenario, order.path):
+            shutil.copytree(files / "tools", folder / "tools", copy_function=os.link)
         (folder / "job").write_text(script(order), encoding="utf-8")
         (folder / "layout.json").write_text(
             layout(files / LAYOUT, order.scenario, order.kernel), encoding="utf-8")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import devices, findings, foreign, losses
+from lab import crashes, devices, findings, foreign, losses
 from lab.common import BadFile, Range, words
 from lab.findings import Findings, Line, Report
 from lab.kernels import Pair
@@ -328,7 +328,7 @@ def vmcore(run: Run, v: Verdicts) -> None:
 Group = Callable[[Run, Verdicts], None]
 # By the guest's findings and what is on its disk
 GUEST: tuple[Group, ...] = (detection, vmbus, told, windows, reserve, selftest, reports, vmcore,
-                            devices.loops, devices.disk, devices.dump)
+                            devices.loops, devices.disk, devices.dump, crashes.crash)
 # Of a run that has to end in a crash, only these are judged.
 BASIC: dict[str, tuple[Group, ...]] = {
     "hvhost": (ends, job_itself, well_behaved),

@@ -35,7 +35,7 @@ LOW_RAM = 3072
 # Disks whose files it can hand to its other process
 MANY = 16
 # Keys of [guest] that need something of the host
-CANNOT = ("paint", "handover", "resume", "no-suspend", "gone")
+CANNOT = ("paint", "handover", "resume", "no-suspend", "gone", "crash-by", "busy")
 ALWAYS = {"generation": 2, "overlap": "cover", "video": "1920x1080", "dead-devices": "release"}
 
 

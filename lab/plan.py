@@ -85,6 +85,11 @@ def guest_arguments(scenario: Scenario, kernels: Pair, path: str) -> Iterator[st
         yield f"guest.resume={guest['resume']}"
     if guest["crash-cpu"] is not None and path.startswith("kdump-"):
         yield f"guest.crash-cpu={guest['crash-cpu']}"
+    if path.startswith("kdump-"):
+        if guest["crash-by"]:
+            yield f"guest.crash-by={guest['crash-by']}"
+        if guest["busy"]:
+            yield "guest.busy=yes"
     for key in ("rebind", "failslab"):
         if guest[key]:
             yield f"guest.{key}={','.join(guest[key])}"
@@ -107,6 +112,11 @@ def make_disks(scenario: Scenario) -> list[str]:
         return []
     names = [DISK_FILE[f"nvme{n}"] for n in range(1, scenario.disks)]
     return [" ".join(("./nvme make", str(DISK[scenario.guest["save"]]), *names)) + " || exit 1"]
+
+
+def opens_dump(scenario: Scenario, path: str) -> bool:
+    """The dump is opened when the guest is gone: nest/disk does if it has the tools."""
+    return scenario.has_disk and path.startswith("kdump-") and bool(scenario.guest["crash-by"])
 
 
 def initrd_of(path: str) -> str:

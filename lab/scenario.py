@@ -352,6 +352,8 @@ def check_whole(scenario: Scenario, reader: Reader) -> None:
     if (scenario.guest["crash-cpu"] or 0) >= scenario.host["cpus"]:
         raise reader.fail(f"crash-cpu = {scenario.guest['crash-cpu']} with "
                           f"{scenario.host['cpus']} cpus", "guest", "crash-cpu")
+    for key, why in schema.misfits(scenario.arch, scenario.host, scenario.guest):
+        raise reader.fail(why, "guest", key)
     names = [scenario.kernel, *(name for name, _ in scenario.also)]
     for name in names:
         for one in kernels.expand(name):

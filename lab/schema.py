@@ -9,14 +9,16 @@ key should have been.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lab.arches import ARCHES
+from lab.arches import ARCHES, X86, Arch
 from lab.common import Range
 
 PATHS = ("boot", "kexec-s", "kexec-c", "kdump-s", "kdump-c", "shutdown")
+# How a kernel can crash; those from irq on need LKDTM, which the -soak kernels have
+CRASHES = ("sysrq", "oom", "init", "nmi", "irq", "oops", "stack", "lockup")
 # How a device can be lost; the sweep has the same words.
 LOSSES = ("config-refused", "config-on-framebuffer", "bar-on-framebuffer",
           "config-on-device", "bar-on-device", "framebuffer-on-device", "config-on-fixed",
@@ -247,6 +249,12 @@ GUEST = (
         "loaded (`out/before.png`), and another picture after; then unload hyperv_drm and "
         "unbind VMBus"),
     Key("crash-cpu", whole(0, 7), "the virtual processor that the first kernel crashes on"),
+    Key("crash-by", choice(*CRASHES), "how the first kernel crashes. sysrq: as it does without "
+        "this key; oom: no memory is left; init: it exits; nmi, x86: the host sends one. With a "
+        "-soak kernel also irq: a panic in an interrupt; oops: one in a process; stack: an "
+        "overflow; lockup: a processor with interrupts off, of 2 `cpus` or more. With this key the "
+        "dump is opened when the guest is gone"),
+    Key("busy", flag, "the first kernel writes to the disk while it crashes", False),
     Key("save", choice("small", "full"), "full: save all memory of a crashed kernel", "small"),
     Key("gone", several(matching(DEVICE, "a PCI device")), "devices that are gone at the end", ()),
 )
@@ -286,6 +294,16 @@ EXCEPT = (
     Key("paths", several(choice(*PATHS)), "paths that this is about; all unless given", PATHS),
     Key("in", choice("first", "second", "both"), "first, second or both kernels", "both"),
 )
+
+
+def misfits(arch: Arch, host: dict[str, Any], guest: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(key, why) of each key of [guest] that this machine cannot have."""
+    if guest["crash-by"] == "nmi" and arch is not X86:
+        yield "crash-by", "crash-by = nmi is x86's"
+    if guest["crash-by"] == "lockup" and host["cpus"] < 2:
+        yield "crash-by", "crash-by = lockup with 1 cpu: another one has to find it"
+    if guest["busy"] and "nvme" not in host["pci"]:
+        yield "busy", "busy without nvme: there is no disk to write to"
 
 
 def tables() -> dict[str, tuple[Key, ...]]:

@@ -16,7 +16,7 @@ run_ok "seeds $SEEDS: nothing that docs/findings.md does not have" \
 	lab/lab hostile "$SEEDS" ${RATE:-}
 results=$HOSTILE/results.jsonl
 diag "in $((SECONDS - start)) s: $(jq -r .outcome "$results" | sort | uniq -c | paste -sd, | tr -s ' ')"
-want=$(python3 -c 'import sys; from lab.hostile import parse_seeds as p
+want=$(python3 -c 'import sys; from lab.seeds import parse_seeds as p
 print(len(p(sys.argv[1])))' "$SEEDS")
 is "$(grep -c . "$results")" "$want" "each guest has a result"
 is "$(jq -r 'select(.outcome == "host") | .seed' "$results")" "" "hvhost survives its own lies"

@@ -28,5 +28,7 @@ void arch_where(struct vm *vm, u32 cpu, char *text, size_t len);
 int arch_raise_sint(void *vm, u32 vp, u32 sint);
 /* A virtual PCI device's interrupt; -EINVAL for a vCPU there is not */
 int arch_interrupt(struct vm *vm, u32 vp, u32 vector);
+/* An NMI; -EINVAL for a vCPU there is not, -EOPNOTSUPP where there is none */
+int arch_nmi(struct vm *vm, u32 vp);
 
 #endif

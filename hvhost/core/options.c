@@ -94,6 +94,7 @@ static const char usage_rest[] =
 "                        ... take that PCI device away without asking\n"
 "  --rescind-on DEVICE=TEXT\n"
 "                        ... the same, but do not say first that its bus is empty\n"
+"  --nmi-on CPU=TEXT     ... send that vCPU an NMI, as Debug-VM does; not on arm64\n"
 "  --screen FILE         what is on the screen when the run ends, as PNG\n"
 "  --screen-on FILE=TEXT ... or each time the guest sends TEXT\n"
 "                        Each TEXT can be @DEVICE: when the guest begins with\n"
@@ -293,7 +294,7 @@ static const char *options_parse_pci(char *s, struct options *opt)
 	return NULL;
 }
 
-/* TEXT, DEVICE=TEXT or FILE=TEXT; @s stays as it is unless all is well */
+/* TEXT, DEVICE=TEXT, FILE=TEXT or CPU=TEXT; @s stays as it is unless all is well */
 static const char *options_parse_watch(char *s, enum watch_action action,
 				       struct options *opt)
 {
@@ -304,7 +305,7 @@ static const char *options_parse_watch(char *s, enum watch_action action,
 		equals = strchr(s, '=');
 		if (!equals || equals == s)
 			return action == WATCH_SCREEN ? "FILE=TEXT" :
-							"DEVICE=TEXT";
+			       action == WATCH_NMI ? "CPU=TEXT" : "DEVICE=TEXT";
 		watch.object = s;
 		watch.text = equals + 1;
 	}
@@ -371,6 +372,7 @@ static const struct option_spec option_specs[] = {
 	{ "low-mmio", SIZE, .at = AT(layout.low_mmio), "a size, such as 3G" },
 	{ "max-cpus", NUMBER, .at = AT(max_cpus), "1 to 2048", 1, LAYOUT_ARM64_MAX_VPS },
 	{ "memory", SIZE, .at = AT(layout.memory), "a size, such as 512M" },
+	{ "nmi-on", WATCH, .min = WATCH_NMI },
 	{ "no-synthvid", FLAG, .at = AT(no_synthvid) },
 	{ "not-windows", FLAG, .at = AT(layout.not_windows) },
 	{ "offers", CHOICE, .at = AT(video_first), "guid or video-first" },
@@ -465,6 +467,21 @@ static const char *options_watch_name(enum watch_action action)
 	return spec->name;
 }
 
+/* Which vCPU gets an NMI */
+static int options_check_nmi(const struct options *opt, struct option_watch *w)
+{
+	u64 cpu;
+
+	if (opt->layout.arch != LAYOUT_X86)
+		return options_bad("--nmi-on '%s=%s' needs --arch x86",
+				   w->object, w->text);
+	if (!parse_number(w->object, 0, opt->cpus - 1, &cpu))
+		return options_bad("--nmi-on '%s=%s': no vCPU '%s' of --cpus %d",
+				   w->object, w->text, w->object, opt->cpus);
+	w->cpu = (u32)cpu;
+	return 0;
+}
+
 /* Backwards, for the first that names a device says whether it is there. */
 static int options_check_watches(struct options *opt)
 {
@@ -472,7 +489,7 @@ static int options_check_watches(struct options *opt)
 	int i;
 
 	for (i = opt->watches; i--;) {
-		const struct option_watch *w = &opt->watch[i];
+		struct option_watch *w = &opt->watch[i];
 		const char *name = options_watch_name(w->action);
 
 		if (w->bus && !options_find_pci(opt, w->bus))
@@ -482,6 +499,11 @@ static int options_check_watches(struct options *opt)
 					   w->bus);
 		if (w->action == WATCH_SHUTDOWN || w->action == WATCH_SCREEN)
 			continue;
+		if (w->action == WATCH_NMI) {
+			if (options_check_nmi(opt, w))
+				return OPTIONS_BAD;
+			continue;
+		}
 		if (w->action == WATCH_ADD && w->bus &&
 		    !strcmp(w->object, w->bus))
 			return options_bad("--add-on '%s=%s': nobody begins with what is to come",

@@ -26,14 +26,15 @@ struct option_refusal {
 /* What to do when the guest sends a text, or begins with a bus */
 enum watch_action {
 	WATCH_SHUTDOWN, WATCH_SCREEN, WATCH_ADD, WATCH_EJECT, WATCH_REMOVE,
-	WATCH_RESCIND,
+	WATCH_RESCIND, WATCH_NMI,
 };
 
 struct option_watch {
 	enum watch_action action;
-	const char *object;		/* PCI device, or file of a picture */
+	const char *object;		/* PCI device, file of a picture, vCPU */
 	const char *text;
 	const char *bus;		/* what @DEVICE waits for, or NULL */
+	u32 cpu;			/* that gets an NMI */
 };
 
 struct options {

@@ -513,6 +513,8 @@ static void spis(void **state)
 	assert_int_equal(arch_interrupt(&vm, 0, 63), -EINVAL);
 	assert_int_equal(arch_interrupt(&vm, 0, INTID_LAST + 1), -EINVAL);
 	assert_int_equal(line_count, 4);
+	assert_int_equal(arch_nmi(&vm, 0), -EOPNOTSUPP);
+	assert_int_equal(line_count, 4);
 }
 
 int main(void)

@@ -432,6 +432,24 @@ static void watches(void **state)
 	assert_non_null(strstr(out, "--shutdown-on 'y' is not one of the first 64"));
 }
 
+/* The vCPU is one of --cpus, wherever on the command line that is. */
+static void nmis(void **state)
+{
+	(void)state;
+	accepted("run --kernel /dev/null --nmi-on 7=a=b --cpus 8 --nmi-on 0=c", OPTIONS_RUN);
+	assert_int_equal(opt.watches, 2);
+	assert_int_equal(opt.watch[0].action, WATCH_NMI);
+	assert_int_equal(opt.watch[0].cpu, 7);
+	assert_string_equal(opt.watch[0].text, "a=b");
+	assert_int_equal(opt.watch[1].cpu, 0);
+	refused("run --kernel /dev/null --nmi-on x", "--nmi-on 'x' is not CPU=TEXT");
+	refused("run --kernel /dev/null --nmi-on 1=x", "--nmi-on '1=x': no vCPU '1' of --cpus 1");
+	refused("run --kernel /dev/null --cpus 8 --nmi-on -1=x",
+		"--nmi-on '-1=x': no vCPU '-1' of --cpus 8");
+	refused("run --kernel /dev/null --cpus 8 --nmi-on nvme0=x",
+		"--nmi-on 'nvme0=x': no vCPU 'nvme0' of --cpus 8");
+}
+
 /* The last one counts. */
 static void twice(void **state)
 {
@@ -666,6 +684,7 @@ int main(void)
 		cmocka_unit_test(bad_pci),
 		cmocka_unit_test(refused_windows),
 		cmocka_unit_test(watches),
+		cmocka_unit_test(nmis),
 		cmocka_unit_test(twice),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(ranges),

@@ -612,6 +612,13 @@ static void interrupts(void **state)
 	assert_int_equal(msi.data, 0x41);
 	assert_int_equal(arch_interrupt(&vm, 3, 0x41), -EINVAL);
 	assert_int_equal(arch_interrupt(&vm, 0xfffffff, 0x41), -EINVAL);
+	assert_int_equal(arch_interrupt(&vm, 1, 0x400), -EINVAL);
+	assert_int_equal(msi.data, 0x41);
+	/* Delivery mode 4, to the vCPU's APIC */
+	assert_int_equal(arch_nmi(&vm, 1), 0);
+	assert_int_equal(msi.address_lo, 0xfee01000);
+	assert_int_equal(msi.data, 0x400);
+	assert_int_equal(arch_nmi(&vm, 3), -EINVAL);
 	vm.kvm.cpus = 1;
 }
 

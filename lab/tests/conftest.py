@@ -19,7 +19,8 @@ TOP = Path(__file__).resolve().parent.parent.parent
 # What a caller may have set to choose kernels and more
 SETTINGS = ("ARCH", "BASE", "SERIES", "LINUX", "SET", "WORK", "KERNEL", "ROLE", "MODULES",
             "SANITIZE", "TIMES", "MATRIX", "SCENARIOS", "JUNIT", "TAP", "V", "JOBS", "ACCEL",
-            "QUIET", "HOST", "OPENVMM", "MSVM", "HOSTILE", "ONLY", "PLAY", "AGAIN")
+            "QUIET", "HOST", "OPENVMM", "MSVM", "HOSTILE", "ONLY", "PLAY", "AGAIN", "SOAK",
+            "SETTINGS", "PATIENCE")
 
 
 @pytest.fixture(autouse=True)

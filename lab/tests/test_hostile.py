@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import hostile, hostile_results, reduce
+from lab import hostile, hostile_results, reduce, seeds
 from lab.common import TOP, LabError
 from lab.splats import blocked, splats
 
@@ -229,11 +229,11 @@ def test_only_and_play(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_seeds_and_rates() -> None:
-    assert hostile.parse_seeds("7,1,20-22,21") == [7, 1, 20, 21, 22]
+    assert seeds.parse_seeds("7,1,20-22,21") == [7, 1, 20, 21, 22]
     assert hostile.parse_rate(None) is None and hostile.parse_rate("1000") == 1000
     for bad in ("", "x", "3-1", "1,,2", "-3", "0-1000000"):
         with pytest.raises(LabError, match="SEEDS: "):
-            hostile.parse_seeds(bad)
+            seeds.parse_seeds(bad)
     for bad in ("1001", "x", "-1"):
         with pytest.raises(LabError, match="RATE is 0 to 1000"):
             hostile.parse_rate(bad)
@@ -299,11 +299,11 @@ def test_results_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert ran[32:] == [25]
     file = tmp_path / "results.jsonl"
     file.write_text(file.read_text(encoding="utf-8") + '{"seed": 33, "ra', encoding="utf-8")
-    assert len(hostile_results.read(file)) == 33
+    assert len(seeds.read(file, hostile_results.Seed)) == 33
     file.write_text("nonsense\n" + json.dumps(asdict(hostile.drawn(1, 1, "x"))) + "\n",
                     encoding="utf-8")
     with pytest.raises(LabError, match="line 1 is malformed"):
-        hostile_results.read(file)
+        seeds.read(file, hostile_results.Seed)
 
 
 @pytest.mark.parametrize("needed", [[7], [0, 19], [3, 4, 5], list(range(20))])

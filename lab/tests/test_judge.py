@@ -34,6 +34,7 @@ FAILSLAB = "series-debug.gen2-failslab.boot"
 REBIND = "series.gen2-rebind.kdump-c"
 FULL = "series.gen2-full-dump.kdump-c"
 SHUTDOWN = "series.gen2-default.shutdown"
+NMI = "series.gen2-nmi.kdump-c"
 ARM64 = "nofix.arm64-default.kdump-c"
 ARM64_KEXEC = "series.arm64-default.kexec-s"
 DEVICETREE = "series.arm64-devicetree.boot"
@@ -124,6 +125,11 @@ SPOILS = [
     Spoil("vmcore", DEFAULT, FOUND, "^OSRELEASE=.*", "OSRELEASE=6.1"),
     Spoil("vmcore", DEFAULT, FOUND, r"^size \d+", "size 4096"),
     Spoil("vmcore", DEFAULT, FOUND, "^elf core\n"),
+    Spoil("crash", NMI, "out/dmesg", "Kernel panic - not syncing: .*", "all is well"),
+    Spoil("crash", NMI, "out/dmesg", "Linux version 7.3.4-series", "Linux version 7.3.4-nofix"),
+    Spoil("crash", NMI, DISK, "^opened .*", "unopened it is cut"),
+    Spoil("crash", NMI, TRACE, '("guest_os_id","vp":)1(,"id":"0x8)', r"\g<1>0\2"),
+    Spoil("busy", NMI, DISK, "^busy .*", "busy 65536"),
     Spoil("vram", DEFAULT, TRACE, '("vram_location".*)0xf8000000-', r"\g<1>0xf7000000-", count=1),
     Spoil("lost", DEFAULT, TRACE, r'^.*"vram_location".*\n'),
     Spoil("lost d0 tries second_try log space", DEFAULT, TRACE, ENTRY, REFUSAL),

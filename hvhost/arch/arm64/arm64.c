@@ -189,6 +189,20 @@ int arch_interrupt(struct vm *vm, u32 vp, u32 vector)
 }
 
 /**
+ * arch_nmi() - Send a vCPU an NMI, which arm64 does not have.
+ * @vm:		The VM
+ * @vp:		Which one
+ *
+ * Return: -EOPNOTSUPP.
+ */
+int arch_nmi(struct vm *vm, u32 vp)
+{
+	(void)vm;
+	(void)vp;
+	return -EOPNOTSUPP;
+}
+
+/**
  * arch_where() - Where a vCPU is.
  * @vm:		The VM
  * @cpu:	Which vCPU, out of KVM_RUN

@@ -20,6 +20,8 @@
 
 /* Whose a message signalled interrupt is: in its address from here on */
 #define MSI_VP_SHIFT	12
+/* In place of a vector: deliver it as an NMI */
+#define MSI_NMI		0x400u
 
 /* The I/O APIC, local APICs and the pages above */
 const struct range arch_fb_hole = { 0xfec00000, 0xffffffff };
@@ -100,6 +102,18 @@ int arch_boot(struct vm *vm)
 	return err ?: boot_set_cpu(vm->kvm.cpu_fd[0]);
 }
 
+static int x86_signal_msi(struct vm *vm, u32 vp, u32 data)
+{
+	struct kvm_msi msi = {
+		.address_lo = MSI_ADDRESS | vp << MSI_VP_SHIFT,
+		.data = data,
+	};
+
+	if (vp >= (u32)vm->kvm.cpus)
+		return -EINVAL;
+	return ioctl(vm->kvm.vm_fd, KVM_SIGNAL_MSI, &msi) < 0 ? -errno : 0;
+}
+
 /**
  * arch_interrupt() - Interrupt a vCPU.
  * @vm:		The VM
@@ -110,14 +124,21 @@ int arch_boot(struct vm *vm)
  */
 int arch_interrupt(struct vm *vm, u32 vp, u32 vector)
 {
-	struct kvm_msi msi = {
-		.address_lo = MSI_ADDRESS | vp << MSI_VP_SHIFT,
-		.data = vector,
-	};
+	return vector > 0xff ? -EINVAL : x86_signal_msi(vm, vp, vector);
+}
 
-	if (vp >= (u32)vm->kvm.cpus || vector > 0xff)
-		return -EINVAL;
-	return ioctl(vm->kvm.vm_fd, KVM_SIGNAL_MSI, &msi) < 0 ? -errno : 0;
+/**
+ * arch_nmi() - Send a vCPU an NMI.
+ * @vm:		The VM
+ * @vp:		Which one
+ *
+ * By a message: KVM_NMI would wait until the vCPU's thread leaves KVM_RUN.
+ *
+ * Return: 0, -EINVAL for a vCPU there is not, or -errno of KVM.
+ */
+int arch_nmi(struct vm *vm, u32 vp)
+{
+	return x86_signal_msi(vm, vp, MSI_NMI);
 }
 
 /**
