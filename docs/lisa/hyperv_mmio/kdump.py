@@ -2,10 +2,12 @@
 """Crash the VM, and check the dump and the second kernel's reservation."""
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Iterator
 
 from func_timeout import FunctionTimedOut  # type: ignore[import]
 from lisa import LisaException, Logger, Node, SkippedException
@@ -189,6 +191,16 @@ def restore(node: Node, log: Logger, kdump: Kdump) -> None:
         root(node, command, timeout=60)
     except (Exception, FunctionTimedOut) as e:
         log.info(f"kdump's settings are not restored: {e}")
+
+
+@contextlib.contextmanager
+def restored(node: Node, log: Logger) -> Iterator[Kdump]:
+    """Give this system's kdump, and undo at the end what prepare() has changed of it."""
+    kdump = kdump_of(node)
+    try:
+        yield kdump
+    finally:
+        restore(node, log, kdump)
 
 
 def crash(node: Node, log: Logger, seconds: int) -> list[str]:

@@ -174,48 +174,33 @@ class HypervMmio(TestSuite):
         result: TestResult,
         how: str,
     ) -> None:
-        kdump = crash_dump.kdump_of(node)
-        try:
-            self._crash(node, log, variables, log_path, result, kdump, how)
-        finally:
-            crash_dump.restore(node, log, kdump)
-
-    def _crash(
-        self,
-        node: Node,
-        log: Logger,
-        variables: dict[str, Any],
-        log_path: Path,
-        result: TestResult,
-        kdump: crash_dump.Kdump,
-        how: str,
-    ) -> None:
-        release = self._first(node, variables)
-        crash_dump.prepare(node, kdump, how, variables["dump_disk"])
-        check_release(node, release)  # prepare() may have rebooted into another kernel
-        first = root(node, "dmesg")
-        (log_path / "dmesg").write_text(first)
-        dumps = crash_dump.crash(node, log, int(variables["boot_seconds"]))
-        if not dumps:
-            raise LisaException(
-                f"no new dump in {crash_dump.CRASH} after a crash with kexec {how}; "
-                "the serial console says whether the second kernel had its disk"
-            )
-        second = crash_dump.second_log(node, kdump, dumps[0])
-        (log_path / "second").write_text(second)
-        checks = crash_dump.check_dump(node, dumps[0], release)
-        checks.append(crash_dump.check_second(first, second, bool(kdump.service)))
-        for check in checks:
-            status = TestStatus.FAILED if check.why else TestStatus.PASSED
-            self._send(
-                result,
-                check.name,
-                TestStatus.SKIPPED if check.skipped else status,
-                check.why,
-            )
-        wrong = [check.why for check in checks if check.why and not check.skipped]
-        if wrong:
-            raise LisaException("; ".join(wrong))
+        with crash_dump.restored(node, log) as kdump:
+            release = self._first(node, variables)
+            crash_dump.prepare(node, kdump, how, variables["dump_disk"])
+            check_release(node, release)  # prepare() may have rebooted into another kernel
+            first = root(node, "dmesg")
+            (log_path / "dmesg").write_text(first)
+            dumps = crash_dump.crash(node, log, int(variables["boot_seconds"]))
+            if not dumps:
+                raise LisaException(
+                    f"no new dump in {crash_dump.CRASH} after a crash with kexec {how}; "
+                    "the serial console says whether the second kernel had its disk"
+                )
+            second = crash_dump.second_log(node, kdump, dumps[0])
+            (log_path / "second").write_text(second)
+            checks = crash_dump.check_dump(node, dumps[0], release)
+            checks.append(crash_dump.check_second(first, second, bool(kdump.service)))
+            for check in checks:
+                status = TestStatus.FAILED if check.why else TestStatus.PASSED
+                self._send(
+                    result,
+                    check.name,
+                    TestStatus.SKIPPED if check.skipped else status,
+                    check.why,
+                )
+            wrong = [check.why for check in checks if check.why and not check.skipped]
+            if wrong:
+                raise LisaException("; ".join(wrong))
 
     def _program(self, node: Node, variables: dict[str, Any]) -> PurePath:
         """Return where the selftest is in the VM: a copy of ours, or built there."""
