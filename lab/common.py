@@ -35,6 +35,14 @@ def nobody_reads() -> None:
         os.dup2(nowhere, fd)
 
 
+def read_text(file: Path) -> str:
+    """The file's text, "" if there is none."""
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
 class Range(NamedTuple):
     """Guest physical addresses from start to end, both inclusive."""
 

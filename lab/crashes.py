@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from lab.common import read_text
 from lab.plan import opens_dump
 from lab.verdict import Verdicts, clean
 
@@ -30,14 +31,6 @@ ELSEWHERE = ("lockup", "oom")
 BUSY = 2 << 20
 
 
-def read_log(run: Run) -> str:
-    """The log that makedumpfile found in the dump, "" if there is none."""
-    try:
-        return (run.folder / "out" / "dmesg").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
 def said(text: str, kind: str) -> str:
     """What the log says of the crash: what that kind says, or the panic that it was."""
     found = re.search(SAYS[kind], text)
@@ -59,7 +52,7 @@ def crash(run: Run, v: Verdicts) -> None:
     if not opens_dump(run.scenario, run.path) or run.host != "hvhost" or \
             run.expected("nvme", "second") not in ("works", "ignored"):
         return
-    text = read_log(run)
+    text = read_text(run.folder / "out" / "dmesg")
     opened = run.disk.get("opened", "")
     v.check("crash", "the dump", "opened", "opened" if opened not in ("", "0") else
             clean(run.disk.get("unopened", "")) or "missing", "out/opened")

@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lab import guest, job, kernels, reduce, runner, scenario
-from lab.common import BUILD, TOP, LabError, number, one_of, say, words
+from lab.common import BUILD, TOP, LabError, number, one_of, read_text, say, words
 from lab.hostile_results import Known, Seed, finish
 from lab.locks import lock
 from lab.plan import size_class
 from lab.schema import PATHS
-from lab.seeds import add, keep, parse_seeds, read, read_text
+from lab.seeds import add, keep, parse_seeds, read
 from lab.splats import Splat, blocked, splats
 from lab.verdict import clean
 

@@ -11,7 +11,7 @@ from dataclasses import Field, asdict
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from lab.common import LabError
+from lab.common import LabError, read_text
 
 MOST = 1000000
 
@@ -37,14 +37,6 @@ def parse_seeds(text: str) -> list[int]:
             raise LabError(f"SEEDS: '{part}' is more than {MOST} seeds")
         found |= dict.fromkeys(range(int(match[1]), last + 1))
     return list(found)
-
-
-def read_text(file: Path) -> str:
-    """The file's text, "" if there is none."""
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def read(file: Path, kind: type[One]) -> list[One]:

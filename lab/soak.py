@@ -16,13 +16,13 @@ from typing import Any
 
 from lab import arches, guest, hosts, job, judged, kernels, runner, scenario, soak_results
 from lab.arches import X86, Arch
-from lab.common import LabError, number, say
+from lab.common import LabError, number, read_text, say
 from lab.kernels import Pair
 from lab.locks import lock
 from lab.matrix import TRIPLE_FAULT
 from lab.plan import PATIENCE, size_class
 from lab.schema import CRASHES
-from lab.seeds import MOST, add, keep, parse_seeds, read, read_text
+from lab.seeds import MOST, add, keep, parse_seeds, read
 from lab.soak_results import DIED, TRIPLE, Dump
 
 # What a run is made of: scenarios by architecture, and how often each is drawn
