@@ -37,7 +37,8 @@ job reset-gen1 '--generation 1' "$none"
 job reset-efi '--generation 2' "$none reboot=efi"
 job triple '--generation 2' "$none reboot=triple"
 job no-firmware '--generation 2 --firmware none' ''
-job timeout '--generation 2 --timeout 2' ''
+# Without panic= it hangs after its panic, so it never ends by itself.
+job timeout '--generation 2 --timeout 5' 'rdinit=/none'
 job host-error '--generation 2 --kernel cut' ''
 job usage '--generation 3' ''
 job usage-firmware '--generation 1 --firmware none' ''
