@@ -45,11 +45,7 @@ says='Unexpected framebuffer mmio base of zero'
 is "$(grep -c "$says" "$T/$main.strings")" 1 "$main has mainline's fix"
 is "$(grep -c "$says" "$T/$main-nofix.strings" || true)" 0 "$main-nofix does not"
 
-# Those of its options that the series' Kconfig has
-grep '^CONFIG_' "$TOP/kernel/config/series.config" | while read -r line; do
-	option=${line#CONFIG_}
-	git -C "$TREE" grep -q "^config ${option%%=*}\$" series -- '*Kconfig*' && echo "$line"
-done >"$T/series.config" || true
+series_options "$TREE" >"$T/series.config"
 if [ -s "$T/series.config" ]; then
 	run_ok "$main-series: series.config is honoured" "$TOP/kernel/honoured" \
 		"$T/series.config" "$OUT/$main-series/config"

@@ -8,18 +8,14 @@ tmpdir
 main=$(main_base)
 TREE=$BUILD/linux-$main OUT=$BUILD/kernel
 version=$(make -s -C "$TREE" kernelversion)
-# Those of its options that the series' Kconfig has
-grep '^CONFIG_' "$TOP/kernel/config/series.config" | while read -r line; do
-	option=${line#CONFIG_}
-	git -C "$TREE" grep -q "^config ${option%%=*}\$" series -- '*Kconfig*' && echo "$line"
-done >"$T/series.config" || true
+series_options "$TREE" >"$T/series.config"
 
 run_ok "the kernels build with ARCH=arm64" env ARCH=arm64 "$TOP/kernel/build" \
 	"$main-nofix" "$main-series"
 for suffix in -nofix -series; do
 	v="arm64, $main$suffix" d=$OUT/arm64/$main$suffix
 	is "$(<"$d/release")" "$version$suffix" "$v: its release"
-	is "$(dd if="$d/Image" bs=1 skip=56 count=4 status=none)" ARMd "$v: Image is an arm64 kernel"
+	is "$(arm64_image "$d/Image")" ARMd "$v: Image is an arm64 kernel"
 	strings "$d/Image" >"$T/strings"
 	like "$(grep -m1 '^Linux version ' "$T/strings")" "^Linux version $version$suffix \\(" \
 		"$v: Image is that release"

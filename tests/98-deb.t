@@ -47,7 +47,7 @@ if [ -n "$arm64" ]; then
 		"Package: linux-image-$release Architecture: arm64" "arm64: the package"
 	mkdir "$T/arm64"
 	dpkg-deb --fsys-tarfile "$arm64" | tar -xf - -C "$T/arm64" ./boot ./lib/modules
-	is "$(dd if="$T/arm64/boot/vmlinuz-$release" bs=1 skip=56 count=4 status=none)" ARMd \
+	is "$(arm64_image "$T/arm64/boot/vmlinuz-$release")" ARMd \
 		"arm64: vmlinuz is an arm64 kernel that is not packed"
 	run_ok "arm64: it has what it was asked to have" kernel/honoured \
 		kernel/config/deb-trimmed.config "$T/arm64/boot/config-$release"

@@ -9,6 +9,7 @@
 #	verdicts CMD...
 #	skip DESC REASON	diag TEXT	tmpdir		home NAME [PATH...]
 #	stage NAME
+#	series_options TREE	arm64_image FILE
 #	done_testing
 
 set -euo pipefail
@@ -146,6 +147,20 @@ home() {
 	git -C "$L" sparse-checkout set --no-cone /.gitattributes /.gitignore \
 		/drivers/hv/ "$@"
 	git -C "$L" checkout -q -B series base
+}
+
+# series_options TREE: those lines of series.config whose options the series' Kconfig has.
+series_options() {
+	local line option
+	grep '^CONFIG_' "$TOP/kernel/config/series.config" | while read -r line; do
+		option=${line#CONFIG_}
+		git -C "$1" grep -q "^config ${option%%=*}\$" series -- '*Kconfig*' && echo "$line"
+	done || true
+}
+
+# arm64_image FILE: what tells that it is an arm64 kernel that is not packed, "ARMd".
+arm64_image() {
+	dd if="$1" bs=1 skip=56 count=4 status=none
 }
 
 # stage NAME: begins a step of the test, for the table of times that tests/run prints.
