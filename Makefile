@@ -18,7 +18,7 @@ FOR_HOST := $(filter openvmm,$(HOST))
 ARM64 := $(filter arm64 aarch64,$(ARCH))
 FOR_ARCH := $(if $(ARM64),scenario-arm64)
 
-.PHONY: help demo check quick deps fresh tree series kernel deb lint kunit send run shell matrix \
+.PHONY: help demo check quick deps fresh tree series kernel deb rpm lint kunit send run shell matrix \
 	hostile soak sweep bench report lisa clean
 
 help: ## list the verbs
@@ -59,7 +59,11 @@ kernel: ## the guest kernels: 7.3-nofix, 7.3, 7.3-series (SET=fixes: 7.3-fixes; 
 
 deb: ## Debian packages of the series, in build/deb; an hour or two (TRIMMED=1: minutes)
 	@deps/install $@ $(if $(ARM64),compile-arm64)
-	@kernel/deb
+	@kernel/package $@
+
+rpm: ## RPM packages of the same, in build/rpm (TRIMMED=1: minutes)
+	@deps/install $@ $(if $(ARM64),compile-arm64)
+	@kernel/package $@
 
 lint: ## checkpatch, sparse, W=1, coccicheck, kernel-doc, more architectures and configs
 	@deps/install $@
@@ -110,4 +114,4 @@ lisa: ## install LISA, Microsoft's test system, into build/lisa; a minute, 430 M
 	@deps/index lisa
 
 clean: ## remove what was built, but not the downloads nor the tree you work in
-	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo* build/check build/src build/hvhost* build/matrix* build/hostile build/soak* build/run build/guest build/sweep build/bench build/deb* build/debian build/report*.html build/sink build/fresh build/quick
+	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo* build/check build/src build/hvhost* build/matrix* build/hostile build/soak* build/run build/guest build/sweep build/bench build/deb* build/rpm* build/package* build/debian build/report*.html build/sink build/fresh build/quick

@@ -59,17 +59,22 @@ fi
 stage "x86"
 
 # The whole one, which takes an hour, as far as its configuration
-whole=$(TRIMMED='' kernel/deb --configure 2>"$T/log") || not_ok "make deb's configuration" <"$T/log"
+whole=$(TRIMMED='' kernel/package deb --configure 2>"$T/log") || not_ok "make deb's configuration" <"$T/log"
 run_ok "make deb has what it was asked to have" kernel/honoured kernel/config/deb.config "$whole"
 is "$(grep -c -e ^CONFIG_PCI_HYPERV=y -e ^CONFIG_HYPERV_VMBUS=y -e ^CONFIG_BLK_DEV_NVME=y \
 	-e ^CONFIG_DRM_HYPERV=m "$whole")" 4 "and the drivers"
-run_fails "TRIMMED is 1 or nothing, not 'yes'" "TRIMMED=yes" env TRIMMED=yes kernel/deb
-run_fails "configure is not for TRIMMED=1" "half a trimmed one" kernel/deb --configure
+root='BLK_DEV_DM|BLK_DEV_LOOP|BTRFS_FS|EXT4_FS|HYPERV_NET|HYPERV_STORAGE|OVERLAY_FS'
+root+='|SECURITY_SELINUX|SQUASHFS|XFS_FS'
+is "$(grep -cE "^CONFIG_($root)=[my]\$" "$whole")" 10 \
+	"and what the roots and the initramfs of RHEL, SUSE and Azure Linux need"
+run_fails "TRIMMED is 1 or nothing, not 'yes'" "TRIMMED=yes" env TRIMMED=yes kernel/package deb
+run_fails "configure is not for TRIMMED=1" "half a trimmed one" kernel/package deb --configure
 run_fails "KERNEL is series, mainline or nofix, not '6.1'" "packages of an unknown kernel" \
-	env KERNEL=6.1 kernel/deb
+	env KERNEL=6.1 kernel/package deb
 run_fails "KERNEL=nofix needs TRIMMED=1" "a whole package without the fix" \
-	env TRIMMED= KERNEL=nofix kernel/deb
-run_fails "usage: kernel/deb" "an option that there is not" kernel/deb --fast
+	env TRIMMED= KERNEL=nofix kernel/package deb
+run_fails "usage: kernel/package" "an option that there is not" kernel/package deb --fast
+run_fails "usage: kernel/package" "packages of an unknown kind" kernel/package dpkg
 
 run_fails "no such package: x.deb" "no package to install" guest/mkroot x.deb "$T/x"
 run_fails "no such package: x.deb" "no such package to boot" lab/lab debian x.deb
