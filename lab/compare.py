@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 from lab import findings, guest, hosts, job, kernels, openvmm, runner, scenario, schema
-from lab.common import BUILD, TOP, BadFile, LabError, one_of, say
+from lab.common import BUILD, TOP, LabError, one_of, read_file, say
 from lab.job import Job
 from lab.locks import scratch
 from lab.messages import PCI, VMBUS, Message, Talk, add_findings, from_trace
@@ -95,10 +95,7 @@ def read_known(file: Path = KNOWN) -> list[Known]:
 def talks_of(one: Job) -> list[Talk]:
     """What each kernel of that run and its host said. LabError if it did not end well."""
     out = one.folder / "out"
-    try:
-        status = (one.folder / "rc").read_text(encoding="utf-8").strip()
-    except OSError as e:
-        raise BadFile(f"{one.folder}/rc: {e.strerror}") from None
+    status = read_file(one.folder / "rc").strip()
     if status != "0":
         raise LabError(f"{one.folder}: the guest did not power off (status {status})")
     talks = from_trace(out / "trace") if one.host.name == "hvhost" else \

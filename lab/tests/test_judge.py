@@ -274,7 +274,8 @@ def test_missing(tmp_path: Path, group: str, file: str) -> None:
     folder = copy(DEFAULT, tmp_path)
     (folder / file).unlink()
     v = judge_folder(folder)
-    assert list(v) == [group] and "No such file" in v[group].text
+    assert list(v) == [group]
+    assert f"{folder / file} cannot be read: No such file" in v[group].text
     assert "not whole" not in v[group].text
 
 
