@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import foreign, hosts, kernels, openvmm, scenario
+from lab import foreign, hosts, kernels, matrix, openvmm, scenario
 from lab.common import TOP, LabError
 from lab.vmm import Order
 
@@ -149,6 +149,23 @@ def test_virtual_pci(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, known: str
     monkeypatch.setattr(openvmm, "has_virtual_pci", lambda binary: known == "yes")
     host = hosts.named("openvmm")
     assert lacks in host.lacks(scenario.load(DIRECT), "boot", kernels.pair("series"))
+
+
+def test_a_matrix_that_is_all_skipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+                                      capsys: pytest.CaptureFixture[str]) -> None:
+    """It says why, and what the last one left is still there."""
+    monkeypatch.setenv("HOST", "openvmm")
+    (tmp_path / "jobs").mkdir()
+    for name in ("result.jsonl", "failures", "about"):
+        (tmp_path / name).write_text("old\n")
+    with pytest.raises(LabError, match="^openvmm can run none of these$"):
+        matrix.matrix(["openvmm-uefi-*:boot", "gen1-default:boot"], tmp_path)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 3 and len(set(said)) == 3
+    assert said[0].startswith("lab: gen1-default: generation is 1 in the scenario")
+    assert said[1].startswith("lab: openvmm-uefi-drm-first: UEFI needs Hyper-V's firmware: MSVM=")
+    assert {path.name for path in tmp_path.iterdir()} == {"jobs", "result.jsonl", "failures",
+                                                          "about"}
 
 
 def test_script() -> None:
