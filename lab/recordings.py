@@ -132,20 +132,24 @@ def cell(results: list[Result]) -> str:
 def markdown(found: Iterable[Recorded]) -> list[str]:
     """The table of docs/openvmm.md."""
     rows: dict[tuple[str, str], dict[str, list[Result]]] = {}
-    runs = faults = 0
+    runs = 0
+    again: list[str] = []
     for one in found:
         result = one.result
         row = rows.setdefault((result.scenario, result.kernel), {})
         row.setdefault(result.path, []).append(result)
         runs += 1
-        faults += one.fault
+        if one.fault:
+            again.append(f"`{one.name}`")
     paths = [path for path in PATHS if any(path in row for row in rows.values())]
     lines = [f"| scenario | kernel | {' | '.join(paths)} |", "|---" * (len(paths) + 2) + "|"]
     for (name, kernel), row in sorted(rows.items()):
         cells = " | ".join(cell(row.get(path, [])) for path in paths)
         lines.append(f"| {name} | {kernel} | {cells} |")
-    return [*lines, "", f"{runs} runs. Before {faults} of them the guest ended in a triple fault, "
-            "and was started once more."]
+    said = f"{runs} runs."
+    if again:
+        said += f" These were started once more after a triple fault: {', '.join(again)}."
+    return [*lines, "", said]
 
 
 def found_by(one: Recorded) -> dict[str, str]:
