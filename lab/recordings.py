@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import job
-from lab.common import TOP, BadFile, LabError
+from lab.common import BUILD, TOP, BadFile, LabError
 from lab.foreign import symptoms
 from lab.judge import Run, read_run
 from lab.judged import result_of
@@ -111,7 +111,7 @@ def recorded(host: str = "openvmm", folder: Path = FOLDER, name: str = "*") -> I
     if not files:
         raise LabError(f"{folder / host} has no recordings of {name}")
     for file in files:
-        with scratch(TOP / "build" / "recordings", "judge") as work:
+        with scratch(BUILD / "recordings", "judge") as work:
             to = work / file.name.removesuffix(".tar.xz")
             to.mkdir()
             unpack(file, to)
