@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import job, recordings
+from lab import job, matrix, recordings
 from lab.common import TOP, BadFile, LabError
 from lab.judged import result_of
 
@@ -40,6 +40,18 @@ def test_the_table_of_the_documentation() -> None:
     found = re.search(r"<!-- lab/lab recorded -->\n(.*)\n<!-- end -->", text, re.DOTALL)
     assert found
     assert found[1].split("\n") == recordings.markdown(every("openvmm").values())
+
+
+def test_the_numbers_of_runs_in_the_documentation() -> None:
+    text = (TOP / "docs" / "openvmm.md").read_text()
+    found = re.findall(r"`HOST=openvmm make matrix M='(.*)'` \| (\d+) runs", text)
+    assert len(found) == 3
+    for patterns, runs in found:
+        assert len(matrix.chosen(patterns.split())) == int(runs), patterns
+    every_run = matrix.chosen(["openvmm-*"])
+    kernels = {name for cell in every_run for name in cell.kernel.name.split("..")}
+    assert len(kernels) == 7 and "build seven kernels" in text
+    assert round(len(every_run) / len(matrix.chosen(["openvmm-uefi-*"]))) == 3
 
 
 def test_runs_that_were_started_once_more_are_named() -> None:
