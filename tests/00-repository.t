@@ -91,8 +91,8 @@ lisa_parses() {
 left_by_clean() {
 	local name globs
 	globs=$(make -sn clean | tr ' ' '\n' | sed -n 's|^build/||p')
-	for name in $(grep -ohE '\bBUILD / "[a-z]+"' lab/*.py | grep -oE '[a-z]+' | sort -u); do
-		grep -qxE "$name[*]?" <<<"$globs" || echo "build/$name"
+	grep -ohE '\bBUILD / "[a-z]+"' lab/*.py | grep -oE '[a-z]+' | sort -u | while read -r name; do
+		grep -qxE "${name}[*]?" <<<"$globs" || echo "build/$name"
 	done
 }
 
