@@ -114,4 +114,4 @@ lisa: ## install LISA, Microsoft's test system, into build/lisa; a minute, 430 M
 	@deps/index lisa
 
 clean: ## remove what was built, but not the downloads nor the tree you work in
-	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo* build/check build/src build/hvhost* build/matrix* build/hostile build/soak* build/run build/guest build/sweep build/bench build/deb* build/rpm* build/package* build/debian build/report*.html build/sink build/fresh build/quick
+	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo* build/check build/src build/hvhost* build/matrix* build/hostile build/soak* build/run build/guest build/sweep build/bench build/deb* build/rpm* build/package* build/debian build/report*.html build/sink build/fresh build/quick build/openvmm build/firmware build/given* build/compare build/recordings

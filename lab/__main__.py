@@ -188,7 +188,7 @@ def compare_(args: argparse.Namespace) -> int:
         if not args.scenario or not args.path:
             raise LabError("--folders needs the folders of two runs")
         return compare.compare_jobs([job.read(Path(args.scenario)), job.read(Path(args.path))])
-    return compare.run(args.scenario or "openvmm-drm-first", args.path or "kexec-s")
+    return compare.run(args.scenario or compare.DEFAULT, args.path or "kexec-s")
 
 
 def debian_(args: argparse.Namespace) -> int:

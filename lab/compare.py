@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 from lab import findings, guest, hosts, job, kernels, openvmm, runner, scenario, schema
-from lab.common import BUILD, TOP, BadFile, LabError, one_of, say
+from lab.common import BUILD, TOP, LabError, one_of, read_file, say
 from lab.job import Job
 from lab.locks import scratch
 from lab.messages import PCI, VMBUS, Message, Talk, add_findings, from_trace
@@ -28,6 +28,9 @@ KNOWN = TOP / "lab" / "differences.toml"
 HOSTS = ("hvhost", "openvmm")
 # What a host does not say, where the other one does
 NOTHING = "-"
+# What is compared if nothing else is asked for. It has all devices, so here each entry of the
+# list must cover something.
+DEFAULT = "openvmm-drm-first"
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Known:
     why: str
     mend: str = ""      # how hvhost is to change; or
     keep: str = ""      # why it stays as it is
+    only: str = ""      # where alone it is seen; "" for everywhere
 
     def covers(self, one: Difference) -> bool:
         return matches(one.device, self.device.split(", ")) and \
@@ -61,9 +65,10 @@ class Known:
     @property
     def text(self) -> str:
         """For people, in Markdown."""
+        where = f"Only {self.only}. " if self.only else ""
         fate = f"To be changed in hvhost: {self.mend}" if self.mend else f"Kept: {self.keep}"
         return (f"`{self.device}`: `{self.message}`: hvhost `{self.hvhost}`, OpenVMM "
-                f"`{self.openvmm}`. {self.why} {fate}")
+                f"`{self.openvmm}`. {where}{self.why} {fate}")
 
 
 def matches(value: str, patterns: Iterable[str]) -> bool:
@@ -81,7 +86,7 @@ def read_known(file: Path = KNOWN) -> list[Known]:
         raise LabError(f"{file}: it must have [[difference]], and nothing else")
     found = []
     for number, entry in enumerate(data["difference"], 1):
-        wrong = sorted(keys ^ set(entry) - {"mend", "keep"}) + \
+        wrong = sorted(keys ^ set(entry) - {"mend", "keep", "only"}) + \
             [key for key, value in entry.items() if not isinstance(value, str) or not value]
         if wrong:
             raise LabError(f"{file}: difference {number}: {wrong[0]} is missing, unknown or no "
@@ -95,10 +100,7 @@ def read_known(file: Path = KNOWN) -> list[Known]:
 def talks_of(one: Job) -> list[Talk]:
     """What each kernel of that run and its host said. LabError if it did not end well."""
     out = one.folder / "out"
-    try:
-        status = (one.folder / "rc").read_text(encoding="utf-8").strip()
-    except OSError as e:
-        raise BadFile(f"{one.folder}/rc: {e.strerror}") from None
+    status = read_file(one.folder / "rc").strip()
     if status != "0":
         raise LabError(f"{one.folder}: the guest did not power off (status {status})")
     talks = from_trace(out / "trace") if one.host.name == "hvhost" else \
@@ -188,16 +190,25 @@ def table(found: list[Difference], known: list[Known]) -> list[str]:
             for row in rows]
 
 
-def report(found: list[Difference], known: list[Known]) -> int:
-    """Print them, and why they are there. 1 if one is new."""
+def stale(found: list[Difference], known: list[Known]) -> list[Known]:
+    """What is known of no difference that was found, though it should be everywhere."""
+    return [entry for entry in known if not entry.only and not any(map(entry.covers, found))]
+
+
+def report(found: list[Difference], known: list[Known], name: str) -> int:
+    """Print the differences in that scenario, and why they are there. 1 if one is new, or an
+    entry of what is known is stale."""
     seen = [(n, entry) for n, entry in enumerate(known, 1) if any(map(entry.covers, found))]
     new = [one for one in found if not any(entry.covers(one) for entry in known)]
     print("\n".join(table(found, known)))
     print()
     for number, entry in seen:
         print(f"{number}: {entry.text}")
+    gone = stale(found, known) if name == DEFAULT else []
+    for entry in gone:
+        print(f"STALE: nothing differs like this any more: {entry.text}")
     print(f"{len(found)} differences, {len(new)} of them new")
-    return 1 if new else 0
+    return 1 if new or gone else 0
 
 
 def compare_jobs(jobs: list[Job]) -> int:
@@ -213,7 +224,7 @@ def compare_jobs(jobs: list[Job]) -> int:
         if a != b:
             raise LabError(f"the {what} differ: {a} on hvhost, {b} on OpenVMM")
     found = differences(talks_of(mine), talks_of(theirs), kernels_of(mine.path))
-    return report(found, read_known())
+    return report(found, read_known(), mine.scenario.name)
 
 
 def run(name: str, path: str) -> int:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from lab.common import BadFile, Range
+from lab.common import BadFile, Range, read_file
 
 KNOWN = ("kernel", "release", "disk", "disks", "file", "efi", "painted", "not", "failslab",
          "rebound", "dump", "starts", "waits", "failed", "cannot", "no", "finished",
@@ -212,20 +212,13 @@ def parse(text: str, name: str = "findings") -> Findings:
 
 def read(path: Path) -> Findings:
     """The findings of a run. BadFile if they are missing or malformed."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as e:
-        raise BadFile(f"findings: cannot be read: {e.strerror}") from None
+    text = read_file(path)
     return parse(text) if text else Findings(cut="findings: the guest reported nothing")
 
 
 def read_console(path: Path) -> list[Line]:
     """The console's lines. BadFile if there is none."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as e:
-        raise BadFile(f"console: cannot be read: {e.strerror}") from None
-    return [Line(n, line.rstrip("\r")) for n, line in enumerate(text.split("\n"), 1)]
+    return [Line(n, line.rstrip("\r")) for n, line in enumerate(read_file(path).split("\n"), 1)]
 
 
 def crashed_in(console: list[Line]) -> Line | None:

@@ -4,7 +4,7 @@ gives the same guest: memory map, EFI's tables, screen_info, ACPI's tables, the 
 CPUID leaves, and VMBus' offers.
 
 guest/given reports it, as an initramfs' init. Each side becomes facts, KEY and VALUE; those
-that differ must be in lab/given.toml, with the reason.
+that differ must be in lab/given.toml with both values and the reason.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import struct
 import tarfile
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab import dsdt, esp, findings, guest, hvhost, kernels, matrix, msvm
@@ -175,11 +175,16 @@ class Difference:
     key: str
     ours: str
     theirs: str
-    reason: str
+    reason: str = ""
+
+    @property
+    def fact(self) -> str:
+        """What a pattern of lab/given.toml has to fit."""
+        return f"{self.key}: {self.ours} | {self.theirs}"
 
 
 def read_known(path: Path = KNOWN) -> dict[re.Pattern[str], str]:
-    """Patterns of keys, and why the facts differ."""
+    """Patterns of keys with both values, and why the facts differ."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         entries = data["known"].items()
@@ -207,17 +212,25 @@ def compare(ours: Facts, theirs: Facts, known: dict[re.Pattern[str], str]) -> li
     for key in sorted(ours.keys() | theirs.keys()):
         values = ours.get(key, "-"), theirs.get(key, "-")
         if values[0] != values[1]:
-            reasons = [reason for pattern, reason in known.items() if pattern.fullmatch(key)]
-            found.append(Difference(key, *values, " ".join(reasons)))
+            one = Difference(key, *values)
+            reasons = [reason for pattern, reason in known.items() if pattern.fullmatch(one.fact)]
+            found.append(replace(one, reason=" ".join(reasons)))
     return found
 
 
-def table(found: list[Difference], same: int) -> str:
-    """For people: what differs and why, and how much does not."""
+def stale(found: list[Difference], known: dict[re.Pattern[str], str]) -> list[str]:
+    """The patterns that fit no difference."""
+    return [pattern.pattern for pattern in known
+            if not any(pattern.fullmatch(one.fact) for one in found)]
+
+
+def table(found: list[Difference], same: int, gone: list[str]) -> str:
+    """For people: what differs and why, which patterns are stale, and how much is the same."""
     out = []
     for one in found:
         out += [f"{one.key}: {one.reason or 'UNKNOWN'}",
                 f"    hvhost {one.ours}", f"    UEFI   {one.theirs}"]
+    out += [f"STALE: nothing differs like this any more: {pattern}" for pattern in gone]
     unknown = sum(not one.reason for one in found)
     return "\n".join([*out, f"{same} facts are the same, {len(found) - unknown} differ for a known "
                       f"reason, {unknown} for none"])
@@ -247,7 +260,7 @@ def prepare(folder: Path) -> None:
 
 def given(folders: list[str]) -> int:
     """Run both, or read the jobs in that folder, and print what differs. 0 if each
-    difference is known."""
+    difference is known, and what is known differs."""
     if len(folders) > 1:
         raise LabError("given takes one folder, that of a run")
     folder = Path(folders[0]) if folders else BUILD / "given" / "jobs"
@@ -259,5 +272,6 @@ def given(folders: list[str]) -> int:
             (folder / "openvmm" / "disk").unlink(missing_ok=True)
     ours, theirs = facts(folder / "hvhost"), facts(folder / "openvmm")
     found = compare(ours, theirs, known)
-    print(table(found, len(ours.keys() | theirs.keys()) - len(found)))
-    return 0 if all(one.reason for one in found) else 1
+    gone = stale(found, known)
+    print(table(found, len(ours.keys() | theirs.keys()) - len(found), gone))
+    return 0 if all(one.reason for one in found) and not gone else 1

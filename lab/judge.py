@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import crashes, devices, findings, foreign, losses
-from lab.common import BadFile, Range, words
+from lab.common import BadFile, Range, read_file, words
 from lab.findings import Findings, Line, Report
 from lab.kernels import Pair
 from lab.scenario import NO_D0, Scenario, kernels_of
@@ -82,19 +82,17 @@ class Run:
 
 
 def read_layout(folder: Path) -> dict[str, object]:
+    path = folder / "layout.json"
     try:
-        found = json.loads((folder / "layout.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as e:
-        raise BadFile(f"layout.json: cannot be read: {e}") from None
+        found = json.loads(read_file(path))
+    except (ValueError, RecursionError) as e:
+        raise BadFile(f"layout.json: {path} cannot be read: {e}") from None
     return found if isinstance(found, dict) else {}
 
 
 def read_words(path: Path) -> list[str]:
     """The words in a file that must be there."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").split()
-    except OSError as e:
-        raise BadFile(f"{path.name}: cannot be read: {e.strerror}") from None
+    return read_file(path).split()
 
 
 def read_pairs(path: Path) -> dict[str, str]:

@@ -172,11 +172,17 @@ def matrix(patterns: list[str], folder: Path | None = None) -> int:
     able = [cell for cell, why in zip(found, reasons) if not why]
     if not found:
         raise LabError("nothing is left to run")
+    if not able:
+        # All skipped is no success. What the last matrix left stays.
+        for line in dict.fromkeys(f"{cell.scenario.name}: {why}"
+                                  for cell, why in zip(found, reasons)):
+            say(line)
+        raise LabError(f"{host.name} can run none of these")
     with lock(folder / "lock", "make matrix"):
         jobs = prepare(folder, [(cell, name) for cell in able for name in names_of(cell, times)])
         began = time.monotonic()
         try:
-            accel = play(folder / "jobs", arch) if able else "nothing"
+            accel = play(folder / "jobs", arch)
         except LabError as e:
             # What has come back is judged all the same.
             accel, failure = "unknown", str(e)
@@ -191,9 +197,6 @@ def matrix(patterns: list[str], folder: Path | None = None) -> int:
     status = finish(done, folder, took)
     if failure:
         raise LabError(failure)
-    if not able:
-        # All skipped is no success.
-        raise LabError(f"{host.name} can run none of these: {reasons[0]}")
     return status
 
 

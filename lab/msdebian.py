@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""lab/debian.py's question on a machine that is all Microsoft's but for KVM: Hyper-V's UEFI
-firmware on OpenVMM boots a Debian from an NVMe disk behind virtual PCI. It crashes; is the
-dump found on that disk at the next boot?
+"""lab/debian.py's question on another host: Hyper-V's UEFI firmware on OpenVMM boots a Debian
+from an NVMe disk behind virtual PCI. It crashes; is the dump found on that disk at the next boot?
+
+VMBus, video and virtual PCI are Microsoft's code, but patches/openvmm connects virtual PCI on
+KVM, and nest/firmware/edit.py changes the firmware.
 
 The disk has an ESP with systemd-boot, and Debian's root. OPENVMM and MSVM are as lab/msvm.py
 has them. KEXEC, -c or -s, is how kdump-tools loads the crash kernel; APPEND is added to

@@ -43,11 +43,13 @@ def program() -> Path:
     """The binary that OPENVMM names."""
     text = os.environ.get("OPENVMM") or ""
     if not text:
-        raise LabError("HOST=openvmm needs OPENVMM=/path/to/openvmm; docs/openvmm.md says how "
-                       "it is built")
+        raise LabError("OPENVMM is not set; OPENVMM=/path/to/openvmm names OpenVMM's program, "
+                       "and docs/openvmm.md says how it is built")
     path = Path(text)
+    if not path.exists():
+        raise LabError(f"OPENVMM: no such file: {path}")
     if not path.is_file() or not os.access(path, os.X_OK):
-        raise LabError(f"OPENVMM: no such program: {path}")
+        raise LabError(f"OPENVMM: not an executable file: {path}")
     return path
 
 
@@ -66,11 +68,18 @@ def libraries(path: Path) -> Iterator[Path]:
 
 
 def firmware() -> Path | None:
-    """Hyper-V's UEFI firmware, which MSVM names."""
+    """Hyper-V's UEFI firmware, which MSVM names; None if it names nothing."""
     text = os.environ.get("MSVM") or ""
-    if text and not Path(text).is_file():
-        raise LabError(f"MSVM: no such file: {text}")
-    return Path(text) if text else None
+    if not text:
+        return None
+    path = Path(text)
+    if not path.is_file():
+        raise LabError(f"MSVM: no such file: {path}")
+    with path.open("rb") as file:
+        if file.read(44)[40:] != b"_FVH":
+            raise LabError(f"MSVM: not a UEFI firmware volume (no _FVH at offset 40): {path}; "
+                           "nest/firmware/build makes MSVM.fd")
+    return path
 
 
 def mmio(size: int) -> tuple[str, str]:
@@ -94,7 +103,8 @@ def unlike(scenario: Scenario) -> str:
         return f"OpenVMM's memory of more than {LOW_RAM} MiB is in whole GiB, not {size} MiB"
     for name, value in (*ALWAYS.items(), ("crs", mmio(size))):
         if scenario.host[name] != value:
-            return f"OpenVMM has {name} = {shown(value)}, and nothing else"
+            return (f"{name} is {shown(scenario.host[name]) or 'not set'} in the scenario; "
+                    f"OpenVMM has only {shown(value)}")
     if scenario.has_uefi and not firmware():
         return "UEFI needs Hyper-V's firmware: MSVM=/path/to/MSVM.fd, see docs/openvmm.md"
     asked = [name for name in CANNOT if scenario.guest[name]]

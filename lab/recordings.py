@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import job
-from lab.common import TOP, BadFile, LabError
+from lab.common import BUILD, TOP, BadFile, LabError
 from lab.foreign import symptoms
 from lab.judge import Run, read_run
 from lab.judged import result_of
@@ -111,7 +111,7 @@ def recorded(host: str = "openvmm", folder: Path = FOLDER, name: str = "*") -> I
     if not files:
         raise LabError(f"{folder / host} has no recordings of {name}")
     for file in files:
-        with scratch(TOP / "build" / "recordings", "judge") as work:
+        with scratch(BUILD / "recordings", "judge") as work:
             to = work / file.name.removesuffix(".tar.xz")
             to.mkdir()
             unpack(file, to)
@@ -132,20 +132,24 @@ def cell(results: list[Result]) -> str:
 def markdown(found: Iterable[Recorded]) -> list[str]:
     """The table of docs/openvmm.md."""
     rows: dict[tuple[str, str], dict[str, list[Result]]] = {}
-    runs = faults = 0
+    runs = 0
+    again: list[str] = []
     for one in found:
         result = one.result
         row = rows.setdefault((result.scenario, result.kernel), {})
         row.setdefault(result.path, []).append(result)
         runs += 1
-        faults += one.fault
+        if one.fault:
+            again.append(f"`{one.name}`")
     paths = [path for path in PATHS if any(path in row for row in rows.values())]
     lines = [f"| scenario | kernel | {' | '.join(paths)} |", "|---" * (len(paths) + 2) + "|"]
     for (name, kernel), row in sorted(rows.items()):
         cells = " | ".join(cell(row.get(path, [])) for path in paths)
         lines.append(f"| {name} | {kernel} | {cells} |")
-    return [*lines, "", f"{runs} runs. Before {faults} of them the guest ended in a triple fault, "
-            "and was started once more."]
+    said = f"{runs} runs."
+    if again:
+        said += f" These were started once more after a triple fault: {', '.join(again)}."
+    return [*lines, "", said]
 
 
 def found_by(one: Recorded) -> dict[str, str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.common import BadFile, Range
+from lab.common import BadFile, Range, read_file
 
 # Keys whose value, if there is one, must be a range
 RANGES = ("window", "range", "fb")
@@ -172,10 +172,7 @@ def parse_lines(lines: Iterable[str]) -> Iterator[Event]:
 
 def read_trace(path: Path) -> Trace:
     """The trace of a run. BadFile if it is missing, cut or malformed."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as e:
-        raise BadFile(f"trace: cannot be read: {e.strerror}") from None
+    text = read_file(path)
     if not text:
         raise BadFile("trace: it is empty")
     lines = text.split("\n")

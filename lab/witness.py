@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from lab.common import BadFile, Range
+from lab.common import BadFile, Range, read_file
 from lab.findings import Line
 from lab.space import CONFIG_WINDOW
 
@@ -182,11 +182,7 @@ def parse_trees(text: str) -> list[Node]:
 
 
 def lines_of(path: Path) -> list[Line]:
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as e:
-        raise BadFile(f"{path.name}: cannot be read: {e.strerror}") from None
-    return [Line(n, line) for n, line in enumerate(text.split("\n"), 1)]
+    return [Line(n, line) for n, line in enumerate(read_file(path).split("\n"), 1)]
 
 
 EVENTS = {

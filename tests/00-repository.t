@@ -87,6 +87,15 @@ lisa_parses() {
 	END
 }
 
+# Folders of build/ that lab/ names and that make clean leaves
+left_by_clean() {
+	local name globs
+	globs=$(make -sn clean | tr ' ' '\n' | sed -n 's|^build/||p')
+	grep -ohE '\bBUILD / "[a-z]+"' lab/*.py | grep -oE '[a-z]+' | sort -u | while read -r name; do
+		grep -qxE "${name}[*]?" <<<"$globs" || echo "build/$name"
+	done
+}
+
 # No function in lab/ has more than 60 lines, no file more than 400.
 small() {
 	python3 - <<-'END'
@@ -118,6 +127,7 @@ run_ok "no stored patch is signed off" none \
 run_ok "README and docs name no verb that make does not have" none unknown_verbs
 run_ok "they name no scenario, test or file that is not there" none missing_names
 run_ok "LISA's runbooks and cases parse" lisa_parses
+run_ok "make clean removes what lab/ leaves" none left_by_clean
 run_ok "README shows make demo" grep -q 'make demo' README.md
 run_ok "README shows make check" grep -q 'make check' README.md
 run_ok "README's layout is the repository's" none missing_places

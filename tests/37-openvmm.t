@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The patches for OpenVMM can be sent, and patches/openvmm/check refuses what it cannot
-# use. OPENVMM_SOURCE=CHECKOUT also applies and builds them, which takes many minutes.
+# The patches for OpenVMM can be sent; patches/openvmm/check and nest/firmware/build refuse
+# what they cannot use. OPENVMM_SOURCE=CHECKOUT also applies and builds the patches, which
+# takes many minutes.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 tmpdir
@@ -32,6 +33,39 @@ other=$(git -C "$T/other" rev-parse HEAD)
 run_fails "is at commit $other, but the patches are for $commit" \
 	"it names both commits" "$CHECK" "$T/other"
 is "$(git -C "$T/other" for-each-ref | wc -l)" 1 "it leaves the branches alone"
+
+# nest/firmware/build in a copy that needs no compiler, with a source of one file
+stage firmware
+mkdir -p "$T/top/nest" "$T/out/msvm-source"
+cp -r "$TOP/deps" "$TOP/kernel" "$T/top/"
+cp -r "$TOP/nest/firmware" "$T/top/nest/"
+FIRMWARE=$T/top/nest/firmware/build
+echo 'firmware: git python3' >"$T/top/deps/packages"
+touch "$T/out/msvm-source/mine"
+run_fails 'usage: nest/firmware/build CHECKOUTS OUT' "it wants two folders" "$FIRMWARE" "$T/clones"
+run_fails "$T/out/msvm-source is there, and this script did not make it" \
+	"it names a folder that it did not make" "$FIRMWARE" "$T/clones" "$T/out"
+run_ok "and leaves it alone" test -f "$T/out/msvm-source/mine"
+rm -r "$T/out/msvm-source"
+
+mkdir -p "$T/out/src"
+git init -q "$T/hub/owner/name"
+touch "$T/hub/owner/name/file"
+git -C "$T/hub/owner/name" add file
+git -C "$T/hub/owner/name" -c user.name=Dev -c user.email=dev@kernel.org commit -q -m one
+source=$(git -C "$T/hub/owner/name" rev-parse HEAD)
+echo "part owner/name $source" >"$T/top/nest/firmware/sources"
+run_fails "cannot fetch commit $source from $T/none/owner/name: put a clone .* at $T/clones/name, or" \
+	"it says where a clone of what it cannot fetch may lie" \
+	env GITHUB="$T/none" "$FIRMWARE" "$T/clones" "$T/out"
+touch "$T/out/msvm-source/old" "$T/out/src/mine"
+# edit.py ends it: that source is no firmware.
+run_fails "edit.py: $T/out/msvm-source has no MsvmPkg" "it fetches the sources" \
+	env GITHUB="$T/hub" "$FIRMWARE" "$T/clones" "$T/out"
+run_ok "into a bare clone" git --git-dir="$T/clones/owner+name.git" cat-file -e "$source"
+is "$(cd "$T/out" && find . -mindepth 1 | sort | paste -sd' ')" \
+	"./msvm-source ./msvm-source/made-by-nest-firmware-build ./msvm-source/part ./msvm-source/part/file ./src ./src/mine" \
+	"it makes its own folder anew, and no other"
 
 stage build
 if [ -z "${OPENVMM_SOURCE:-}" ]; then

@@ -109,21 +109,29 @@ def test_no_run(tmp_path: Path) -> None:
         msdebian.judge(tmp_path)
 
 
+def make_firmware(folder: Path) -> str:
+    """The path of what passes as firmware."""
+    file = folder / "MSVM.fd"
+    file.write_bytes(bytes(40) + b"_FVH")
+    return str(file)
+
+
 @pytest.mark.parametrize("settings, text", [
-    ({}, "HOST=openvmm needs OPENVMM="),
-    ({"OPENVMM": "/none"}, "OPENVMM: no such program: /none"),
+    ({}, "OPENVMM is not set"),
+    ({"OPENVMM": "/none"}, "OPENVMM: no such file: /none"),
     ({"OPENVMM": "/bin/sh"}, "MSVM is not set"),
     ({"OPENVMM": "/bin/sh", "MSVM": "/none"}, "MSVM: no such file: /none"),
-    ({"OPENVMM": "/bin/sh", "MSVM": "/bin/sh", "KEXEC": "-a"}, "no such KEXEC: '-a'"),
-    ({"OPENVMM": "/bin/sh", "MSVM": "/bin/sh", "APPEND": "a\nb"}, "APPEND is not one line"),
-    ({"OPENVMM": "/bin/sh", "MSVM": "/bin/sh"}, "no such package: /none/x.deb"),
+    ({"OPENVMM": "/bin/sh", "MSVM": "/bin/sh"}, "MSVM: not a UEFI firmware volume"),
+    ({"OPENVMM": "/bin/sh", "KEXEC": "-a"}, "no such KEXEC: '-a'"),
+    ({"OPENVMM": "/bin/sh", "APPEND": "a\nb"}, "APPEND is not one line"),
+    ({"OPENVMM": "/bin/sh", "MSVM": "made"}, "no such package: /none/x.deb"),
 ])
 def test_bad_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                       settings: dict[str, str], text: str) -> None:
     for name in ("OPENVMM", "MSVM", "KEXEC", "APPEND"):
         monkeypatch.delenv(name, raising=False)
     for name, value in settings.items():
-        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name, value if value != "made" else make_firmware(tmp_path))
     with pytest.raises(LabError) as e:
         msdebian.prepare(Path("/none/x.deb"), tmp_path / "job")
     assert text in str(e.value)
@@ -132,7 +140,8 @@ def test_bad_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 
 def test_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENVMM", "/bin/sh")
-    monkeypatch.setenv("MSVM", "/etc/hostname")
+    (tmp_path / "image").mkdir()
+    monkeypatch.setenv("MSVM", make_firmware(tmp_path / "image"))
     msvm.prepare(tmp_path, limit=7, starts=3, keep_disk=True, after="echo after\n")
     text = (tmp_path / "job").read_text(encoding="utf-8")
     assert "--disk file:disk,on=n0" in text and "./runner 7 " in text
@@ -148,8 +157,9 @@ def test_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_reset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statuses: str, starts: int,
                  status: int) -> None:
     """It starts again after a reset, and after nothing else, twice at most."""
-    for name, value in (("OPENVMM", "/bin/sh"), ("MSVM", "/etc/hostname")):
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("OPENVMM", "/bin/sh")
+    (tmp_path / "image").mkdir()
+    monkeypatch.setenv("MSVM", make_firmware(tmp_path / "image"))
     msvm.prepare(tmp_path, limit=20, starts=2, after="echo after\n")
     (tmp_path / "out").mkdir()
     (tmp_path / "statuses").write_text("\n".join(statuses.split()) + "\n", encoding="ascii")
@@ -169,7 +179,7 @@ def test_a_reset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statuses: str,
 def test_a_program_that_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENVMM", "/etc/passwd")
     monkeypatch.setenv("MSVM", "/etc/hostname")
-    with pytest.raises(LabError, match="OPENVMM: no such program: /etc/passwd"):
+    with pytest.raises(LabError, match="OPENVMM: not an executable file: /etc/passwd"):
         msvm.prepare(tmp_path, limit=7)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import foreign, hosts, kernels, openvmm, scenario
+from lab import foreign, hosts, kernels, matrix, openvmm, scenario
 from lab.common import TOP, LabError
 from lab.vmm import Order
 
@@ -43,10 +43,10 @@ def test_the_host_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("value,why", [
-    ("", "HOST=openvmm needs OPENVMM=/path/to/openvmm"),
-    ("/nowhere/openvmm", "OPENVMM: no such program: /nowhere/openvmm"),
-    ("/etc/passwd", "OPENVMM: no such program: /etc/passwd"),
-    ("/etc", "OPENVMM: no such program: /etc")])
+    ("", "OPENVMM is not set; OPENVMM=/path/to/openvmm names"),
+    ("/nowhere/openvmm", "OPENVMM: no such file: /nowhere/openvmm"),
+    ("/etc/passwd", "OPENVMM: not an executable file: /etc/passwd"),
+    ("/etc", "OPENVMM: not an executable file: /etc")])
 def test_no_program(monkeypatch: pytest.MonkeyPatch, value: str, why: str) -> None:
     monkeypatch.setenv("OPENVMM", value)
     with pytest.raises(LabError, match=why):
@@ -61,8 +61,10 @@ def test_a_library_that_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name,why", [
-    ("gen1-default", "generation"), ("gen2-default", "overlap = cover, and nothing"),
-    ("gen2-cover", "OpenVMM has video"), ("gen2-refused", "no refuse-windows")])
+    ("gen1-default", "generation is 1 in the scenario; OpenVMM has only 2"),
+    ("gen2-default", "overlap is not set in the scenario; OpenVMM has only cover"),
+    ("gen2-cover", "video is not set in the scenario; OpenVMM has only 1920x1080"),
+    ("gen2-refused", "no refuse-windows")])
 def test_what_it_cannot_be(name: str, why: str) -> None:
     assert why in openvmm.unlike(scenario.load(name))
 
@@ -77,7 +79,11 @@ def test_uefi_needs_firmware(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setenv("MSVM", str(tmp_path / "MSVM.fd"))
     with pytest.raises(LabError, match="MSVM: no such file"):
         openvmm.unlike(one)
-    (tmp_path / "MSVM.fd").touch()
+    for data in (b"", bytes(40) + b"FVH_", b"_FVH" + bytes(60)):
+        (tmp_path / "MSVM.fd").write_bytes(data)
+        with pytest.raises(LabError, match="MSVM: not a UEFI firmware volume.*: .*/MSVM.fd;"):
+            openvmm.unlike(one)
+    (tmp_path / "MSVM.fd").write_bytes(bytes(40) + b"_FVH")
     assert openvmm.unlike(one) == ""
 
 
@@ -87,11 +93,12 @@ def test_shutdown_is_not_asked_for() -> None:
 
 
 @pytest.mark.parametrize("key,value,why", [
-    ("memory", "4G", "OpenVMM has crs = f8000000"), ("memory", "3G", ""),
+    ("memory", "4G", "OpenVMM has only f8000000-ffffffff 140000000-15fffffff"),
+    ("memory", "3G", ""),
     ("memory", "3073M", "in whole GiB, not 3073 MiB"),
     ("cpus", 2, ""), ("synthvid", False, ""),
     ("pci", ("nvme", "test,bar32=1M"), "no PCI device 'test,bar32=1M'"),
-    ("crs", ("f8000000-ffffffff",), "OpenVMM has crs")])
+    ("crs", ("f8000000-ffffffff",), "crs is f8000000-ffffffff in the scenario; ")])
 def test_keys_of_the_host(key: str, value: object, why: str) -> None:
     one = scenario.load(DIRECT)
     changed = dataclasses.replace(one, host={**one.host, key: value})
@@ -142,6 +149,23 @@ def test_virtual_pci(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, known: str
     monkeypatch.setattr(openvmm, "has_virtual_pci", lambda binary: known == "yes")
     host = hosts.named("openvmm")
     assert lacks in host.lacks(scenario.load(DIRECT), "boot", kernels.pair("series"))
+
+
+def test_a_matrix_that_is_all_skipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+                                      capsys: pytest.CaptureFixture[str]) -> None:
+    """It says why, and what the last one left is still there."""
+    monkeypatch.setenv("HOST", "openvmm")
+    (tmp_path / "jobs").mkdir()
+    for name in ("result.jsonl", "failures", "about"):
+        (tmp_path / name).write_text("old\n")
+    with pytest.raises(LabError, match="^openvmm can run none of these$"):
+        matrix.matrix(["openvmm-uefi-*:boot", "gen1-default:boot"], tmp_path)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 3 and len(set(said)) == 3
+    assert said[0].startswith("lab: gen1-default: generation is 1 in the scenario")
+    assert said[1].startswith("lab: openvmm-uefi-drm-first: UEFI needs Hyper-V's firmware: MSVM=")
+    assert {path.name for path in tmp_path.iterdir()} == {"jobs", "result.jsonl", "failures",
+                                                          "about"}
 
 
 def test_script() -> None:

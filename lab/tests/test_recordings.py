@@ -4,6 +4,7 @@ be red, hvhost agrees, and docs/openvmm.md has the table."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import job, recordings
+from lab import job, matrix, recordings
 from lab.common import TOP, BadFile, LabError
 from lab.judged import result_of
 
@@ -39,6 +40,27 @@ def test_the_table_of_the_documentation() -> None:
     found = re.search(r"<!-- lab/lab recorded -->\n(.*)\n<!-- end -->", text, re.DOTALL)
     assert found
     assert found[1].split("\n") == recordings.markdown(every("openvmm").values())
+
+
+def test_the_numbers_of_runs_in_the_documentation() -> None:
+    text = (TOP / "docs" / "openvmm.md").read_text()
+    found = re.findall(r"`HOST=openvmm make matrix M='(.*)'` \| (\d+) runs", text)
+    assert len(found) == 3
+    for patterns, runs in found:
+        assert len(matrix.chosen(patterns.split())) == int(runs), patterns
+    every_run = matrix.chosen(["openvmm-*"])
+    kernels = {name for cell in every_run for name in cell.kernel.name.split("..")}
+    assert len(kernels) == 7 and "build seven kernels" in text
+    assert round(len(every_run) / len(matrix.chosen(["openvmm-uefi-*"]))) == 3
+
+
+def test_runs_that_were_started_once_more_are_named() -> None:
+    kept = every("openvmm")
+    one, other = kept[KEPT], kept[LOST]
+    assert recordings.markdown([one, other])[-1] == "2 runs."
+    again = dataclasses.replace(one, fault=True), dataclasses.replace(other, fault=True)
+    assert recordings.markdown([*again, one])[-1] == \
+        f"3 runs. These were started once more after a triple fault: `{KEPT}`, `{LOST}`."
 
 
 def test_hvhost_finds_the_same() -> None:
@@ -124,13 +146,11 @@ def test_spoilt(unpacked: Path, spoil: Spoil) -> None:
     assert spoil.group in [verdict.group for verdict in result_of(job.read(folder)).failed]
 
 
-@pytest.mark.parametrize("file,why", [
-    (LOG, "log: cannot be read"), (TREE, "inspect: cannot be read"),
-    (FOUND, "findings: cannot be read")])
-def test_missing(unpacked: Path, file: str, why: str) -> None:
+@pytest.mark.parametrize("file", [LOG, TREE, FOUND])
+def test_missing(unpacked: Path, file: str) -> None:
     (unpacked / KEPT / file).unlink()
     failed = result_of(job.read(unpacked / KEPT)).failed
-    assert len(failed) == 1 and why.partition(": ")[2] in failed[0].text
+    assert len(failed) == 1 and f"{unpacked / KEPT / file} cannot be read: " in failed[0].text
 
 
 def test_a_cut_log(unpacked: Path) -> None:
