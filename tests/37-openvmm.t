@@ -11,15 +11,19 @@ commit=$(sed -n 's/^COMMIT=//p' "$CHECK")
 stage patches
 patches=("$TOP"/patches/openvmm/[0-9]*.patch)
 run_ok "there are patches" test -f "${patches[0]}"
+number=0
 for patch in "${patches[@]}"; do
 	name=${patch##*/}
 	text=$(<"$patch")
-	like "$name $text" $'^000[0-9]-.*\nFrom: hyperv-mmio project <' "$name has the neutral author"
+	number=$((number + 1))
+	like "$name $text" "^000$number-.*"$'\nFrom: hyperv-mmio project <' "$name has the neutral author"
+	like "$text" $'\n'"Subject: \[PATCH $number/${#patches[@]}\] " "$name is patch $number of ${#patches[@]}"
 	like "$(grep -c '^Signed-off-by:' "$patch" || true)" '^0$' "$name has no Signed-off-by"
 	is "$(sed -n 's|^diff --git a/\(.*Cargo\.[a-z]*\) .*|\1|p' "$patch")" "" \
 		"$name changes no Cargo manifest"
-	is "$(git apply --numstat <"$patch" | awk '{ n += $1 + $2 } END { print (n > 0 && n < 300) }')" 1 \
-		"$name changes less than 300 lines"
+	is "$(git apply --numstat <"$patch" | awk '{ n += $1 + $2 } END { print (n > 0 && n < 350) }')" 1 \
+		"$name changes less than 350 lines"
+	like "$(<"$TOP/patches/openvmm/README.md")" $'\n'"\| 000$number \| [^|]+ \|" "README.md has a row for $name"
 done
 
 stage refusals
