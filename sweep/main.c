@@ -5,10 +5,10 @@
  * sweep --largest
  * sweep --second
  *
- * Every kernel, and every pair of a first and a second one, in every way on
- * every layout; the figures go to files in the folder OUT (README.md says which
- * and what is in them). With --draw N of all that instead, as lines of JSON: of x86's
- * layouts, or of arm64's.
+ * Every kernel, every pair of a first and a second one, and chains of any length,
+ * in every way on every layout; the figures go to files in the folder OUT
+ * (README.md says which and what is in them). With --draw N of all that instead, as
+ * lines of JSON: of x86's layouts, or of arm64's.
  *
  * A kernel's life depends on what is before it only where the host objects. So
  * each is lived once on a host that never does, and again only where

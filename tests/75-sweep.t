@@ -223,13 +223,14 @@ no_second "a kernel that does not try again" $hv_pci \
 
 # found_out WHAT FILE SED-SCRIPT EREGEX...: the sweep finds what is wrong with that.
 found_out() {
-	local expected
+	local expected also=''
 	changed "$1" "$2" "$3" || return 0
 	sweep_build "$T/broken.o" "$BASE-nofix" "$BASE" "$BASE-series=$T/broken"
 	mkdir -p "$T/broken.o/out"
 	"$T/broken.o/sweep" --every 100 --base "$BASE" "$T/broken.o/out" >/dev/null 2>&1
 	for expected in "${@:4}"; do
-		run_fails "$expected" "$1: ${expected#FAIL: }" "$TOP/sweep/report" "$T/broken.o/out"
+		run_fails "$expected" "$1$also" "$TOP/sweep/report" "$T/broken.o/out"
+		also=", also in chains"
 	done
 }
 found_out "a series that reserves nothing" $vmbus 's/if \(fb\.flags\)/if (false \&\& fb.flags)/' \
