@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import (arches, compare, debian, demo, given, guest, hostile, hosts, hvhost, job, judged,
-                 kernels, matrix, msdebian, recordings, results, runner, scenario, schema, soak,
-                 unknown)
+from lab import (arches, chain, compare, debian, demo, given, guest, hostile, hosts, hvhost, job,
+                 judged, kernels, matrix, msdebian, recordings, results, runner, scenario, schema,
+                 soak, unknown)
 from lab.common import BUILD, LabError, one_of, say
 from lab.locks import scratch
 from lab.matrix import Cell
@@ -226,6 +226,12 @@ def soak_(args: argparse.Namespace) -> int:
     return soak.run(args.seeds or "", args.n or "")
 
 
+def chain_(args: argparse.Namespace) -> int:
+    """kernels that start each other, drawn by seed, SEEDS as 1,7,20-29 or the first N; a table.
+    Those with the series may lose nothing"""
+    return chain.run(args.seeds or "", args.n or "")
+
+
 def jobs(args: argparse.Namespace) -> int:
     """run the job folders in FOLDER; 3 if a job's status is not 0"""
     verbose = bool(os.environ.get("V"))
@@ -270,6 +276,7 @@ VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[str, ...]
     "judge": (judge, "", ("folder+", "--json")),
     "hostile": (hostile_, "hostile", ("seeds", "rate?", "--reduce")),
     "soak": (soak_, "soak", ("seeds?", "n?")),
+    "chain": (chain_, "chain", ("seeds?", "n?")),
     "jobs": (jobs, "nest", ("folder",)),
     "files": (files, "scenario", ("folder", "kernel+")),
     "schema": (schema_, "", ()),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The judge's group on how the first kernel crashed, by the log in its dump; see judge.py."""
+"""The judge's groups on a crash: the memory that the second kernel has of it, and how the first
+kernel crashed, by the log in its dump; see judge.py."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from lab.verdict import Verdicts, clean
 if TYPE_CHECKING:
     from lab.judge import Run
 
+LARGE = 64 << 20                # bytes: a vmcore has more
 PANIC = r"Kernel panic - not syncing: "
 # What the log of the kernel that crashed says, by the kind of crash
 SAYS = {
@@ -29,6 +31,19 @@ SAYS = {
 ELSEWHERE = ("lockup", "oom")
 # Bytes that guest/init keeps writing
 BUSY = 2 << 20
+
+
+def vmcore(run: Run, v: Verdicts) -> None:
+    """In a crash kernel, /proc/vmcore is that of the kernel that crashed."""
+    if not run.path.startswith("kdump-"):
+        return
+    block = run.report("second").block("vmcore")
+    where = run.report("second").where("vmcore")
+    size = block.first(r"^size ([0-9]{1,18})$")
+    v.check("vmcore", "the format", "elf core", block.first("^(elf .*)"), where)
+    v.check("vmcore", "the release", f"OSRELEASE={run.release('first')}",
+            block.first("^(OSRELEASE=.*)"), where)
+    v.check("vmcore", "the size", "large", "large" if int(size or 0) > LARGE else size, where)
 
 
 def said(text: str, kind: str) -> str:

@@ -163,22 +163,38 @@ def read_iomem(block: Block) -> list[tuple[Range, str]]:
 class Findings:
     """What the guest reported, kernel by kernel."""
 
-    first: Report = field(default_factory=Report)
-    second: Report = field(default_factory=Report)
+    reports: list[Report] = field(default_factory=lambda: [Report()])
     cut: str = ""               # why it is not whole: the file ends too early
+
+    @property
+    def first(self) -> Report:
+        return self.number(1)
+
+    @property
+    def second(self) -> Report:
+        return self.number(2)
 
     def of(self, which: str) -> Report:
         return self.first if which == "first" else self.second
 
+    def number(self, number: int) -> Report:
+        """Of that kernel, counted from 1; an empty one if it reported nothing."""
+        return self.reports[number - 1] if number <= len(self.reports) else Report()
+
     @property
     def finished(self) -> int:
-        return self.first.finished + self.second.finished
+        return sum(report.finished for report in self.reports)
+
+    @property
+    def failures(self) -> list[Line]:
+        """What the guest says went wrong, in any kernel."""
+        return [line for report in self.reports for line in report.failures]
 
 
 def parse(text: str, name: str = "findings") -> Findings:
     """BadFile names the line that guest/init cannot have written."""
     found = Findings()
-    report, block = found.first, None
+    report, block = found.reports[0], None
     lines = text.split("\n")
     if lines.pop():
         found.cut = f"{name}: line {len(lines) + 1} is cut"
@@ -199,8 +215,8 @@ def parse(text: str, name: str = "findings") -> Findings:
         elif word.startswith("begin "):
             block = Block(word[6:], number)
         elif word == "kernel second":
-            report = found.second
-            report.said.append(Line(number, word))
+            report = Report([Line(number, word)])
+            found.reports.append(report)
         elif word.partition(" ")[0] in KNOWN:
             report.said.append(Line(number, word))
         elif word:

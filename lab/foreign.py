@@ -85,7 +85,7 @@ def ends(run: Run, v: Verdicts) -> None:
     how, where = witness_of(run).end
     v.check("ends", "the end", "PowerOff", how or "none", where)
     v.check("ends", "finished guests", 1, run.findings.finished, "out/findings")
-    for line in run.findings.first.failures + run.findings.second.failures:
+    for line in run.findings.failures:
         v.fail("ends", "the guest reported", line.text, f"out/findings:{line.number}")
 
 

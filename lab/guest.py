@@ -160,6 +160,43 @@ def build(kernels: Iterable[Kernel], arch: Arch = X86) -> None:
         call(TOP / "kernel" / "build", *ours, env=env)
 
 
+def each(folder: Path, kernels: Iterable[Kernel], vmms: Iterable[Vmm], arch: Arch,
+         more: Iterable[str] = ()) -> dict[str, list[str]]:
+    """FOLDER/KERNEL of each, with its image, release and initrd, in which is MORE as well.
+    Returns what else is in that, by the kernel's name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for host in vmms or [hosts.chosen()]:
+        host.put(folder, arch)
+    kernels = sorted(kernels, key=lambda k: k.name)
+    build(kernels, arch)
+    parts: dict[str, list[str]] = {}
+    for kernel in kernels:
+        to = folder / kernel.file_name
+        to.mkdir()
+        find = find_file if kernel.is_file else find_built
+        parts[kernel.name] = [*find(kernel, to, arch), *more]
+        call(TOP / "guest" / "mkinitrd", to / "initrd", *parts[kernel.name],
+             env=arch.environment)
+    return parts
+
+
+def chain_files(folder: Path, kernels: Iterable[Kernel], arch: Arch = X86) -> None:
+    """As files(), for guests in which each of these kernels can start each other one."""
+    kernels = list(kernels)
+    tool = call(TOP / "guest" / "tool", "kexec", env=arch.environment).strip()
+    parts = each(folder, kernels, (), arch, [f".={tool}"])
+    chain = folder / "chain"
+    for kernel in kernels:
+        own, to = folder / kernel.file_name, chain / kernel.file_name
+        to.mkdir(parents=True)
+        os.link(own / arch.image, to / "kernel")
+        os.link(own / "initrd", to / "initrd")
+    for kernel in kernels:
+        # A new file: the one in the chain stays as it is.
+        call(TOP / "guest" / "mkinitrd", folder / kernel.file_name / "initrd",
+             *parts[kernel.name], f"chain={chain}", env=arch.environment)
+
+
 def files(folder: Path, kernels: Iterable[Pair], vmms: Iterable[Vmm] = (),
           arch: Arch = X86) -> None:
     """FOLDER/KERNEL of each, with all that a guest needs: the kernel's image, release (of the
@@ -167,17 +204,7 @@ def files(folder: Path, kernels: Iterable[Pair], vmms: Iterable[Vmm] = (),
     initrd-kdump. The programs of VMMS, or of the host that HOST= names, are beside them."""
     kernels = sorted(set(kernels), key=lambda p: p.name)
     single = {k.name: k for p in kernels for k in (p.first, p.second)}
-    folder.mkdir(parents=True, exist_ok=True)
-    for host in vmms or [hosts.chosen()]:
-        host.put(folder, arch)
-    build(single.values(), arch)
-    parts: dict[str, list[str]] = {}
-    for name, kernel in sorted(single.items()):
-        to = folder / kernel.file_name
-        to.mkdir()
-        find = find_file if kernel.is_file else find_built
-        parts[name] = find(kernel, to, arch)
-        call(TOP / "guest" / "mkinitrd", to / "initrd", *parts[name], env=arch.environment)
+    parts = each(folder, single.values(), vmms, arch)
     for pair in kernels:
         to, first = folder / pair.file_name, folder / pair.first.file_name
         second = folder / pair.second.file_name

@@ -22,8 +22,6 @@ from lab.trace import Life, Trace, is_pci, read_trace
 from lab.verdict import Verdicts, shown
 from lab.witness import Witness, read_witness
 
-LARGE = 64 << 20                # bytes: a vmcore has more
-
 
 @dataclass
 class Run:
@@ -49,6 +47,11 @@ class Run:
     @property
     def which(self) -> tuple[str, ...]:
         return kernels_of(self.path)
+
+    @property
+    def kernels(self) -> int:
+        """How many kernels run, one after the other."""
+        return len(self.which)
 
     def life(self, which: str) -> Life:
         """That kernel in the trace; an empty one if it never came to be."""
@@ -130,7 +133,7 @@ def ends(run: Run, v: Verdicts) -> None:
     finished = 0 if run.path == "shutdown" or crash != "none" else 1
     v.check("ends", "finished guests", finished, run.findings.finished, "out/findings")
     v.check("ends", "hvhost's status", end.get("status") if end else "0", run.status, "out/host")
-    for line in run.findings.first.failures + run.findings.second.failures:
+    for line in run.findings.failures:
         v.fail("ends", "the guest reported", line.text, f"out/findings:{line.number}")
     if crash != "none":
         found = findings.crashed_in(run.console)
@@ -172,8 +175,8 @@ def os_ids(run: Run, v: Verdicts) -> None:
     if names[-1:] == ["off"]:
         names.pop()
     between = ["off"] if run.scenario.arch.unloads else []
-    v.check("detection", "guest OS ids", ["linux"] if len(run.which) == 1 else
-            ["linux", *between, "linux"], names, "out/trace")
+    v.check("detection", "guest OS ids", ["linux", *[*between, "linux"] * (run.kernels - 1)],
+            names, "out/trace")
 
 
 def detection(run: Run, v: Verdicts) -> None:
@@ -199,8 +202,8 @@ def connections(run: Run, v: Verdicts) -> None:
     """VMBus: connected in each kernel, given back between them, used."""
     resumes = int(run.scenario.guest["resume"])
     expected = ["contact", *["unload", "contact"] * resumes]
-    if len(run.which) > 1:
-        expected += ["unload", "contact"] if unloads(run) else ["contact"]
+    if run.kernels > 1:
+        expected += (["unload", "contact"] if unloads(run) else ["contact"]) * (run.kernels - 1)
     if run.path == "shutdown":
         expected += ["shutdown_request", "shutdown_ack"]
     seen = [e.name for e in run.trace.events
@@ -211,7 +214,7 @@ def connections(run: Run, v: Verdicts) -> None:
     v.check("vmbus", "connections", expected, seen, "out/trace")
     for device in ("heartbeat", "shutdown"):
         opens = [e for e in run.trace.events if e.name == "open" and e.device == device]
-        times = len(run.which) + resumes
+        times = run.kernels + resumes
         if run.scenario.guest["no-suspend"]:
             # Linux suspends what was offered last first, and when a bus cannot be suspended
             # opens that again.
@@ -310,23 +313,11 @@ def reports(run: Run, v: Verdicts) -> None:
             v.fail("reports", f"{which}: the console", line.text, f"console:{line.number}")
 
 
-def vmcore(run: Run, v: Verdicts) -> None:
-    """In a crash kernel, /proc/vmcore is that of the kernel that crashed."""
-    if not run.path.startswith("kdump-"):
-        return
-    block = run.report("second").block("vmcore")
-    where = run.report("second").where("vmcore")
-    size = block.first(r"^size ([0-9]{1,18})$")
-    v.check("vmcore", "the format", "elf core", block.first("^(elf .*)"), where)
-    v.check("vmcore", "the release", f"OSRELEASE={run.release('first')}",
-            block.first("^(OSRELEASE=.*)"), where)
-    v.check("vmcore", "the size", "large", "large" if int(size or 0) > LARGE else size, where)
-
-
 Group = Callable[[Run, Verdicts], None]
 # By the guest's findings and what is on its disk
-GUEST: tuple[Group, ...] = (detection, vmbus, told, windows, reserve, selftest, reports, vmcore,
-                            devices.loops, devices.disk, devices.dump, crashes.crash)
+GUEST: tuple[Group, ...] = (detection, vmbus, told, windows, reserve, selftest, reports,
+                            crashes.vmcore, devices.loops, devices.disk, devices.dump,
+                            crashes.crash)
 # Of a run that has to end in a crash, only these are judged.
 BASIC: dict[str, tuple[Group, ...]] = {
     "hvhost": (ends, job_itself, well_behaved),
@@ -380,6 +371,16 @@ def unreadable(folder: Path, why: BadFile, v: Verdicts) -> None:
 def judge(folder: Path, scenario: Scenario, path: str, kernel: Pair,
           host: str = "hvhost") -> Verdicts:
     """The verdicts over what came back of a run."""
+    def groups(run: Run, v: Verdicts) -> None:
+        for group in BASIC[host] + (GROUPS[host] if run.crash == "none" else ()):
+            group(run, v)
+
+    return judge_by(groups, folder, scenario, path, kernel, host)
+
+
+def judge_by(groups: Group, folder: Path, scenario: Scenario, path: str, kernel: Pair,
+             host: str = "hvhost") -> Verdicts:
+    """The verdicts of GROUPS over what came back of a run, if it is whole."""
     v = Verdicts()
     try:
         if (folder / "why").exists():
@@ -390,8 +391,7 @@ def judge(folder: Path, scenario: Scenario, path: str, kernel: Pair,
                 raise BadFile(run.findings.cut)
             stopped_early(run, v)
             return v
-        for group in BASIC[host] + (GROUPS[host] if run.crash == "none" else ()):
-            group(run, v)
+        groups(run, v)
     except BadFile as e:
         v.clear()
         unreadable(folder, e, v)

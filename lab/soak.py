@@ -8,22 +8,20 @@ import fnmatch
 import json
 import os
 import random
-import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab import arches, guest, hosts, job, judged, kernels, runner, scenario, soak_results
+from lab import arches, guest, hosts, job, judged, kernels, runner, scenario, seeds, soak_results
 from lab.arches import X86, Arch
-from lab.common import LabError, number, read_text, say
+from lab.common import LabError, number
 from lab.kernels import Pair
-from lab.locks import lock
 from lab.matrix import TRIPLE_FAULT
 from lab.plan import PATIENCE, size_class
 from lab.schema import CRASHES
-from lab.seeds import MOST, add, keep, parse_seeds, read
-from lab.soak_results import DIED, TRIPLE, Dump
+from lab.seeds import keep
+from lab.soak_results import Dump
 
 # What a run is made of: scenarios by architecture, and how often each is drawn
 MACHINES = {
@@ -44,7 +42,6 @@ HOST: dict[str, tuple[str | None, ...]] = {
     "bar-conflicts": (None, "ignore")}
 # Kinds of crash that every kernel has, and those for which it needs LKDTM
 PLAIN, TESTED = CRASHES[:4], CRASHES[4:]
-BATCH = 10                      # guests of one inner host
 DEFAULT = 20                    # runs, unless N or SEEDS is given
 
 
@@ -135,15 +132,6 @@ def kernel_name(arch: Arch) -> str:
     return pair.name
 
 
-def asked(seeds: str, count: str) -> list[int]:
-    """The seeds that SEEDS lists, or the first N."""
-    if seeds and count:
-        raise LabError(f"SEEDS={seeds} and N={count}: give one of them")
-    if count and (not re.fullmatch(r"[1-9]\d{0,6}", count) or int(count) > MOST):
-        raise LabError(f"N is a number of runs from 1 to {MOST}, not '{count}'")
-    return parse_seeds(seeds or f"1-{count or DEFAULT}")
-
-
 def play(dumps: dict[str, Dump], folder: Path, files: Path, done: Callable[[str], None]) -> str:
     """Run each, by its name. DONE is called with the name of each that has ended. Returns the
     accelerator."""
@@ -166,9 +154,7 @@ def play(dumps: dict[str, Dump], folder: Path, files: Path, done: Callable[[str]
 
 def ended(one: Dump, made: Path, kept: Path) -> bool:
     """Judge a run that has ended. Return: it ended in a triple fault."""
-    rc = read_text(made / "rc").strip()
-    retried = read_text(made / "retried").strip()
-    one.faults += [DIED] * (int(retried) if retried.isdigit() else 0)
+    rc = seeds.ended(one, made)
     soak_results.judge(one, judged.result_of(job.read(made)), rc)
     if one.outcome != "ok" or one.faults:
         keep(made, kept)
@@ -176,64 +162,20 @@ def ended(one: Dump, made: Path, kept: Path) -> bool:
     return rc == TRIPLE_FAULT
 
 
-def batch(dumps: Sequence[Dump], folder: Path, files: Path,
-          done: Callable[[Dump], None]) -> None:
-    """Run these and judge each as it ends. As in the matrix, emulated KVM gets a second chance
-    after a triple fault: a kernel that causes it does so again."""
-    by_name = {f"n{n:02d}.{one.seed}": one for n, one in enumerate(dumps)}
-    held: dict[str, Dump] = {}
-
-    def first(name: str) -> None:
-        one = by_name[name]
-        if ended(one, folder / "jobs" / name, folder / "found" / str(one.seed)):
-            held[name] = one
-        else:
-            done(one)
-
-    def second(name: str) -> None:
-        one = by_name[name]
-        kept = folder / "found" / str(one.seed)
-        console = read_text(kept / "console")
-        ended(one, folder / "jobs" / name, kept)
-        (kept / "again").write_text(console, encoding="utf-8")
-        done(one)
-
-    accel = play(by_name, folder, files, first)
-    if held and accel == "tcg":
-        for name, one in held.items():
-            say(f"{name}: again, after a triple fault")
-            one.faults.append(TRIPLE)
-        play(held, folder, files, second)
-    else:
-        for one in held.values():
-            done(one)
-
-
-def run(seeds: str, count: str) -> int:
+def run(asked: str, count: str) -> int:
     """Run these seeds, but for those with results."""
     arch = arches.chosen()
     kernel = kernel_name(arch)
     if hosts.chosen().name != "hvhost":
         raise LabError(f"HOST={hosts.chosen().name}: make soak runs on hvhost alone")
-    todo = [drawn(seed, kernel, arch) for seed in asked(seeds, count)]
+    todo = [drawn(seed, kernel, arch) for seed in seeds.asked(asked, count, DEFAULT)]
     folder = where(arch)
-    file = folder / "results.jsonl"
-    folder.mkdir(parents=True, exist_ok=True)
-    with lock(folder / "lock", "make soak"):
-        had = {one.key: one for one in read(file, Dump)}
-        left = [one for one in todo if os.environ.get("AGAIN") or one.key not in had]
 
-        def done(one: Dump) -> None:
-            had[one.key] = one
-            add(file, one)
+    def some(dumps: Sequence[Dump], done: Callable[[Dump], None]) -> None:
+        seeds.batch(dumps, folder, lambda by_name, ready: play(by_name, folder, folder / "files",
+                                                               ready), ended, done)
 
-        if left:
-            say(f"{len(todo) - len(left)} of {len(todo)} seeds have results")
-            shutil.rmtree(folder / "files", ignore_errors=True)
-            guest.files(folder / "files", [kernels.pair(kernel)], arch=arch)
-        for start in range(0, len(left), BATCH):
-            batch(left[start:start + BATCH], folder, folder / "files", done)
-            shutil.rmtree(folder / "jobs", ignore_errors=True)
-        for name in ("files", "scenarios"):
-            shutil.rmtree(folder / name, ignore_errors=True)
-    return soak_results.finish([had[one.key] for one in todo if one.key in had], folder)
+    found = seeds.resume(
+        todo, Dump, folder, "make soak",
+        lambda files: guest.files(files, [kernels.pair(kernel)], arch=arch), some)
+    return soak_results.finish(found, folder)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.common import say
+from lab.seeds import DIED, TRIPLE
 from lab.verdict import Result
 
 # What can come of a run, in the table's order: the dump is lost; it is there, but something
@@ -17,8 +18,6 @@ from lab.verdict import Result
 OUTCOMES = ("ok", "lost", "other", "none")
 # Groups of verdicts that are about the dump
 DUMP = ("dump", "vmcore", "crash")
-# Faults of the emulator, see docs/reliability.md
-TRIPLE, DIED = "triple fault", "inner host"
 # Columns of a table, and the buses of each of its lines
 BUSES = ((1, 1), (2, 4), (5, 16), (17, 64))
 

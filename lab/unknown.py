@@ -16,8 +16,9 @@ import os
 
 from lab import foreign
 from lab.common import one_of, words
+from lab.crashes import vmcore
 from lab.devices import disk, dump
-from lab.judge import BASIC, Run, detection, judge, vmbus, vmcore
+from lab.judge import BASIC, Run, detection, judge, vmbus
 from lab.losses import SAID
 from lab.verdict import Verdicts
 

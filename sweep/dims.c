@@ -18,6 +18,7 @@ const char *const set_names[SETS] = {
 };
 const char *const told_names[TOLDS] = { "passed-on", "zero", "never", "stale" };
 const char *const path_names[PATHS] = { "boot", "second" };
+const char *const view_names[VIEWS] = { "true", "zero", "stale" };
 
 #define VM_MEMORY	(384 * MIB)
 #define STEP_MIB	2
@@ -414,14 +415,34 @@ struct asked *dims_points(bool full, int *count)
 }
 
 /**
+ * dims_hands_on() - Can a kernel that starts like this start the next one like that?
+ * @p:		The layout
+ * @from:	What it is told of the framebuffer
+ * @from_efi:	Whether it is told of EFI
+ * @to:		What it tells the next one
+ * @to_efi:	Whether it tells that one of EFI
+ *
+ * What is lost does not come back. What hands on no EFI (x86's kexec_file_load without
+ * runtime services) hands on screen_info; Gen1 has no EFI.
+ *
+ * Return: true if there is a way.
+ */
+bool dims_hands_on(const struct point *p, enum view from, bool from_efi,
+		   enum view to, bool to_efi)
+{
+	if (from != to)
+		return from == VIEW_TRUE && to == VIEW_NONE && from_efi == to_efi;
+	return from_efi == to_efi || (from_efi && p->group == GEN2_X86);
+}
+
+/**
  * dims_has() - Is there such a way?
  * @p:	The layout
  * @w:	The way
  *
  * Return: false if it would be another way once more, or if no way is known in
- * which it comes about: Gen1 has no EFI, and what hands on no EFI (x86's
- * kexec_file_load without runtime services) hands on screen_info. What fills low MMIO is one set
- * or the other, by what the series says that it keeps.
+ * which it comes about. What fills low MMIO is one set or the other, by what the series
+ * says that it keeps.
  */
 bool dims_has(const struct point *p, const struct way *w)
 {
@@ -433,9 +454,8 @@ bool dims_has(const struct point *p, const struct way *w)
 		return false;
 	if (w->path == BOOT)
 		return w->efi && w->told != TOLD_ONCE;
-	if (w->efi)
-		return true;
-	return p->group == GEN2_X86 && w->told != TOLD_ONCE;
+	return dims_hands_on(p, dims_view(w->told, false), true,
+			     dims_view(w->told, true), w->efi);
 }
 
 /**

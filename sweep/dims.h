@@ -62,7 +62,7 @@ struct way {
 
 extern const char *const group_names[GROUPS], *const high_names[HIGHS];
 extern const char *const set_names[SETS], *const told_names[TOLDS];
-extern const char *const path_names[PATHS];
+extern const char *const path_names[PATHS], *const view_names[VIEWS];
 
 static inline bool is_gen1(enum group group)
 {
@@ -78,6 +78,8 @@ static inline const struct kernel *kernel_for(int k, enum group group)
 struct asked *dims_points(bool full, int *count);
 const char *dims_steps(bool full);
 void dims_fill_in(struct point *p, const struct asked *asked);
+bool dims_hands_on(const struct point *p, enum view from, bool from_efi,
+		   enum view to, bool to_efi);
 bool dims_has(const struct point *p, const struct way *w);
 enum view dims_view(enum told told, bool second);
 struct boot dims_boot(const struct point *p, enum view view, bool efi);

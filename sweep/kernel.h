@@ -16,6 +16,8 @@
 #define MAX_BUSES	32
 #endif
 
+#define MAX_KERNELS	8
+
 /* What a kernel finds when it starts. */
 struct boot {
 	const struct range *crs;	/* as the ACPI tables have it */

@@ -33,6 +33,7 @@ const char *const note_names[NOTES - FAULTS] = {
 	[SECOND_NEAR - FAULTS] = "second-near",
 	[SECOND_WRONG - FAULTS] = "second-wrong",
 	[CONFIG_AT_IOAPIC - FAULTS] = "config-at-ioapic",
+	[RESERVES_LESS - FAULTS] = "reserves-less",
 };
 
 const char *const order_names[ORDERS] = {
@@ -239,6 +240,19 @@ static void meet(struct host *h, const struct before *before,
 		mmio_add(&h->map, &h->fb);
 }
 
+/* The kernel finds its windows, and reserves space for the framebuffer */
+static void start(const struct kernel *k, const struct boot *boot,
+		  const struct layout *layout, struct outcome *o)
+{
+	struct range r;
+
+	k->boot(boot);
+	k->reserved(&r);
+	if (layout->has_reserve &&
+	    (r.start > layout->reserve.start || r.end < layout->reserve.end))
+		o->faults |= 1u << RESERVES_LESS;
+}
+
 static void pci(const struct kernel *k, struct host *h,
 		const struct pci_set *set, struct outcome *o)
 {
@@ -271,7 +285,7 @@ void life_alone(const struct kernel *k, const struct boot *boot,
 	u64 before_video;
 
 	meet(&h, &nobody, set, &out[NO_VIDEO]);
-	k->boot(boot);
+	start(k, boot, layout, &out[NO_VIDEO]);
 	before_video = k->state();
 	pci(k, &h, set, &out[NO_VIDEO]);
 	out[PCI_FIRST] = out[NO_VIDEO];
@@ -279,7 +293,7 @@ void life_alone(const struct kernel *k, const struct boot *boot,
 	k->left(&out[PCI_FIRST].left);
 
 	meet(&h, &nobody, set, &out[VIDEO_FIRST]);
-	k->boot(boot);
+	start(k, boot, layout, &out[VIDEO_FIRST]);
 	video(k, &h, &out[VIDEO_FIRST]);
 	if (k->state() == before_video) {
 		memcpy(out[VIDEO_FIRST].bus, out[NO_VIDEO].bus,
@@ -315,7 +329,7 @@ void life(const struct kernel *k, const struct boot *boot, enum order order,
 	static struct host h;
 
 	meet(&h, before, set, o);
-	k->boot(boot);
+	start(k, boot, before->layout, o);
 	if (order == VIDEO_FIRST)
 		video(k, &h, o);
 	pci(k, &h, set, o);

@@ -45,6 +45,8 @@ enum note {
 	SECOND_WRONG,
 	/* A config window is in the MiB of x86's I/O APIC */
 	CONFIG_AT_IOAPIC,
+	/* The reservation lacks some of what hvhost's rule says to reserve */
+	RESERVES_LESS,
 	NOTES
 };
 

@@ -5,10 +5,10 @@
  * sweep --largest
  * sweep --second
  *
- * Every kernel, and every pair of a first and a second one, in every way on
- * every layout; the figures go to files in the folder OUT (README.md says which
- * and what is in them). With --draw N of all that instead, as lines of JSON: of x86's
- * layouts, or of arm64's.
+ * Every kernel, every pair of a first and a second one, and chains of any length,
+ * in every way on every layout; the figures go to files in the folder OUT
+ * (README.md says which and what is in them). With --draw N of all that instead, as
+ * lines of JSON: of x86's layouts, or of arm64's.
  *
  * A kernel's life depends on what is before it only where the host objects. So
  * each is lived once on a host that never does, and again only where
@@ -25,13 +25,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "chain.h"
 #include "common.h"
 #include "dev/echo.h"
 #include "largest.h"
 #include "second.h"
 #include "show.h"
 
-#define MAX_KERNELS	8
 /* One time in so many life() checks what life_same() said */
 #define CHECK_EVERY	4999
 
@@ -74,6 +74,7 @@ struct counts {
 	/* What both kernels are told is true, or not told, or: is a lie */
 	struct count count[2][GROUPS][PAIRS];
 	struct example example[GROUPS][MAX_KERNELS][FAULTS];
+	struct chain_counts chains[2][GROUPS];
 	u64 lives, checks;
 };
 
@@ -90,14 +91,8 @@ static struct result *results;
 static int point_count, base = -1;
 static struct counts *counts;		/* this process's */
 
-/* What a first kernel leaves behind: where the framebuffer is. Many leave the same. */
-struct state {
-	struct range fb;
-};
-
 /* What a kernel makes of what it is told, as it boots: views, with EFI or not */
 #define STARTS		(VIEWS * 2)
-#define STATES		(MAX_KERNELS * ORDERS * STARTS)
 #define UNKNOWN		(~0u)
 
 /* One layout with one set of devices */
@@ -109,17 +104,17 @@ struct work {
 	bool used[MAX_KERNELS][STARTS];	/* with these devices */
 	u64 start_state[MAX_KERNELS][STARTS];
 	struct boot boot[MAX_KERNELS][STARTS];
-	int first_state[MAX_KERNELS][ORDERS][STARTS];
-	u32 first_faults[MAX_KERNELS][ORDERS][STARTS];
 	struct left left[MAX_KERNELS];
-	struct state state[STATES];
-	int states;
+	/* What kernels leave behind: where the framebuffer is. Many leave the same.
+	 * The first is where the host has it before any kernel.
+	 */
+	struct range fb[MAX_FBS];
+	int fbs;
 	/* On a host that never objects */
 	struct outcome alone[MAX_KERNELS][STARTS][ORDERS];
-	/* Faults of the second kernel by state */
-	u32 second[STATES][MAX_KERNELS][ORDERS][STARTS];
-	/* life_could() with the framebuffer where that state has it */
-	int could[STATES], could_first;
+	struct step step[MAX_FBS][MAX_KERNELS][ORDERS][STARTS];
+	/* life_could() with the framebuffer there */
+	int could[MAX_FBS];
 };
 
 /* Views that leave a kernel in the same state are one start. */
@@ -203,21 +198,22 @@ static const struct outcome *outcome(struct work *w, int k, enum order order,
 	return a;
 }
 
-static int find_state(struct work *w, const struct range *fb)
+static int find_fb(struct work *w, const struct range *fb)
 {
-	struct state *s;
 	int i;
 
-	for (i = 0; i < w->states; i++) {
-		s = &w->state[i];
-		if (s->fb.start == fb->start && s->fb.end == fb->end)
+	for (i = 0; i < w->fbs; i++)
+		if (w->fb[i].start == fb->start && w->fb[i].end == fb->end)
 			return i;
+	if (i == MAX_FBS) {
+		fprintf(stderr, "sweep: framebuffers are in more than %d places\n",
+			MAX_FBS);
+		abort();
 	}
-	s = &w->state[w->states];
-	s->fb = *fb;
-	memset(w->second[w->states], 0xff, sizeof(w->second[0]));
-	w->could[w->states] = -1;
-	return w->states++;
+	w->fb[i] = *fb;
+	memset(w->step[i], 0xff, sizeof(w->step[0]));
+	w->could[i] = -1;
+	return w->fbs++;
 }
 
 /* Where the framebuffer is after @o, which may be from a host without one */
@@ -229,38 +225,18 @@ static struct range fb_after(const struct outcome *o, enum order order,
 	return moved ? o->fb : *before;
 }
 
-static void first_kernels(struct work *w)
+static void live_alone(struct work *w)
 {
-	const struct layout *l = &w->p->layout;
-	struct before before = {
-		.layout = l, .fb = l->fb.end ? l->fb : nothing,
-	};
-	struct boot b = dims_boot(w->p, VIEW_TRUE, true);
-	static struct outcome own;
-	int k, order, i;
+	int k, i;
 
-	w->could_first = life_could(&b, &w->p->set[w->set], &before);
 	for (k = 0; k < kernel_count; k++) {
 		for (i = 0; i < w->starts[k]; i++) {
 			if (!w->used[k][i])
 				continue;
 			life_alone(kernel_for(k, w->p->group), &w->boot[k][i],
-				   &w->p->set[w->set], l, w->alone[k][i]);
+				   &w->p->set[w->set], &w->p->layout,
+				   w->alone[k][i]);
 			counts->lives += 2;
-		}
-		for (order = 0; order < ORDERS; order++) {
-			for (i = 0; i < w->starts[k]; i++) {
-				const struct outcome *o;
-				struct range fb;
-
-				if (!w->used[k][i])
-					continue;
-				o = outcome(w, k, order, i, &before, &own);
-				fb = fb_after(o, order, &before.fb);
-				w->first_faults[k][order][i] = o->faults;
-				w->first_state[k][order][i] =
-					find_state(w, &fb);
-			}
 		}
 		if (w->set == SET_NVME)
 			w->left[k] = w->alone[k][w->start[k][VIEW_TRUE][1]]
@@ -268,35 +244,34 @@ static void first_kernels(struct work *w)
 	}
 }
 
-static u32 second_faults(struct work *w, int state, int k, enum order order,
-			 enum view view, bool efi)
+/* What comes of a kernel on a host whose framebuffer is at w->fb[@fb] */
+static struct step step(struct work *w, int fb, int k, enum order order,
+			enum view view, bool efi)
 {
-	struct before before = {
-		.layout = &w->p->layout, .fb = w->state[state].fb,
-	};
+	struct before before = { .layout = &w->p->layout, .fb = w->fb[fb] };
 	int start = w->start[k][view][efi];
-	u32 *faults = &w->second[state][k][order][start];
+	struct step *s = &w->step[fb][k][order][start];
 	static struct outcome own;
 
-	if (*faults != UNKNOWN)
-		return *faults;
-	*faults = outcome(w, k, order, start, &before, &own)->faults;
-	return *faults;
+	if (s->faults == UNKNOWN) {
+		const struct outcome *o = outcome(w, k, order, start, &before, &own);
+		struct range after = fb_after(o, order, &before.fb);
+
+		s->fb = find_fb(w, &after);
+		s->faults = o->faults;
+	}
+	return *s;
 }
 
 /* Could there have been room for what a kernel found none for? */
-static bool needless(struct work *w, int state)
+static bool needless(struct work *w, int fb)
 {
-	struct before before = { .layout = &w->p->layout };
+	struct before before = { .layout = &w->p->layout, .fb = w->fb[fb] };
 	struct boot b = dims_boot(w->p, VIEW_TRUE, true);
 
-	if (state < 0)
-		return w->could_first;
-	if (w->could[state] < 0) {
-		before.fb = w->state[state].fb;
-		w->could[state] = life_could(&b, &w->p->set[w->set], &before);
-	}
-	return w->could[state];
+	if (w->could[fb] < 0)
+		w->could[fb] = life_could(&b, &w->p->set[w->set], &before);
+	return w->could[fb];
 }
 
 /* Smaller is easier to look at: what a rank is made of, the heaviest first. */
@@ -347,11 +322,11 @@ static int against(int k)
 }
 
 /*
- * @faults are those of the last kernel, @before those of the one before it;
- * @base_faults those of both with against() in their place.
+ * @faults are those of the last kernel, which found the framebuffer at w->fb[@fb],
+ * @before those of the one before it; @base_faults those of both with against() in their place.
  */
 static void count_way(struct work *w, int point, const struct way *way,
-		      u32 faults, u32 before, int state, u32 base_faults,
+		      u32 faults, u32 before, int fb, u32 base_faults,
 		      struct flags *f)
 {
 	const struct point *p = w->p;
@@ -378,14 +353,14 @@ static void count_way(struct work *w, int point, const struct way *way,
 	base_faults &= FAILURES;
 	if (faults & LOSSES) {
 		c->lost++;
-		if (needless(w, state)) {
+		if (needless(w, fb)) {
 			c->needless++;
 			f->lost[lie][pair] = true;
 		}
 	}
 	for (i = 0; faults && i < FAULTS; i++)
 		if (faults & (1u << i) &&
-		    (1u << i & CONFLICTS || needless(w, state)))
+		    (1u << i & CONFLICTS || needless(w, fb)))
 			keep(&counts->example[p->group][k][i], p, point, way);
 	if ((faults | before) && !base_faults) {
 		c->worse++;
@@ -397,20 +372,8 @@ static void count_way(struct work *w, int point, const struct way *way,
 
 		cell->ways++;
 		cell->conflict += !!(faults & CONFLICTS);
-		cell->lost += !!(faults & LOSSES) && needless(w, state);
+		cell->lost += !!(faults & LOSSES) && needless(w, fb);
 	}
-}
-
-static u32 first_faults(const struct work *w, int k, enum order order,
-			enum view view)
-{
-	return w->first_faults[k][order][w->start[k][view][1]];
-}
-
-static int first_state(const struct work *w, int k, enum order order,
-		       enum view view)
-{
-	return w->first_state[k][order][w->start[k][view][1]];
 }
 
 static void boots(struct work *w, int point, struct flags *f)
@@ -429,8 +392,8 @@ static void boots(struct work *w, int point, struct flags *f)
 				if (!dims_has(w->p, &way))
 					continue;
 				count_way(w, point, &way,
-					  first_faults(w, k, order, v), 0, -1,
-					  first_faults(w, against(k), order, v),
+					  step(w, 0, k, order, v, true).faults, 0, 0,
+					  step(w, 0, against(k), order, v, true).faults,
 					  f);
 			}
 		}
@@ -442,11 +405,8 @@ static void seconds(struct work *w, int point, struct way way, struct flags *f)
 {
 	enum view v1 = dims_view(way.told, false);
 	enum view v2 = dims_view(way.told, true);
-	int state = first_state(w, way.first, way.first_order, v1);
-	int other = against(way.first);
-	int other_state = first_state(w, other, way.first_order, v1);
-	u32 before = first_faults(w, way.first, way.first_order, v1);
-	u32 other_before = first_faults(w, other, way.first_order, v1);
+	struct step own = step(w, 0, way.first, way.first_order, v1, true);
+	struct step other = step(w, 0, against(way.first), way.first_order, v1, true);
 	int k, order;
 
 	for (order = 0; order < ORDERS; order++) {
@@ -454,24 +414,26 @@ static void seconds(struct work *w, int point, struct way way, struct flags *f)
 		for (k = 0; k < kernel_count; k++) {
 			u32 faults, other_faults;
 
-			faults = second_faults(w, state, k, order, v2, way.efi);
-			other_faults = second_faults(w, other_state, against(k),
-						     order, v2, way.efi);
+			faults = step(w, own.fb, k, order, v2, way.efi).faults;
+			other_faults = step(w, other.fb, against(k), order, v2,
+					    way.efi).faults;
 			way.second = k;
-			count_way(w, point, &way, faults, before, state,
-				  other_faults | other_before, f);
+			count_way(w, point, &way, faults, own.faults, own.fb,
+				  other_faults | other.faults, f);
 		}
 	}
 }
 
 static void sweep_set(struct work *w, int point, struct flags *f)
 {
+	const struct layout *l = &w->p->layout;
 	struct way way = { .set = w->set };
 	int k, order, told, efi;
 
-	w->states = 0;
+	w->fbs = 0;
+	find_fb(w, l->fb.end ? &l->fb : &nothing);
 	find_used(w);
-	first_kernels(w);
+	live_alone(w);
 	boots(w, point, f);
 	way.path = SECOND;
 	for (efi = 1; efi >= 0; efi--) {
@@ -491,6 +453,32 @@ static void sweep_set(struct work *w, int point, struct flags *f)
 	}
 }
 
+static struct step chain_step(void *work, int fb, int k, enum order order,
+			      enum view view, bool efi)
+{
+	return step(work, fb, k, order, view, efi);
+}
+
+static const struct range *chain_fb(void *work, int fb)
+{
+	const struct work *w = work;
+
+	return &w->fb[fb];
+}
+
+static void sweep_chains(struct work *w, int point)
+{
+	const struct chain_on on = {
+		.p = w->p, .point = point, .set = w->set, .work = w,
+		.step = chain_step, .fb = chain_fb,
+	};
+	struct chain_counts *chain_counts[2] = {
+		&counts->chains[0][w->p->group], &counts->chains[1][w->p->group],
+	};
+
+	chains(&on, chain_counts);
+}
+
 static void sweep_point(struct work *w, int point)
 {
 	struct result *r = &results[point];
@@ -505,6 +493,7 @@ static void sweep_point(struct work *w, int point)
 	for (set = 0; set < SETS; set++) {
 		w->set = set;
 		sweep_set(w, point, &f);
+		sweep_chains(w, point);
 		for (i = 0; set == SET_NVME && i < kernel_count; i++) {
 			r->left[i] = (u32)(w->left[i].bytes / HV_PAGE_SIZE);
 			r->largest[i] = (u32)(w->left[i].largest / HV_PAGE_SIZE);
@@ -562,6 +551,8 @@ static void add_counts(struct counts *to, const struct counts *from)
 			for (j = 0; j < FAULTS; j++)
 				better_example(&to->example[g][i][j],
 					       &from->example[g][i][j]);
+		for (j = 0; j < 2; j++)
+			chain_add(&to->chains[j][g], &from->chains[j][g]);
 	}
 	to->lives += from->lives;
 	to->checks += from->checks;
@@ -664,15 +655,23 @@ static void finish(FILE *f)
 	}
 }
 
+/* The end of a table's head */
+static void write_notes(FILE *f)
+{
+	int i;
+
+	for (i = 0; i < NOTES; i++)
+		fprintf(f, "\t%s", i < FAULTS ? fault_names[i] :
+			note_names[i - FAULTS]);
+}
+
 static void write_pairs(const char *folder)
 {
 	FILE *f = create(folder, "pairs.tsv");
 	int g, i, j, lie, first, second;
 
 	fprintf(f, "told\tgroup\tfirst\tsecond\tlayouts\tlayouts_conflict\tlayouts_lost\tways\tconflict\tlost\tlost_needlessly\tworse\tbetter\tlayouts_fb_conflict\tfb_conflict");
-	for (j = 0; j < NOTES; j++)
-		fprintf(f, "\t%s", j < FAULTS ? fault_names[j] :
-			note_names[j - FAULTS]);
+	write_notes(f);
 	fprintf(f, "\n");
 	for (i = 0; i < 2 * GROUPS * PAIRS; i++) {
 		const struct count *c;
@@ -696,6 +695,22 @@ static void write_pairs(const char *folder)
 			fprintf(f, "\t%llu", c->of[j]);
 		fprintf(f, "\n");
 	}
+	finish(f);
+}
+
+static void write_chains(const char *folder)
+{
+	FILE *f = create(folder, "chains.tsv");
+	int lie, g;
+
+	fprintf(f, "told\tgroup\toldest\tlast\tlayouts\tlayouts_conflict\tstates\tsteps\tdeepest\tconflict\tfb_conflict\tstrays");
+	write_notes(f);
+	fprintf(f, "\texample\n");
+	for (lie = 0; lie < 2; lie++)
+		for (g = 0; g < GROUPS; g++)
+			chains_write(f, &counts->chains[lie][g],
+				     lie ? "lie" : "truth", group_names[g],
+				     points);
 	finish(f);
 }
 
@@ -987,6 +1002,7 @@ int main(int argc, char **argv)
 		points[i] = points[i * every];
 	sweep_all((int)jobs);
 	write_pairs(argv[optind]);
+	write_chains(argv[optind]);
 	write_left(argv[optind]);
 	write_kernels(argv[optind]);
 	write_map(argv[optind]);

@@ -33,6 +33,25 @@ for group in gen1 gen2-x86 gen2-arm64; do
 done
 like "$(cat "$T/table")" "gen1-no-high +$BASE-series -> $BASE-series +[0-9]+ +[1-9][0-9]\.[0-9]{3} %" \
 	"Generation 1 without high MMIO stands in the table as it is"
+# chained WHAT COUNT EREGEX: so many lines of the table of chains are so.
+chained() {
+	is "$(grep -cE "$3" "$T/table")" "$2" "$1"
+}
+for group in gen1 gen2-x86 gen2-arm64; do
+	chained "$group: chains of the series, of any length, are free of conflicts" 2 \
+		"^$group +$BASE-series +[0-9]+ +100\.000 % +[1-9][0-9]* +[1-9][0-9]* +[1-9] +[0-9]+ +0 +0 +0$"
+	chained "$group: after any chain the series loses no config window to the framebuffer, and puts that back" 2 \
+		"^$group +$BASE-nofix \.\.\. -> $BASE-series .* 0 +[0-9]+ +0$"
+done
+for group in gen2-x86 gen2-arm64; do
+	# On arm64 a lie makes no difference.
+	lines=1
+	[ $group != gen2-arm64 ] || lines=2
+	chained "$group: after a chain of $BASE and the series, the series has no conflict" "$lines" \
+		"^$group +$BASE \.\.\. -> $BASE-series +[0-9]+ +100\.000 % .* 0 +0 +0 +0$"
+	chained "$group: after a chain with $BASE-nofix, $BASE has some" 2 \
+		"^$group +$BASE-nofix \.\.\. -> $BASE +.* [1-9][0-9]* +[1-9][0-9]* +[0-9]+ +[0-9]+$"
+done
 for group in gen1 gen1-no-high gen2-x86 gen2-arm64; do
 	run_ok "the map of $group is XML" python3 -c '
 import sys, xml.dom.minidom
@@ -202,23 +221,31 @@ no_second "a fourth window" $hv_pci \
 no_second "a kernel that does not try again" $hv_pci \
 	's/(PCI_MAX_CONFIG_WINDOWS\t)3/\11/' 'not ok .*: try 2 is at 0, not'
 
-# found_out WHAT FILE SED-SCRIPT EREGEX: the sweep finds what is wrong with that.
+# found_out WHAT FILE SED-SCRIPT EREGEX...: the sweep finds what is wrong with that.
 found_out() {
+	local expected also=''
 	changed "$1" "$2" "$3" || return 0
 	sweep_build "$T/broken.o" "$BASE-nofix" "$BASE" "$BASE-series=$T/broken"
 	mkdir -p "$T/broken.o/out"
 	"$T/broken.o/sweep" --every 100 --base "$BASE" "$T/broken.o/out" >/dev/null 2>&1
-	run_fails "$4" "$1" "$TOP/sweep/report" "$T/broken.o/out"
+	for expected in "${@:4}"; do
+		run_fails "$expected" "$1$also" "$TOP/sweep/report" "$T/broken.o/out"
+		also=", also in chains"
+	done
 }
 found_out "a series that reserves nothing" $vmbus 's/if \(fb\.flags\)/if (false \&\& fb.flags)/' \
-	"FAIL: gen2-x86: $BASE-series -> $BASE-series: [0-9]+ ways end in a conflict with the framebuffer"
+	"FAIL: gen2-x86: $BASE-series -> $BASE-series: [0-9]+ ways end in a conflict with the framebuffer" \
+	"FAIL: gen2-x86: chains of $BASE-series: [0-9]+ steps reserve too little" \
+	"FAIL: gen2-x86: chains of $BASE-series: [0-9]+ steps end in a conflict with the framebuffer .*, as in: .*: (config|bar)-on-framebuffer" \
+	"FAIL: gen2-arm64: chains of $BASE-nofix \.\.\. -> $BASE-series: [0-9]+ steps move the framebuffer to where"
 found_out "config windows at x86's I/O APIC on arm64" $hv_pci \
 	'/^static int hv_allocate_config_window/,/^}/{
 		/^#(ifdef|endif)/d
 	}' "FAIL: gen2-arm64: .* ways with a config window at x86's I/O APIC"
 found_out "devices that are lost to a config window" $hv_pci \
 	's/(PCI_MAX_CONFIG_WINDOWS\t)3/\11/' \
-	"FAIL: gen2-arm64: $BASE-nofix -> $BASE-series: [0-9]+ ways lose a device to the framebuffer"
+	"FAIL: gen2-arm64: $BASE-nofix -> $BASE-series: [0-9]+ ways lose a device to the framebuffer" \
+	"FAIL: gen2-arm64: chains of $BASE-nofix \.\.\. -> $BASE-series: [0-9]+ steps lose a device to the framebuffer"
 if changed "a set 1 that reserves nothing" $vmbus 's/if \(fb\.flags\)/if (false \&\& fb.flags)/' \
 	"$("$TOP/sweep/source" "$BASE-reservation")"; then
 	sweep_build "$T/broken.o" "$BASE-nofix" "$BASE" "$BASE-reservation=$T/broken"
@@ -227,6 +254,26 @@ if changed "a set 1 that reserves nothing" $vmbus 's/if \(fb\.flags\)/if (false 
 	run_fails "FAIL: gen2-x86: $BASE-reservation -> $BASE-reservation: [0-9]+ ways end in a conflict with the framebuffer" \
 		"a set 1 that reserves nothing is found out" "$TOP/sweep/report" "$T/broken.o/out"
 fi
+
+# Chains: a search that misses some states
+objects=("$BUILD"/sweep/{main,life,show,dims,trace,largest,second,kernels,arm64}.o
+	"$BUILD"/sweep/host/{layout,mmio}.o)
+for k in "${KERNELS_OURS[@]}"; do
+	objects+=("$BUILD/sweep/$k"/{kernel,arm64}.o)
+done
+mkdir "$T/misses"
+# misses WHAT SED-SCRIPT: a chain that is drawn gets to such a state.
+misses() {
+	sed -E "$2" "$TOP/sweep/chain.c" >"$T/misses/chain.c"
+	gcc -std=gnu11 -D_GNU_SOURCE= -O2 -I"$TOP/sweep" -I"$TOP/hvhost" \
+		-o "$T/misses/sweep" "$T/misses/chain.c" "${objects[@]}"
+	run_fails "sweep: a chain leads elsewhere at its kernel [0-9]+: " "$1" \
+		"$T/misses/sweep" --every 100 --base "$BASE" "$T/misses"
+}
+misses "a search of chains that hands on EFI always" 's/efi = 0; efi < 2/efi = 1; efi < 2/'
+misses "a search of chains of two kernels" \
+	's/^\tint view, efi;/&\n\n\tif (from->length)\n\t\treturn;/'
+misses "a search that takes faults of another place" 's/(step\(on->work, )state\.fb(, k,)/\10\2/'
 
 # Other places for config windows.
 for patch in "$TOP"/sweep/placement/*.patch; do
@@ -261,7 +308,7 @@ run_fails "not NAME=FOLDER or NAME:FEATURE,...=FOLDER: 'a:B=/'" "KERNELS=a:B=/" 
 run_fails "FULL is 1 or nothing, not '2'" "FULL=2" make -s sweep FULL=2
 
 # Other trees: with mainline's fix in them, 6.1.176 without, the stable series.
-OLD=(6.1.176 6.1 6.12 6.1-series ${FULL:+6.12-series})
+OLD=(6.1.176 6.1 6.12 6.1-series ${FULL:+6.12-series} "$BASE-series")
 run_ok "${OLD[*]} build" sweep_build "$T/old" "${OLD[@]}"
 mkdir "$T/old/out"
 run_ok "and are swept" "$T/old/sweep" --every 40 --base 6.12 "$T/old/out"
@@ -283,6 +330,18 @@ for k in 6.1 6.12; do
 	like "$(awk -F '\t' -v k="$k-series" '$3 == k && $4 == k && $2 ~ /^gen2-/ {
 		ways += $8; conflicts += $9 } END { print ways, conflicts }' "$T/old/out/pairs.tsv")" \
 		'^[1-9][0-9]* 0$' "$k-series after itself has no conflict on Generation 2"
+done
+
+# column NAME: of the steps of the series after chains of all of these, summed up
+column() {
+	awk -F '\t' -v name="$1" -v last="$BASE-series" '
+		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+		$at["oldest"] == "6.1.176" && $at["last"] == last { n += $at[name] }
+		END { print n + 0 }' "$T/old/out/chains.tsv"
+}
+like "$(column steps)" '^[1-9]' "there are chains of ${OLD[*]}"
+for name in config-on-framebuffer reserves-less strays; do
+	is "$(column "$name")" 0 "at their end $BASE-series has none of $name"
 done
 
 # Windows that no host would send.

@@ -113,16 +113,16 @@ def test_nmi_is_of_x86(tmp_path: Path) -> None:
 
 
 def test_asked() -> None:
-    assert soak.asked("", "") == list(range(1, soak.DEFAULT + 1))
-    assert soak.asked("", "3") == [1, 2, 3]
-    assert soak.asked("7,9-10", "") == [7, 9, 10]
+    assert seeds.asked("", "", 20) == list(range(1, 21))
+    assert seeds.asked("", "3", 20) == [1, 2, 3]
+    assert seeds.asked("7,9-10", "", 20) == [7, 9, 10]
     for bad in ("0", "-1", "x", "1.5", "1000001", "99999999999"):
         with pytest.raises(LabError, match=f"N is a number of runs .*, not '{bad}'"):
-            soak.asked("", bad)
+            seeds.asked("", bad, 20)
     with pytest.raises(LabError, match="SEEDS: 'x' is not SEED"):
-        soak.asked("x", "")
+        seeds.asked("x", "", 20)
     with pytest.raises(LabError, match="SEEDS=1-4 and N=3: give one of them"):
-        soak.asked("1-4", "3")
+        seeds.asked("1-4", "3", 20)
 
 
 @pytest.mark.parametrize("env, why", [
