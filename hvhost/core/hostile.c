@@ -315,6 +315,33 @@ void hostile_change_bytes(enum hostile_site site, void *data, size_t len)
 }
 
 /**
+ * hostile_change_fields() - Change fields of a structure on its way to the guest.
+ * @fields:	Fields, each with its site
+ * @count:	How many
+ * @kind:	Only those of this kind
+ * @data:	The structure, in little-endian; changed in place
+ * @len:	Its bytes; fields that are not within them stay as they are
+ */
+void hostile_change_fields(const struct hostile_field *fields, size_t count,
+			   u32 kind, void *data, size_t len)
+{
+	const struct hostile_field *f;
+
+	for (f = fields; f < fields + count; f++) {
+		u8 *p = (u8 *)data + f->at;
+		unsigned int size = (unsigned int)f->size;
+
+		if (f->kind != kind || f->at + f->size > len)
+			continue;
+		if (size > sizeof(u64))
+			hostile_change_bytes(f->site, p, size);
+		else
+			put_le(p, hostile_change(f->site, get_le(p, size),
+						 size * 8, 0), size);
+	}
+}
+
+/**
  * hostile_happens() - Whether the site does now what an honest host does not.
  * @site:	The site
  *

@@ -95,6 +95,13 @@ enum hostile_site {
 	HOSTILE_SITES
 };
 
+/* A number of 1 to 8 bytes, or more bytes, in what is sent, and the site that changes it */
+struct hostile_field {
+	u32 kind;			/* of what is sent */
+	size_t at, size;
+	enum hostile_site site;
+};
+
 /* Mutations that --hostile-only names */
 #define HOSTILE_MAX_ONLY	4096
 
@@ -128,6 +135,8 @@ u64 hostile_mutations(enum hostile_site site);
 u64 hostile_change(enum hostile_site site, u64 value, unsigned int bits,
 		   u64 limit);
 void hostile_change_bytes(enum hostile_site site, void *data, size_t len);
+void hostile_change_fields(const struct hostile_field *fields, size_t count,
+			   u32 kind, void *data, size_t len);
 bool hostile_happens(enum hostile_site site);
 u64 hostile_draw(enum hostile_site site, u64 limit);
 
@@ -163,6 +172,15 @@ static inline void hostile_bytes(enum hostile_site site, void *data, size_t len)
 {
 	if (hostile_on)
 		hostile_change_bytes(site, data, len);
+}
+
+/* Each of @fields of that @kind may change, if it is within these bytes. */
+static inline void hostile_fields(const struct hostile_field *fields,
+				  size_t count, u32 kind, void *data,
+				  size_t len)
+{
+	if (hostile_on)
+		hostile_change_fields(fields, count, kind, data, len);
 }
 
 /* Is it time for something that an honest host does not do? */
