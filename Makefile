@@ -90,7 +90,7 @@ matrix: ## every scenario on every path with every kernel; table (M='gen2-*:boot
 	@lab/lab matrix $(foreach m,$(M),'$(m)')
 
 hostile: ## guests on a host that lies (SEEDS=1-2000 RATE=20 KERNEL=series-debug; REDUCE=SEED)
-	@deps/install $@
+	@deps/install $@ $(FOR_ARCH)
 	@lab/lab hostile $(if $(REDUCE),--reduce '$(REDUCE)','$(or $(SEEDS),1-20)') $(RATE)
 
 soak: ## kdumps drawn by seed, none may be lost (N=1000 or SEEDS=1-1000; KERNEL=series-soak)

@@ -4,28 +4,32 @@ their kernels say. Losing a device is no finding. Results are kept and resumed."
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import random
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from lab import guest, job, kernels, reduce, runner, scenario
-from lab.common import BUILD, TOP, LabError, number, one_of, read_text, say, words
+from lab import arches, firmware, guest, job, kernels, reduce, runner, scenario
+from lab.common import TOP, LabError, number, one_of, read_text, say, words
 from lab.hostile_results import Known, Seed, finish
 from lab.locks import lock
 from lab.plan import size_class
 from lab.schema import PATHS
 from lab.seeds import add, keep, parse_seeds, read
+from lab.sites import firmware_sites, message_sites
 from lab.splats import Splat, blocked, splats
 from lab.verdict import clean
 
-# What guests do, and how often of 20
-PLAYS = (("gen2-default", "boot", 10), ("gen1-default", "boot", 3), ("gen2-resume", "boot", 4),
-         ("gen2-default", "kdump-s", 2), ("gen1-default", "kdump-c", 1))
+# What guests do, by architecture, and how often of 20
+PLAYS = {
+    "x86": (("gen2-default", "boot", 10), ("gen1-default", "boot", 3), ("gen2-resume", "boot", 4),
+            ("gen2-default", "kdump-s", 2), ("gen1-default", "kdump-c", 1)),
+    "arm64": (("arm64-default", "boot", 10), ("arm64-devicetree", "boot", 7),
+              ("arm64-default", "kdump-s", 2), ("arm64-devicetree", "kdump-c", 1))}
 # How often a guest binds each device anew, if it is to
 ROUNDS = 6
 # Where lies end a guest early, for it waits for an answer that does not come
@@ -37,6 +41,11 @@ PATIENT = ("message-drop", "message-late", "message-type", "message-size", "mess
 # Lies in 1000 decisions, unless a rate is given: at all sites, or at a few
 RATES = (1, 2, 3, 5, 10, 20)
 RATES_OF_FEW = (30, 100, 300, 1000)
+# ONLY=firmware: the number of firmware's sites that a seed draws, and the rates. Each site has
+# few decisions. With these numbers ACPICA accepts more than half of the tables.
+FIRMWARE = "firmware"
+FIRMWARE_SITES = (2, 3, 5, 8)
+FIRMWARE_RATES = (500, 1000)
 BATCH = 20  # guests of one inner host
 # Seconds that a guest gets; it needs 5 to 15, and several times that on a busy machine.
 PATIENCE = 400
@@ -58,30 +67,43 @@ BROKEN = {1, 2, 126, 127, 132, 134, 135, 136, 137, 139}
 Done = Callable[[str], None]
 
 
-@functools.cache
-def all_sites() -> tuple[str, ...]:
-    """Where hvhost can lie, by the table in its README."""
-    text = (TOP / "hvhost" / "README.md").read_text(encoding="utf-8")
-    section = text.partition("\n## A host that lies\n")[2].partition("\n## ")[0]
-    return tuple(re.findall(r"^\| `([a-z0-9-]+)` \|", section, re.M))
+def firmware_sites_of(name: str) -> list[str]:
+    """Those that a scenario's machine has."""
+    host = scenario.load(name).host
+    devicetree = host["firmware"] == "devicetree"
+    there = {"windows": True, "crs": not devicetree, "ranges": devicetree,
+             "screen": not devicetree, "vga": host["generation"] == 1}
+    return [site for site in firmware_sites() if there[site.partition("-")[0]]]
+
+
+def drawn_tables(draw: random.Random, name: str) -> tuple[list[str], int]:
+    """ONLY=firmware: sites and rate."""
+    sites = draw.sample(firmware_sites_of(name), draw.choice(FIRMWARE_SITES))
+    return sorted(sites), draw.choice(FIRMWARE_RATES)
 
 
 def drawn(seed: int, rate: int | None, kernel: str) -> Seed:
     """What the guest of a seed is to do."""
     draw = random.Random(f"hostile {seed}")
-    name, path = draw.choices([play[:2] for play in PLAYS], [play[2] for play in PLAYS])[0]
+    plays = PLAYS[arches.chosen().name]
+    name, path = draw.choices([play[:2] for play in plays], [play[2] for play in plays])[0]
     rounds = draw.choice((0, ROUNDS)) if path == "boot" else 0
     # All sites, those with patience, or up to three
     kind = draw.choice(("all", "patient", "few", "few"))
-    sites = [f"-{site}" for site in PATIENT] if kind == "patient" else []
+    never = [*(PATIENT if kind == "patient" else ()), *firmware_sites()]
+    sites = [f"-{site}" for site in never]
     if kind == "few":
-        sites = sorted(draw.sample(all_sites(), draw.choice((1, 1, 2, 3))))
+        sites = sorted(draw.sample(message_sites(), draw.choice((1, 1, 2, 3))))
     found = draw.choice(RATES_OF_FEW if kind == "few" else RATES)
-    sites = os.environ["ONLY"].split(",") if os.environ.get("ONLY") else sites
     if os.environ.get("PLAY"):
         name, path, rounds = chosen(os.environ["PLAY"])
+    only = os.environ.get("ONLY") or ""
+    if only == FIRMWARE:
+        sites, found = drawn_tables(draw, name)
+    elif only:
+        sites = only.split(",")
     return Seed(seed, found if rate is None else rate, name, path, kernel, rounds=rounds,
-                sites=sites)
+                sites=sites, only=only)
 
 
 def chosen(text: str) -> tuple[str, str, int]:
@@ -102,17 +124,22 @@ def parse_rate(text: str | None) -> int | None:
     return int(text or 0)
 
 
-def mutations(trace: str) -> list[str]:
-    """SITE.NUMBER of each lie that a trace tells of."""
-    found = []
+def events(trace: str, name: str) -> Iterator[dict[str, Any]]:
+    """The events of that name in a trace that may be cut."""
     for line in trace.split("\n"):
-        if '"event":"hostile"' not in line:
+        if f'"event":"{name}"' not in line:
             continue
         try:
             event = json.loads(line)
-            found.append(f"{event['site']}.{event['number']}")
-        except (ValueError, KeyError, TypeError):
+        except ValueError:
             continue
+        if isinstance(event, dict):
+            yield event
+
+
+def mutations(trace: str) -> list[str]:
+    """SITE.NUMBER of each lie that a trace tells of."""
+    found = [f"{event.get('site')}.{event.get('number')}" for event in events(trace, "hostile")]
     return list(dict.fromkeys(found))
 
 
@@ -153,7 +180,10 @@ def judge(one: Seed, folder: Path) -> None:
         rc = int(read_text(folder / "rc"))
     except ValueError:
         rc = 1
+    trace = read_text(folder / "out" / "trace")
     found = complaints(console, read_text(folder / "out" / "findings"))
+    misplaced, one.checked = firmware.check(folder, events(trace, "firmware"))
+    found += misplaced
     broken = host_error(folder, rc)
     if broken:
         found = broken + found
@@ -164,7 +194,7 @@ def judge(one: Seed, folder: Path) -> None:
     elif rc == 3 and not found:
         found.append(Splat("reset", "reset: the guest does not say why",
                            tuple(console.split("\n")[-12:])))
-    one.mutations = mutations(read_text(folder / "out" / "trace"))
+    one.mutations = mutations(trace)
     one.signatures = [splat.signature for splat in found]
     one.excerpt = [clean(line) for line in found[0].lines] if found else []
     one.outcome = found[0].kind if found else "ok"
@@ -175,10 +205,12 @@ def play(seeds: Sequence[tuple[Seed, str, Sequence[str]]], files: Path, jobs: Pa
     """Run guests, each (what, folder's name, the only mutations). DONE is called with
     the name of each that has ended."""
     shutil.rmtree(jobs, ignore_errors=True)
+    arch = arches.chosen()
     for one, name, only in seeds:
         pair = kernels.pair(one.kernel)
         # KASAN makes guests slow, and finds more; kmemleak comes with it.
         slow, leaks = (3, " guest.leaks=yes") if size_class(pair) == "debug" else (1, "")
+        slow *= arch.slowness
         quiet = number("QUIET_SECONDS", QUIET * slow)
         torture = f" guest.torture={one.rounds}" if one.rounds else ""
         options = ["--hostile", f"{one.seed}:{one.rate}"]
@@ -192,11 +224,12 @@ def play(seeds: Sequence[tuple[Seed, str, Sequence[str]]], files: Path, jobs: Pa
         script = (made / "job").read_text(encoding="utf-8")
         (made / "job").write_text(script.replace("./hvhost run", f"./quiet {quiet} ./hvhost run"),
                                   encoding="utf-8")
-    runner.run_jobs(jobs, jobs=number("JOBS", 1), verbose=bool(os.environ.get("V")), ready=done)
+    runner.run_jobs(jobs, jobs=number("JOBS", 1), verbose=bool(os.environ.get("V")), ready=done,
+                    arch=arch)
 
 
 def where() -> Path:
-    return Path(os.environ.get("HOSTILE") or BUILD / "hostile")
+    return Path(os.environ.get("HOSTILE") or arches.chosen().folder("hostile"))
 
 
 def kernel_name() -> str:
@@ -205,7 +238,7 @@ def kernel_name() -> str:
 
 def make_files(folder: Path, kernel: str) -> Path:
     shutil.rmtree(folder / "files", ignore_errors=True)
-    guest.files(folder / "files", [kernels.pair(kernel)])
+    guest.files(folder / "files", [kernels.pair(kernel)], arch=arches.chosen())
     return folder / "files"
 
 
@@ -216,22 +249,22 @@ def run(seeds: str, rate: str | None) -> int:
     file = folder / "results.jsonl"
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder / "lock", "make hostile"):
-        had = {(r.seed, r.rate, r.kernel): r for r in read(file, Seed)}
-        again = any(os.environ.get(name) for name in ("AGAIN", "ONLY", "PLAY"))
-        todo = [one for one in asked if again or (one.seed, one.rate, one.kernel) not in had]
+        had = {one.key: one for one in read(file, Seed)}
+        again = any(os.environ.get(name) for name in ("AGAIN", "PLAY")) or \
+            os.environ.get("ONLY") not in (None, "", FIRMWARE)
+        todo = [one for one in asked if again or one.key not in had]
         if todo:
             say(f"{len(asked) - len(todo)} of {len(asked)} seeds have results")
             files = make_files(folder, kernel)
         for start in range(0, len(todo), BATCH):
             def done(one: Seed) -> None:
-                had[one.seed, one.rate, one.kernel] = one
+                had[one.key] = one
                 add(file, one)
 
             batch(todo[start:start + BATCH], files, folder, done)
             shutil.rmtree(folder / "jobs", ignore_errors=True)
         shutil.rmtree(folder / "files", ignore_errors=True)
-    found = [had[one.seed, one.rate, one.kernel] for one in asked
-             if (one.seed, one.rate, one.kernel) in had]
+    found = [had[one.key] for one in asked if one.key in had]
     return finish(found, folder, known)
 
 
@@ -288,7 +321,7 @@ def smallest(seed: str, rate: str | None) -> int:
             say("these lies alone do not do it each time")
         shutil.rmtree(folder / "files", ignore_errors=True)
     print(f"{target}\nlies: {words(rest)}\n"
-          f"again: {first.again.removesuffix(' AGAIN=1')} ONLY={','.join(rest)}\n"
+          f"again: {first.command} ONLY={','.join(rest)}\n"
           f"({first.scenario}, {first.path}: hvhost run --hostile {first.seed}:{first.rate} "
           f"--hostile-only {','.join(rest)} ...)")
     return 0

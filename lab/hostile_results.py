@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.common import LabError, say, words
+from lab.sites import firmware_sites
 
 KNOWN = Path(__file__).with_name("hostile.toml")
 
@@ -30,6 +31,13 @@ class Seed:
     signatures: list[str] = field(default_factory=list)
     excerpt: list[str] = field(default_factory=list)
     mutations: list[str] = field(default_factory=list)
+    only: str = ""              # what ONLY was
+    checked: int = 0            # kernels whose MMIO windows were held against firmware's
+
+    @property
+    def key(self) -> tuple[int, int, str, str]:
+        """Results of the same key are of the same lies."""
+        return self.seed, self.rate, self.kernel, self.only
 
     @property
     def lied(self) -> set[str]:
@@ -37,9 +45,15 @@ class Seed:
         return {name.partition(".")[0] for name in self.mutations}
 
     @property
+    def command(self) -> str:
+        """The command that runs it, but for its lies."""
+        return f"make hostile SEEDS={self.seed} RATE={self.rate} KERNEL={self.kernel}"
+
+    @property
     def again(self) -> str:
         """The command that runs it again."""
-        return f"make hostile SEEDS={self.seed} RATE={self.rate} KERNEL={self.kernel} AGAIN=1"
+        only = f" ONLY={self.only}" if self.only else ""
+        return f"{self.command}{only} AGAIN=1"
 
 
 class Known:
@@ -55,9 +69,11 @@ class Known:
 
     def finding(self, signature: str, one: Seed) -> str:
         """Which finding of docs/findings.md that is, or "". One that needs lies at a site is
-        not known of a guest to which that site did not lie."""
-        return next((name for pattern, name, site in self.entries
-                     if pattern.fullmatch(signature) and (not site or site in one.lied)), "")
+        not known of a guest to which that site did not lie; nor are the others of a guest to
+        which firmware alone lied."""
+        firmware_alone = bool(one.lied) and one.lied <= set(firmware_sites())
+        return next((name for pattern, name, site in self.entries if pattern.fullmatch(signature)
+                     and (site in one.lied if site else not firmware_alone)), "")
 
     def new(self, one: Seed) -> list[str]:
         """The signatures that are none of those findings."""

@@ -50,7 +50,7 @@ for test in $(hv -s O="$O" list); do
 	cmocka "$O/asan/tests/$test"
 done
 for test in layout trace options run ring gpadl vmbus mmio pcicfg vpci nvme synthvid screen \
-	vram gate pl011 smccc image acpi64; do
+	vram gate pl011 smccc image acpi64 firmware; do
 	run_ok "there are tests of $test" test -e "$O/asan/tests/test_$test"
 done
 run_ok "the sanitizers are in" grep -q __asan_report "$O/asan/tests/test_ring"
@@ -78,7 +78,8 @@ for f in "$TOP"/hvhost/tests/fuzz_*.c; do
 	f=$(basename "$f" .c)
 	fuzzers+=("${f#fuzz_}")
 done
-run_ok "there are fuzzers of rings, VMBus, video, PCI, NVMe and calls" test "${#fuzzers[@]}" -ge 6
+run_ok "there are fuzzers of rings, VMBus, video, PCI, NVMe, calls and firmware" \
+	test "${#fuzzers[@]}" -ge 7
 # Log of libFuzzer on stdin: how many edges it reached, 0 if it does not say.
 coverage() { sed -n 's/.* cov: \([0-9]*\).*/\1/p' | tail -1 | grep . || echo 0; }
 rm -f "$O"/fuzz/*.log
@@ -331,13 +332,13 @@ is "$(sed -n '/^enum run_end/,/^}/s/.*= \([0-9]*\),.*/\1/p' hvhost/core/run.h)" 
 # Where the host lies: the table of sites, in the code and in the README; each is used.
 sed -n 's/^\t\[HOSTILE_\([A-Z0-9_]*\)\] = "\([a-z0-9-]*\)",$/\2 \1/p' \
 	hvhost/core/hostile.c >"$T/sites"
-run_ok "there are sites of lies" test "$(wc -l <"$T/sites")" -ge 70
+run_ok "there are sites of lies" test "$(wc -l <"$T/sites")" -ge 110
 # shellcheck disable=SC2016 # backticks of Markdown
 is "$(sed -n '/^## A host that lies/,/^## How/s/^| `\([a-z0-9-]*\)` |.*/\1/p' hvhost/README.md)" \
 	"$(cut -d' ' -f1 "$T/sites")" "the README has every site of lies, in the same order"
 is "$(sed -n '/^enum hostile_site/,/^}/s/^\tHOSTILE_\([A-Z0-9_]*\),$/\1/p' hvhost/core/hostile.h)" \
 	"$(cut -d' ' -f2 "$T/sites")" "every site of lies has a name"
 is "$(cut -d' ' -f2 "$T/sites" | while read -r site; do
-	grep -qwr "HOSTILE_$site" hvhost/hv || echo "$site"
+	grep -qwr "HOSTILE_$site" hvhost/hv hvhost/arch || echo "$site"
 done)" "" "the host lies at every site"
 done_testing

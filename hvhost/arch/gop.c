@@ -2,19 +2,11 @@
 /* What firmware tells the kernel of the screen. */
 #include <string.h>
 
+#include "arch/firmware.h"
 #include "arch/gop.h"
 
-/**
- * gop_describe() - Say what firmware left on the screen.
- * @layout:	fb_firmware and generation count
- * @si:		Filled in; what is not known stays 0
- *
- * Gen2: the framebuffer of EFI's GOP, unless the layout has none: lfb_base is
- * 0 in an isolated VM, and without firmware. Gen1: text mode, as a BIOS boots,
- * for its framebuffer is told by the VGA device's BAR; only if the layout says
- * so, a VESA mode, as a boot loader sets it.
- */
-void gop_describe(const struct layout *layout, struct screen_info *si)
+/* What an honest host says */
+static void gop_fill(const struct layout *layout, struct screen_info *si)
 {
 	const struct range *fb = &layout->fb_firmware;
 
@@ -50,4 +42,20 @@ void gop_describe(const struct layout *layout, struct screen_info *si)
 	si->rsvd_size = 8;
 	si->rsvd_pos = 24;
 	si->pages = 1;
+}
+
+/**
+ * gop_describe() - Say what firmware left on the screen.
+ * @layout:	fb_firmware, crs and generation count
+ * @si:		Filled in; what is not known stays 0
+ *
+ * Gen2: the framebuffer of EFI's GOP, unless the layout has none: lfb_base is
+ * 0 in an isolated VM, and without firmware. Gen1: text mode, as a BIOS boots,
+ * for its framebuffer is told by the VGA device's BAR; only if the layout says
+ * so, a VESA mode, as a boot loader sets it.
+ */
+void gop_describe(const struct layout *layout, struct screen_info *si)
+{
+	gop_fill(layout, si);
+	firmware_screen(layout, si);
 }

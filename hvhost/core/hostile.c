@@ -85,6 +85,42 @@ static const char *const site_names[HOSTILE_SITES] = {
 	[HOSTILE_RESOLUTIONS] = "resolutions",
 	[HOSTILE_VIDEO_OFFERS] = "video-offers",
 	[HOSTILE_IC] = "ic",
+	[HOSTILE_WINDOWS_ORDER] = "windows-order",
+	[HOSTILE_WINDOWS_TWICE] = "windows-twice",
+	[HOSTILE_WINDOWS_EXTRA] = "windows-extra",
+	[HOSTILE_WINDOWS_RANGE] = "windows-range",
+	[HOSTILE_CRS_END] = "crs-end",
+	[HOSTILE_CRS_TAG] = "crs-tag",
+	[HOSTILE_CRS_SIZE] = "crs-size",
+	[HOSTILE_CRS_TYPE] = "crs-type",
+	[HOSTILE_CRS_FLAGS] = "crs-flags",
+	[HOSTILE_CRS_ATTRIBUTES] = "crs-attributes",
+	[HOSTILE_CRS_GRANULARITY] = "crs-granularity",
+	[HOSTILE_CRS_MIN] = "crs-min",
+	[HOSTILE_CRS_MAX] = "crs-max",
+	[HOSTILE_CRS_TRANSLATION] = "crs-translation",
+	[HOSTILE_CRS_LENGTH] = "crs-length",
+	[HOSTILE_CRS_BYTES] = "crs-bytes",
+	[HOSTILE_RANGES_CHILD] = "ranges-child",
+	[HOSTILE_RANGES_PARENT] = "ranges-parent",
+	[HOSTILE_RANGES_SIZE] = "ranges-size",
+	[HOSTILE_RANGES_LENGTH] = "ranges-length",
+	[HOSTILE_RANGES_CELLS] = "ranges-cells",
+	[HOSTILE_SCREEN_PLACE] = "screen-place",
+	[HOSTILE_SCREEN_TYPE] = "screen-type",
+	[HOSTILE_SCREEN_BASE] = "screen-base",
+	[HOSTILE_SCREEN_EXT_BASE] = "screen-ext-base",
+	[HOSTILE_SCREEN_SIZE] = "screen-size",
+	[HOSTILE_SCREEN_WIDTH] = "screen-width",
+	[HOSTILE_SCREEN_HEIGHT] = "screen-height",
+	[HOSTILE_SCREEN_STRIDE] = "screen-stride",
+	[HOSTILE_SCREEN_DEPTH] = "screen-depth",
+	[HOSTILE_SCREEN_CAPABILITIES] = "screen-capabilities",
+	[HOSTILE_VGA_PLACE] = "vga-place",
+	[HOSTILE_VGA_BAR] = "vga-bar",
+	[HOSTILE_VGA_MASK] = "vga-mask",
+	[HOSTILE_VGA_COMMAND] = "vga-command",
+	[HOSTILE_VGA_ID] = "vga-id",
 };
 
 /* One site's decisions */
@@ -312,6 +348,33 @@ void hostile_change_bytes(enum hostile_site site, void *data, size_t len)
 	trace_hex("old", old);
 	trace_hex("new", new);
 	trace_end();
+}
+
+/**
+ * hostile_change_fields() - Change fields of a structure on its way to the guest.
+ * @fields:	Fields, each with its site
+ * @count:	How many
+ * @kind:	Only those of this kind
+ * @data:	The structure, in little-endian; changed in place
+ * @len:	Its bytes; fields that are not within them stay as they are
+ */
+void hostile_change_fields(const struct hostile_field *fields, size_t count,
+			   u32 kind, void *data, size_t len)
+{
+	const struct hostile_field *f;
+
+	for (f = fields; f < fields + count; f++) {
+		u8 *p = (u8 *)data + f->at;
+		unsigned int size = (unsigned int)f->size;
+
+		if (f->kind != kind || f->at + f->size > len)
+			continue;
+		if (size > sizeof(u64))
+			hostile_change_bytes(f->site, p, size);
+		else
+			put_le(p, hostile_change(f->site, get_le(p, size),
+						 size * 8, 0), size);
+	}
 }
 
 /**

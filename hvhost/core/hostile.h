@@ -92,7 +92,50 @@ enum hostile_site {
 	HOSTILE_RESOLUTIONS,
 	HOSTILE_VIDEO_OFFERS,
 	HOSTILE_IC,
+	HOSTILE_WINDOWS_ORDER,
+	HOSTILE_WINDOWS_TWICE,
+	HOSTILE_WINDOWS_EXTRA,
+	HOSTILE_WINDOWS_RANGE,
+	HOSTILE_CRS_END,
+	HOSTILE_CRS_TAG,
+	HOSTILE_CRS_SIZE,
+	HOSTILE_CRS_TYPE,
+	HOSTILE_CRS_FLAGS,
+	HOSTILE_CRS_ATTRIBUTES,
+	HOSTILE_CRS_GRANULARITY,
+	HOSTILE_CRS_MIN,
+	HOSTILE_CRS_MAX,
+	HOSTILE_CRS_TRANSLATION,
+	HOSTILE_CRS_LENGTH,
+	HOSTILE_CRS_BYTES,
+	HOSTILE_RANGES_CHILD,
+	HOSTILE_RANGES_PARENT,
+	HOSTILE_RANGES_SIZE,
+	HOSTILE_RANGES_LENGTH,
+	HOSTILE_RANGES_CELLS,
+	HOSTILE_SCREEN_PLACE,
+	HOSTILE_SCREEN_TYPE,
+	HOSTILE_SCREEN_BASE,
+	HOSTILE_SCREEN_EXT_BASE,
+	HOSTILE_SCREEN_SIZE,
+	HOSTILE_SCREEN_WIDTH,
+	HOSTILE_SCREEN_HEIGHT,
+	HOSTILE_SCREEN_STRIDE,
+	HOSTILE_SCREEN_DEPTH,
+	HOSTILE_SCREEN_CAPABILITIES,
+	HOSTILE_VGA_PLACE,
+	HOSTILE_VGA_BAR,
+	HOSTILE_VGA_MASK,
+	HOSTILE_VGA_COMMAND,
+	HOSTILE_VGA_ID,
 	HOSTILE_SITES
+};
+
+/* A number of 1 to 8 bytes, or more bytes, in what is sent, and the site that changes it */
+struct hostile_field {
+	u32 kind;			/* of what is sent */
+	size_t at, size;
+	enum hostile_site site;
 };
 
 /* Mutations that --hostile-only names */
@@ -128,6 +171,8 @@ u64 hostile_mutations(enum hostile_site site);
 u64 hostile_change(enum hostile_site site, u64 value, unsigned int bits,
 		   u64 limit);
 void hostile_change_bytes(enum hostile_site site, void *data, size_t len);
+void hostile_change_fields(const struct hostile_field *fields, size_t count,
+			   u32 kind, void *data, size_t len);
 bool hostile_happens(enum hostile_site site);
 u64 hostile_draw(enum hostile_site site, u64 limit);
 
@@ -163,6 +208,15 @@ static inline void hostile_bytes(enum hostile_site site, void *data, size_t len)
 {
 	if (hostile_on)
 		hostile_change_bytes(site, data, len);
+}
+
+/* Each of @fields of that @kind may change, if it is within these bytes. */
+static inline void hostile_fields(const struct hostile_field *fields,
+				  size_t count, u32 kind, void *data,
+				  size_t len)
+{
+	if (hostile_on)
+		hostile_change_fields(fields, count, kind, data, len);
 }
 
 /* Is it time for something that an honest host does not do? */

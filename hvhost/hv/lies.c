@@ -8,12 +8,8 @@
 
 #define AT(kind, member)	offsetof(struct kind, member)
 
-/* Fields that have a site of their own */
-static const struct lies_field {
-	u32 type;		/* of the message */
-	size_t at, size;
-	enum hostile_site site;
-} fields[] = {
+/* Fields that have a site of their own, by the message's type */
+static const struct hostile_field fields[] = {
 	{ MSG_VERSION, AT(msg_version, supported), 1, HOSTILE_VERSION_SUPPORTED },
 	{ MSG_VERSION, AT(msg_version, state), 1, HOSTILE_VERSION_STATE },
 	{ MSG_VERSION, AT(msg_version, connection), 4, HOSTILE_VERSION_CONNECTION },
@@ -50,22 +46,7 @@ static const struct lies_field {
  */
 size_t lies_in_message(u8 *msg, size_t len)
 {
-	u32 type = get_le32(msg);
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(fields); i++) {
-		const struct lies_field *f = &fields[i];
-
-		if (f->type != type || f->at + f->size > len)
-			continue;
-		if (f->size > sizeof(u64))
-			hostile_bytes(f->site, msg + f->at, f->size);
-		else
-			put_le(msg + f->at,
-			       hostile_bits(f->site, get_le(msg + f->at, f->size),
-					    (unsigned int)f->size * 8),
-			       (unsigned int)f->size);
-	}
+	hostile_fields(fields, ARRAY_SIZE(fields), get_le32(msg), msg, len);
 	hostile_bytes(HOSTILE_MESSAGE_BYTES, msg, len);
 	put_le32(msg, hostile_u32(HOSTILE_MESSAGE_TYPE, get_le32(msg)));
 	return hostile_below(HOSTILE_MESSAGE_SIZE, (u32)len,

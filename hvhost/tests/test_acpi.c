@@ -13,6 +13,7 @@
 
 #include "arch/x86/acpi.h"
 #include "core/bytes.h"
+#include "core/hostile.h"
 
 static u8 sum(const void *p, size_t len)
 {
@@ -178,6 +179,27 @@ static void many_and_none(void **state)
 	assert_int_equal(acpi_make_ssdt(&l, ssdt, 0), -ENOSPC);
 }
 
+/* A host that lies says other windows, in a table that is as whole. */
+static void lies(void **state)
+{
+	static const struct hostile_plan honest, plan = {
+		.on = true, .seed = 1, .rate = 1000,
+		.only = { { .site = HOSTILE_CRS_MIN } }, .onlys = 1,
+	};
+	u8 truth[2048], ssdt[2048];
+	int n = acpi_make_ssdt(&gen2, truth, sizeof(truth));
+
+	(void)state;
+	hostile_start(&plan);
+	assert_int_equal(acpi_make_ssdt(&gen2, ssdt, sizeof(ssdt)), n);
+	assert_memory_not_equal(ssdt, truth, n);
+	assert_int_equal(sum(ssdt, n), 0);
+	assert_int_equal(hostile_mutations(HOSTILE_CRS_MIN), gen2.crs_count);
+	hostile_start(&honest);
+	assert_int_equal(acpi_make_ssdt(&gen2, ssdt, sizeof(ssdt)), n);
+	assert_memory_equal(ssdt, truth, n);
+}
+
 #define RAM	(2 * MIB)
 
 /* From the RSDP to every table, with right sums and one entry a CPU. */
@@ -325,6 +347,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(windows),
 		cmocka_unit_test(many_and_none),
+		cmocka_unit_test(lies),
 		cmocka_unit_test(tables),
 		cmocka_unit_test(registers),
 	};

@@ -8,6 +8,10 @@
 #include <cmocka.h>
 #include <linux/pci_regs.h>
 
+#include "arch/arm64/acpi.h"
+#include "arch/arm64/dtb.h"
+#include "arch/firmware.h"
+#include "arch/gop.h"
 #include "core/hostile.h"
 #include "expect.h"
 #include "guest.h"
@@ -42,6 +46,8 @@ static const struct layout layout = {
 	.fb = { FB, FB + 8 * MIB - 1 },
 	.usable = { { FB, 0xfed3ffff }, { 0xfe0000000, 0xfffffffff } },
 	.usable_count = 2,
+	.crs = { { FB, 0xffffffff }, { 0xfe0000000, 0xfffffffff } },
+	.crs_count = 2,
 };
 
 /* The config window, while it is mapped */
@@ -261,6 +267,30 @@ static void use_video(void)
 	say_video(VIDEO_SITUATION_UPDATE, &situation, sizeof(situation));
 }
 
+/* What firmware says before all that */
+static void use_firmware(void)
+{
+	const struct dtb_config config = { .append = "", .layout = &layout };
+	const struct pci_bar bar = { .size = 64 * MIB };
+	static u8 table[32 * KIB];
+	struct pcicfg vga;
+	struct screen_info si;
+	int len;
+
+	len = acpi64_make_ssdt(&layout, 1, table, sizeof(table));
+	assert_true(len > 0);
+	see(table, (size_t)len);
+	len = dtb_make(&config, table, sizeof(table));
+	assert_true(len > 0);
+	see(table, (size_t)len);
+	gop_describe(&layout, &si);
+	see(&si, sizeof(si));
+	pcicfg_init(&vga, 0x1414, 0x5353, 0x030000, 0);
+	pcicfg_set_bar(&vga, 0, &bar);
+	firmware_vga(&layout, &vga);
+	see(&vga, sizeof(vga));
+}
+
 /* The same contact again, posted by a hypercall */
 static void post(void)
 {
@@ -323,6 +353,7 @@ static u64 session(const struct hostile_plan *plan)
 	u32 relid, round;
 
 	start(plan);
+	use_firmware();
 	for (round = 0; round < 2; round++) {
 		guest_contact(&g, VMBUS_VERSION(6, 0), 0);
 		look();

@@ -9,10 +9,14 @@
 #include <cmocka.h>
 
 #include "arch/x86/pci.h"
+#include "core/hostile.h"
 
-static const struct range bar = { 0xf8000000, 0xfbffffff };
+#define BAR { 0xf8000000, 0xfbffffff }
+
+static const struct range bar = BAR;
 static struct pci pci;
 static int resets;
+static struct pci *added;		/* by pci_init() */
 
 /* In place of run.c's and machine.c's. */
 void run_reset(struct run *run, const char *cause)
@@ -28,7 +32,7 @@ int vm_add_ports(struct vm *vm, u16 first, u16 count, vm_io_fn fn, void *opaque)
 	(void)first;
 	(void)count;
 	(void)fn;
-	(void)opaque;
+	added = opaque;
 	return 0;
 }
 
@@ -196,6 +200,27 @@ static void bad_bars(void **state)
 		assert_int_equal(pci_setup(&pci, &bad[i]), -EINVAL);
 }
 
+/* A host that lies has firmware set another address. */
+static void lies(void **state)
+{
+	static const struct hostile_plan honest, plan = {
+		.on = true, .seed = 1, .rate = 1000,
+		.only = { { .site = HOSTILE_VGA_PLACE } }, .onlys = 1,
+	};
+	static struct vm vm = { .layout = { .generation = 1, .vga_bar = BAR } };
+
+	(void)state;
+	hostile_start(&plan);
+	assert_int_equal(pci_init(&vm), 0);
+	pci = *added;
+	assert_int_not_equal(config(0, 8, 0, 0x10), bar.start);
+	assert_int_equal(pci.vga_base, config(0, 8, 0, 0x10));
+	hostile_start(&honest);
+	assert_int_equal(pci_init(&vm), 0);
+	pci = *added;
+	assert_int_equal(config(0, 8, 0, 0x10), bar.start);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +230,7 @@ int main(void)
 		cmocka_unit_test_setup(sizes, fresh),
 		cmocka_unit_test_setup(address, fresh),
 		cmocka_unit_test(bad_bars),
+		cmocka_unit_test(lies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

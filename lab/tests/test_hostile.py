@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import hostile, hostile_results, reduce, seeds
+from lab import hostile, hostile_results, reduce, seeds, sites
 from lab.common import TOP, LabError
 from lab.splats import blocked, splats
 
@@ -198,6 +198,41 @@ def test_judge(tmp_path: Path, console: str, rc: int, host: str, outcome: str,
     assert one.lied == {"message-type", "eject"}
 
 
+TOLD = ('{"t":1,"event":"firmware","crs":["0xfe000000-0xf0000000","0xf8000000-0xfaffffff",'
+        '"0xfb000000-0xfed3ffff","0xfe0000000-0xfffffffff"]}\n')
+MMIO = "guest: begin mmio\nwindows %s\nreservation %s\nguest: end mmio 0 1.2\n"
+
+
+@pytest.mark.parametrize("windows, reservation, what", [
+    ("f8000000-fed3ffff fe0000000-fffffffff", "f8000000-fbffffff", ""),
+    ("none", "none", ""),
+    ("f8000000-fed3ffff", "f7ffffff-fbffffff", "reservation"),
+    ("f8000000-fed40000", "none", "window"),
+    ("f8000000-fed3ffff fe000000-f0000000", "none", "window"),
+    ("f8000000-fed3ffff", "fb000000-faffffff", "reservation"),
+])
+def test_firmware_is_kept_to(tmp_path: Path, windows: str, reservation: str, what: str) -> None:
+    """Windows and reservation are in what a lying host's tables give, in each kernel."""
+    one = hostile.drawn(1, 30, "series")
+    good = MMIO % ("f8000000-f8ffffff", "f8000000-f80fffff")
+    folder = job_folder(tmp_path / "job", "guest: finished\n", 0, trace=TOLD,
+                        findings=f"{good}guest: kernel second\n{MMIO % (windows, reservation)}")
+    hostile.judge(one, folder)
+    assert one.checked == 2
+    assert one.signatures == ([f"firmware: a {what} that the tables do not give"] if what else [])
+    # A host that does not lie there says nothing of it; what was not reported is not judged.
+    (folder / "out" / "trace").write_text("", encoding="utf-8")
+    hostile.judge(one, folder)
+    assert (one.checked, one.outcome) == (0, "ok")
+    (folder / "out" / "trace").write_text(TOLD, encoding="utf-8")
+    (folder / "out" / "findings").write_text("guest: kernel first\n", encoding="utf-8")
+    hostile.judge(one, folder)
+    assert (one.checked, one.outcome) == (0, "ok")
+    (folder / "out" / "findings").unlink()
+    hostile.judge(one, folder)
+    assert (one.checked, one.outcome) == (0, "ok")
+
+
 def test_report_is_read(tmp_path: Path) -> None:
     """What the console does not show is in the kernel's log."""
     one = hostile.drawn(1, 30, "series")
@@ -208,11 +243,48 @@ def test_report_is_read(tmp_path: Path) -> None:
 def test_drawn() -> None:
     some = [hostile.drawn(seed, None, "series") for seed in range(200)]
     assert some == [hostile.drawn(seed, None, "series") for seed in range(200)]
-    assert {(one.scenario, one.path) for one in some} == {play[:2] for play in hostile.PLAYS}
+    assert {(one.scenario, one.path) for one in some} == {
+        play[:2] for play in hostile.PLAYS["x86"]}
     assert {one.rate for one in some} == {*hostile.RATES, *hostile.RATES_OF_FEW}
-    assert all(site.lstrip("-") in hostile.all_sites() for one in some for site in one.sites)
-    assert len(hostile.all_sites()) >= 70
+    assert all(site.lstrip("-") in sites.all_sites() for one in some for site in one.sites)
+    assert len(sites.all_sites()) >= 110
     assert hostile.drawn(5, 77, "series").rate == 77
+    # What docs/findings.md and tests/87-hostile.t say of a seed stays true.
+    one = hostile.drawn(510, None, "series")
+    assert (one.scenario, one.path, one.rounds, one.rate, one.sites) == (
+        "gen2-default", "boot", 6, 100, ["eject"])
+    # Firmware does not lie unless it is asked to.
+    kinds = {frozenset(one.sites) for one in some if one.sites[0].startswith("-")}
+    assert kinds == {frozenset(f"-{site}" for site in sites.firmware_sites()),
+                     frozenset(f"-{site}" for site in
+                               (*hostile.PATIENT, *sites.firmware_sites()))}
+    assert not {site for one in some for site in one.sites} & {*sites.firmware_sites()}
+
+
+def test_drawn_firmware(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONLY=firmware: the same guests, lied to by firmware alone, at sites that they have."""
+    plain = [hostile.drawn(seed, None, "series") for seed in range(200)]
+    monkeypatch.setenv("ONLY", "firmware")
+    some = [hostile.drawn(seed, None, "series") for seed in range(200)]
+    assert some == [hostile.drawn(seed, None, "series") for seed in range(200)]
+    assert [(one.scenario, one.path, one.rounds) for one in some] == [
+        (one.scenario, one.path, one.rounds) for one in plain]
+    assert {one.rate for one in some} == {*hostile.FIRMWARE_RATES}
+    assert {len(one.sites) for one in some} == {*hostile.FIRMWARE_SITES}
+    assert {site for one in some for site in one.sites} == {
+        site for site in sites.firmware_sites() if not site.startswith("ranges-")}
+    assert all(one.scenario.startswith("gen1-") for one in some
+               if any(site.startswith("vga-") for site in one.sites))
+    assert " ONLY=firmware AGAIN=1" in some[0].again and "ONLY" not in plain[0].again
+    assert {one.key for one in some}.isdisjoint(one.key for one in plain)
+    monkeypatch.setenv("PLAY", "arm64-devicetree:boot")
+    drawn = {site for seed in range(200) for site in hostile.drawn(seed, None, "series").sites}
+    assert drawn == {site for site in sites.firmware_sites()
+                     if site.startswith(("windows-", "ranges-"))}
+    monkeypatch.delenv("PLAY")
+    monkeypatch.setenv("ARCH", "arm64")
+    assert {hostile.drawn(seed, None, "series").scenario for seed in range(99)} == {
+        "arm64-default", "arm64-devicetree"}
 
 
 def test_only_and_play(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,6 +334,12 @@ def test_known_and_table(tmp_path: Path) -> None:
     bad.signatures.append("oops: kernel NULL pointer dereference in x")
     assert known.new(bad) == bad.signatures[1:]
     assert hostile_results.finish([good, bad], tmp_path, known) == 1
+    # The guest waits for nobody if firmware alone lied.
+    bad.mutations = ["crs-min.1"]
+    assert known.new(bad) == bad.signatures
+    for lies in ("crs-min.1 ic.1", ""):
+        bad.mutations = lies.split()
+        assert known.new(bad) == bad.signatures[1:]
     file.write_text('[[known]]\nsignature = "("\n', encoding="utf-8")
     with pytest.raises(LabError, match="known.toml"):
         hostile_results.Known(file)
@@ -271,7 +349,7 @@ def test_all_known_are_described() -> None:
     """Each finding that is known has its section in docs/findings.md."""
     text = (TOP / "docs" / "findings.md").read_text(encoding="utf-8")
     for _, name, site in hostile_results.Known().entries:
-        assert not site or site in hostile.all_sites()
+        assert not site or site in sites.all_sites()
         assert f"\n## {name}. " in text, name
 
 
@@ -294,12 +372,19 @@ def test_results_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert ran == list(range(1, 31))
     assert hostile.run("25-32", "40") == 0
     assert ran[30:] == [31, 32]
-    # Another rate is another run.
+    # Another rate is another run, and so is another ONLY, which runs each time but for firmware.
     assert hostile.run("25", "41") == 0
     assert ran[32:] == [25]
+    for only, times in (("firmware", 1), ("eject.1", 2)):
+        monkeypatch.setenv("ONLY", only)
+        for _ in range(2):
+            assert hostile.run("25", "41") == 0
+        assert ran[33:] == [25] * times
+        del ran[33:]
+    monkeypatch.delenv("ONLY")
     file = tmp_path / "results.jsonl"
     file.write_text(file.read_text(encoding="utf-8") + '{"seed": 33, "ra', encoding="utf-8")
-    assert len(seeds.read(file, hostile_results.Seed)) == 33
+    assert len(seeds.read(file, hostile_results.Seed)) == 36
     file.write_text("nonsense\n" + json.dumps(asdict(hostile.drawn(1, 1, "x"))) + "\n",
                     encoding="utf-8")
     with pytest.raises(LabError, match="line 1 is malformed"):

@@ -9,6 +9,7 @@
 #include "arch/aml.h"
 #include "arch/arm64/acpi.h"
 #include "arch/arm64/map.h"
+#include "arch/firmware.h"
 #include "core/limits.h"
 #include "dsdt-arm64.h"
 
@@ -103,17 +104,20 @@ static void acpi64_put_cpu(struct aml *a, u32 cpu)
 int acpi64_make_ssdt(const struct layout *layout, u32 cpus, u8 *buf,
 		     size_t size)
 {
-	u8 text[1024];
+	struct range window[FIRMWARE_MAX_WINDOWS];
+	u8 text[FIRMWARE_CRS_SIZE];
 	struct aml crs = { .p = text, .size = sizeof(text) };
 	struct aml a = { .p = buf, .size = size };
+	int windows = firmware_windows(layout, window), n;
 	size_t scope;
 	u32 i;
 
-	for (i = 0; i < (u32)layout->crs_count && i < LAYOUT_MAX_RANGES; i++)
-		aml_memory(&crs, &layout->crs[i]);
+	for (n = 0; n < windows; n++)
+		aml_memory(&crs, &window[n]);
 	aml_put(&crs, 0x0079, 2);		/* end tag, no checksum */
 	if (crs.full)
 		return -ENOSPC;
+	firmware_crs(&crs);
 	aml_begin_table(&a, "SSDT");
 	aml_scope_crs(&a, "VMOD", &crs);
 	scope = 5 + cpus * (2 + 2 + 4 + 15 + 7);
@@ -211,7 +215,7 @@ static u64 acpi64_make_gtdt(struct acpi_tables *t)
 int acpi64_write(struct acpi_tables *t, const struct layout *layout, u32 cpus)
 {
 	u64 entry[4];
-	u8 ssdt[2048];
+	u8 ssdt[FIRMWARE_SSDT_SIZE];
 	int len;
 
 	acpi_begin(t);

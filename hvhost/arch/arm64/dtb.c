@@ -11,8 +11,12 @@
 
 #include "arch/arm64/dtb.h"
 #include "arch/arm64/map.h"
+#include "arch/firmware.h"
 
 #define GIC_PHANDLE		1
+
+/* Of an address, and of a size */
+#define CELLS			2
 
 /* As the GIC's binding has interrupts */
 #define GIC_SPI			0
@@ -84,22 +88,28 @@ static void dtb_u32s(struct dtb *d, const char *name, const u32 *value,
 	dtb_try(d, fdt_property(d->fdt, name, cells, i * sizeof(cells[0])));
 }
 
+/* ... of so many bytes, which need not be whole numbers */
+static void dtb_u64_bytes(struct dtb *d, const char *name, const u64 *value,
+			  u32 bytes)
+{
+	fdt64_t cells[3 * FIRMWARE_MAX_WINDOWS];
+	u32 i;
+
+	for (i = 0; i * sizeof(cells[0]) < bytes && i < ARRAY_SIZE(cells); i++)
+		cells[i] = cpu_to_fdt64(value[i]);
+	dtb_try(d, fdt_property(d->fdt, name, cells, (int)bytes));
+}
+
 static void dtb_u64s(struct dtb *d, const char *name, const u64 *value,
 		     u32 count)
 {
-	fdt64_t cells[3 * LAYOUT_MAX_RANGES];
-	u32 i;
-
-	for (i = 0; i < count && i < ARRAY_SIZE(cells); i++)
-		cells[i] = cpu_to_fdt64(value[i]);
-	dtb_try(d, fdt_property(d->fdt, name, cells, i * sizeof(cells[0])));
+	dtb_u64_bytes(d, name, value, count * sizeof(*value));
 }
 
-/* Addresses and sizes in two cells each */
-static void dtb_cells(struct dtb *d)
+static void dtb_cells(struct dtb *d, u32 address, u32 size)
 {
-	dtb_u32(d, "#address-cells", 2);
-	dtb_u32(d, "#size-cells", 2);
+	dtb_u32(d, "#address-cells", address);
+	dtb_u32(d, "#size-cells", size);
 }
 
 static void dtb_chosen(struct dtb *d, const struct dtb_config *c)
@@ -214,21 +224,26 @@ static void dtb_uart(struct dtb *d, u64 gpa, u32 intid)
 static void dtb_vmbus(struct dtb *d, const struct layout *layout)
 {
 	u32 irq[] = { GIC_PPI, INTID_VMBUS - PPI_FIRST, EDGE_RISING };
-	u64 ranges[3 * LAYOUT_MAX_RANGES];
-	int i;
+	struct firmware_ranges ranges = {
+		.address_cells = CELLS, .size_cells = CELLS,
+	};
+	struct range window[FIRMWARE_MAX_WINDOWS];
+	int windows = firmware_windows(layout, window), i;
 
-	for (i = 0; i < layout->crs_count; i++) {
-		const struct range *r = &layout->crs[i];
+	for (i = 0; i < windows; i++) {
+		const struct range *r = &window[i];
 
-		ranges[3 * i] = r->start;
-		ranges[3 * i + 1] = r->start;
-		ranges[3 * i + 2] = r->end < r->start ? 0 :
-				    r->end - r->start + 1;
+		ranges.entry[i][0] = r->start;
+		ranges.entry[i][1] = r->start;
+		ranges.entry[i][2] = r->end < r->start ? 0 :
+				     r->end - r->start + 1;
 	}
+	ranges.bytes = (u32)windows * sizeof(ranges.entry[0]);
+	firmware_ranges(&ranges);
 	dtb_begin(d, "vmbus");
 	dtb_string(d, "compatible", "microsoft,vmbus");
-	dtb_cells(d);
-	dtb_u64s(d, "ranges", ranges, 3 * layout->crs_count);
+	dtb_cells(d, ranges.address_cells, ranges.size_cells);
+	dtb_u64_bytes(d, "ranges", ranges.entry[0], ranges.bytes);
 	dtb_empty(d, "dma-coherent");
 	dtb_u32s(d, "interrupts", irq, ARRAY_SIZE(irq));
 	dtb_end(d);
@@ -249,7 +264,7 @@ int dtb_make(const struct dtb_config *c, void *buf, u32 size)
 	d.err = fdt_create(buf, (int)size);
 	dtb_try(&d, fdt_finish_reservemap(buf));
 	dtb_begin(&d, "");
-	dtb_cells(&d);
+	dtb_cells(&d, CELLS, CELLS);
 	if (!c->systab) {
 		dtb_string(&d, "compatible", "microsoft,hyper-v");
 		dtb_string(&d, "model", "hvhost");

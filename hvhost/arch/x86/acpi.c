@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "arch/aml.h"
+#include "arch/firmware.h"
 #include "arch/x86/acpi.h"
 #include "core/fail.h"
 #include "core/msix.h"
@@ -71,7 +72,8 @@ struct madt_rest {
 
 static void put_crs(struct aml *a, const struct layout *layout)
 {
-	int i;
+	struct range window[FIRMWARE_MAX_WINDOWS];
+	int i, windows;
 
 	if (layout->generation == 1) {
 		aml_window(a, 2, 2, 0, 0, 0xff);	/* bus numbers */
@@ -85,8 +87,9 @@ static void put_crs(struct aml *a, const struct layout *layout)
 		aml_window(a, 2, 1, 3, 0xd00, 0xffff);
 		aml_memory(a, &(struct range) { 0xa0000, 0xbffff });
 	}
-	for (i = 0; i < layout->crs_count && i < LAYOUT_MAX_RANGES; i++)
-		aml_memory(a, &layout->crs[i]);
+	windows = firmware_windows(layout, window);
+	for (i = 0; i < windows; i++)
+		aml_memory(a, &window[i]);
 	aml_put(a, 0x0079, 2);		/* end tag, no checksum */
 }
 
@@ -105,13 +108,14 @@ static void put_crs(struct aml *a, const struct layout *layout)
  */
 int acpi_make_ssdt(const struct layout *layout, u8 *buf, size_t size)
 {
-	u8 crs[1024];
+	u8 crs[FIRMWARE_CRS_SIZE];
 	struct aml c = { .p = crs, .size = sizeof(crs) };
 	struct aml a = { .p = buf, .size = size };
 
 	put_crs(&c, layout);
 	if (c.full)
 		return -ENOSPC;
+	firmware_crs(&c);
 	aml_begin_table(&a, "SSDT");
 	aml_scope_crs(&a, layout->generation == 1 ? "PCI0" : "VMOD", &c);
 	return aml_end_table(&a);
@@ -229,7 +233,7 @@ int acpi_write_tables(struct vm *vm)
 {
 	struct acpi_tables t;
 	u64 entry[3];
-	u8 ssdt[2048];
+	u8 ssdt[FIRMWARE_SSDT_SIZE];
 	int len;
 
 	t = (struct acpi_tables) {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arch/firmware.h"
 #include "arch/x86/acpi.h"
 #include "arch/x86/pci.h"
 #include "core/fail.h"
@@ -137,6 +138,7 @@ void pci_io(void *opaque, u64 offset, bool write, u64 *value, unsigned int size)
 int pci_init(struct vm *vm)
 {
 	const struct range *bar = &vm->layout.vga_bar;
+	struct range told;
 	int rc;
 
 	if (pci_setup(&bus, bar)) {
@@ -145,12 +147,15 @@ int pci_init(struct vm *vm)
 			bar->start, bar->end);
 		return -EINVAL;
 	}
+	firmware_vga(&vm->layout, &bus.vga);
+	bus.vga_base = (u32)pcicfg_bar_address(&bus.vga, 0, &bus.vga_bar);
+	told = range_of(bus.vga_base, bus.vga_bar.size);
 	bus.vm = vm;
 	rc = vm_add_ports(vm, PCI_PORT, PCI_PORT_COUNT, pci_io, &bus);
 	if (rc)
 		return say_failed(rc, "PCI ports");
 	trace_begin("vga_bar");
-	trace_range("bar", bar);
+	trace_range("bar", &told);
 	trace_end();
 	return 0;
 }
