@@ -20,6 +20,8 @@ int kvm_open(struct kvm *kvm)
 	if (kvm->fd < 0)
 		return kvm_fail("cannot open /dev/kvm");
 	version = ioctl(kvm->fd, KVM_GET_API_VERSION, 0);
+	if (version < 0)
+		return kvm_fail("/dev/kvm does not tell its API version");
 	if (version != KVM_API_VERSION) {
 		fprintf(stderr, "hvhost: /dev/kvm has API version %d, not %d\n",
 			version, KVM_API_VERSION);

@@ -1153,6 +1153,8 @@ static int nvme_open_disk(struct nvme *n, const char *disk, char *why,
 			      errno == EWOULDBLOCK ? "it is in use" :
 						     strerror(errno));
 	size = lseek(n->fd, 0, SEEK_END);
+	if (size < 0)
+		return refuse(why, why_len, "'%s': %s", disk, strerror(errno));
 	if (size < (off_t)MIN_DISK || size % (1 << BLOCK_SHIFT))
 		return refuse(why, why_len,
 			      "'%s' has %lld bytes, not 1 MiB or more in whole blocks of 512",

@@ -41,9 +41,10 @@ int arch_init(struct vm *vm)
 {
 	unsigned long identity = IDENTITY_GPA;
 
-	/* Before the vCPUs; AMD needs neither. */
-	ioctl(vm->kvm.vm_fd, KVM_SET_TSS_ADDR, TSS_GPA);
-	ioctl(vm->kvm.vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity);
+	/* Before the vCPUs; on AMD both do nothing. */
+	if (ioctl(vm->kvm.vm_fd, KVM_SET_TSS_ADDR, TSS_GPA) < 0 ||
+	    ioctl(vm->kvm.vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity) < 0)
+		return kvm_fail("KVM takes no pages for itself");
 	if (ioctl(vm->kvm.vm_fd, KVM_CREATE_IRQCHIP, 0ul) < 0)
 		return kvm_fail("KVM makes no interrupt controllers");
 	return hyperv_init(vm);
