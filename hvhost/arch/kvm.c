@@ -123,11 +123,13 @@ int kvm_set_slots(const struct kvm *kvm, u32 pair, u64 gpa, u64 size, u8 *host)
  * @gsi:	Pin of the interrupt controller, or what a route leads to
  * @level:	0 or 1
  *
- * Return: 0 or -errno.
+ * Return: 0 or -errno, said: the guest misses an interrupt.
  */
 int kvm_irq_line(const struct kvm *kvm, u32 gsi, int level)
 {
 	struct kvm_irq_level irq = { .irq = gsi, .level = level };
 
-	return ioctl(kvm->vm_fd, KVM_IRQ_LINE, &irq) < 0 ? -errno : 0;
+	if (ioctl(kvm->vm_fd, KVM_IRQ_LINE, &irq) < 0)
+		return say_host_failed(-errno, "KVM does not set interrupt line %u", gsi);
+	return 0;
 }

@@ -307,6 +307,7 @@ static u16 nvme_give_page(struct nvme *n, const struct nvme_command *cmd,
 static u16 nvme_file_error(struct nvme *n, int error, u16 status)
 {
 	n->counts.media_errors++;
+	say_host_failed(-error, "%s: the file of its disk", n->name);
 	if (error == ENOSPC || error == EDQUOT)
 		status = NVME_SC_CAPACITY;
 	return nvme_refuse(n, status, WRONG_FILE, error);

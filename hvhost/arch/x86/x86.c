@@ -112,7 +112,12 @@ static int x86_signal_msi(struct vm *vm, u32 vp, u32 data)
 
 	if (vp >= (u32)vm->kvm.cpus)
 		return -EINVAL;
-	return ioctl(vm->kvm.vm_fd, KVM_SIGNAL_MSI, &msi) < 0 ? -errno : 0;
+	if (ioctl(vm->kvm.vm_fd, KVM_SIGNAL_MSI, &msi) >= 0)
+		return 0;
+	/* The vCPU's APIC takes none; all else is no fault of the guest's */
+	if (errno == EPERM)
+		return -EPERM;
+	return say_host_failed(-errno, "KVM does not interrupt vCPU %u", vp);
 }
 
 /**
