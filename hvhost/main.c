@@ -444,6 +444,10 @@ static enum run_end main_finish(struct vm *vm, const char **why)
 		how = RUN_HOST_ERROR;
 		*why = "the findings could not be written";
 	}
+	if (console_flush(&vm->console) && how == RUN_POWEROFF) {
+		how = RUN_HOST_ERROR;
+		*why = "the console could not be written";
+	}
 	how = main_trace_ending(main_blame(how, why), *why);
 	/* That may have been what the host failed in */
 	return main_blame(how, why);
