@@ -6,17 +6,23 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from argparse import Namespace
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from lab import seeds
+from lab import __main__ as lab_main
+from lab import guest, hosts, job, kernels, matrix, results, runner, scenario, seeds
+from lab.arches import Arch
 from lab.common import LabError, writing
 from lab.inner import check_space
+from lab.process import Interrupted
+from lab.runner import Outcome
 from lab.soak_results import Dump
 from lab.tests.conftest import Bench, wait_for
+from lab.verdict import Result, Verdicts
 
 FULL = "No space left on device"
 
@@ -128,6 +134,131 @@ def test_seeds(tmp_path: Path) -> None:
         filler.unlink()
         seeds.add(file, dump(300))
         assert [one.seed for one in seeds.read(file, Dump)][-2:] == [len(had), 300]
+
+
+class Fake:
+    """A matrix of three runs, in place of which END is called after the second one."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path,
+                 end: Callable[[], None]) -> None:
+        self.end = end
+        self.folder = folder
+        self.judged: list[str] = []
+        self.triple = ""
+        monkeypatch.setattr(guest, "files", lambda *args, **more: None)
+        monkeypatch.setattr(job, "make", self.make)
+        monkeypatch.setattr(matrix, "about", lambda *args: "accel\tkvm\n")
+        monkeypatch.setattr(matrix, "result_of", self.result_of)
+        monkeypatch.setattr(runner, "run_jobs", self.run_jobs)
+
+    @staticmethod
+    def make(folder: Path, files: Path, one: scenario.Scenario, path: str, pair: kernels.Pair,
+             more: str) -> job.Job:
+        folder.mkdir(parents=True)
+        return job.Job(folder, one, path, pair, hosts.chosen())
+
+    def run_jobs(self, folder: Path, *, ready: Callable[[str], None], verbose: bool,
+                 arch: Arch) -> Outcome:
+        names = sorted(path.name for path in folder.iterdir())
+        assert len(names) == 3
+        for number, name in enumerate(names):
+            if number == 2:
+                self.end()
+            (folder / name / "rc").write_text(self.triple if number == 1 and self.triple else "0",
+                                              encoding="ascii")
+            ready(name)
+        return Outcome("kvm")
+
+    def result_of(self, one: job.Job) -> Result:
+        self.judged.append(one.folder.name)
+        v = Verdicts()
+        v.check("ends", "rc", "0", (one.folder / "rc").read_text(encoding="ascii").strip()
+                if (one.folder / "rc").exists() else "")
+        return Result(one.scenario.name, one.path, one.kernel.name, 1.0, "", list(v.values()),
+                      str(one.folder), "make run")
+
+    def run(self) -> int:
+        return matrix.matrix([f"gen2-default:boot:{name}" for name in
+                              ("nofix", "mainline", "series")], self.folder)
+
+    def kept(self, name: str) -> list[bool]:
+        """Whether each result in that file is as expected."""
+        file = self.folder / name
+        return [one.ok for one in results.read(file)] if file.exists() else []
+
+
+def nothing() -> None:
+    pass
+
+
+def interrupt() -> None:
+    raise Interrupted(signal.SIGTERM)
+
+
+def fail() -> None:
+    raise LabError(f"cannot write x: {FULL}")
+
+
+def test_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = Fake(monkeypatch, tmp_path, nothing)
+    assert fake.run() == 0
+    assert fake.kept("result.jsonl") == [True] * 3
+    assert not (tmp_path / "ended.jsonl").exists()
+    assert len(fake.judged) == 3
+
+
+def test_matrix_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                            capsys: pytest.CaptureFixture[str]) -> None:
+    fake = Fake(monkeypatch, tmp_path, interrupt)
+    with pytest.raises(Interrupted):
+        fake.run()
+    assert fake.kept("ended.jsonl") == [True] * 2
+    assert not fake.kept("result.jsonl")
+    assert f"lab: 2 of 3 runs had ended; {tmp_path}/ended.jsonl has their results\n" in \
+        capsys.readouterr().err
+    assert lab_main.table(Namespace(folder=tmp_path)) == 0
+    assert "2 of 2 as expected" in capsys.readouterr().out
+    # The next one begins anew.
+    fake.end = nothing
+    assert fake.run() == 0
+    assert not (tmp_path / "ended.jsonl").exists()
+
+
+def test_matrix_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                             capsys: pytest.CaptureFixture[str]) -> None:
+    """The jobs have no room: what had ended is judged and kept, and the table is shown."""
+    fake = Fake(monkeypatch, tmp_path, fail)
+    with pytest.raises(LabError, match=f"^cannot write x: {FULL}$"):
+        fake.run()
+    assert sorted(fake.kept("result.jsonl")) == [False, True, True]
+    assert "2 of 3 as expected" in capsys.readouterr().out
+
+
+def test_matrix_without_room_for_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                         capsys: pytest.CaptureFixture[str]) -> None:
+    disk = tmp_path / "disk"
+
+    def fill() -> None:
+        for folder in (disk / "jobs").iterdir():
+            (folder / "rc").write_text("0", encoding="ascii")
+        with pytest.raises(OSError, match=FULL):
+            (disk / "filler").write_bytes(bytes(2 << 20))
+
+    with small_disk(disk, 1):
+        fake = Fake(monkeypatch, disk, fill)
+        with pytest.raises(LabError, match=f"^cannot write {disk}/about: {FULL}$"):
+            fake.run()
+        assert fake.kept("ended.jsonl") == [True] * 3
+    assert "3 of 3 as expected" in capsys.readouterr().out
+
+
+def test_a_triple_fault_is_no_result_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = Fake(monkeypatch, tmp_path, interrupt)
+    fake.triple = matrix.TRIPLE_FAULT
+    with pytest.raises(Interrupted):
+        fake.run()
+    assert fake.kept("ended.jsonl") == [True]
+    assert len(fake.judged) == 1
 
 
 def test_killed(bench: Bench) -> None:
