@@ -66,7 +66,7 @@ FAULTS=$O/asan/hvhost-faults
 lost() {
 	local status=$1 want=$2 rc=0 err
 	shift 2
-	err=$(cd "$T" && timeout 20 "$FAULTS" run --kernel kernel --memory 128M "$@" \
+	err=$(cd "$T" && timeout -s KILL 20 "$FAULTS" run --kernel kernel --memory 128M "$@" \
 		2>&1 >"${STDOUT:-/dev/null}" </dev/null) || rc=$?
 	is "$rc" "$status" "exit $status: hvhost run $*${STDOUT:+ >$STDOUT}"
 	like "$err" "$want" "... says why"
@@ -82,12 +82,13 @@ STDOUT=/dev/full lost 1 "^hvhost: cannot write the console: No space left on dev
 is "$(jq -r 'select(.event == "end") | "\(.status) \(.why)"' "$T/trace")" \
 	"1 the console could not be written" "... and so does the trace, which is whole"
 lost 1 "^hvhost: screen '/dev/full/s.png': Not a directory" --screen /dev/full/s.png
+HVHOST_FAULT=poll:1+ lost 1 "^hvhost: poll: Cannot allocate memory" --cpus 1
 mkfifo "$T/pipe"
 exec 8<>"$T/pipe"
 exec 9>"$T/pipe"
 exec 8<&-
 rc=0
-err=$(cd "$T" && timeout 20 "$FAULTS" run --kernel kernel --memory 128M 2>&1 >&9 </dev/null) || rc=$?
+err=$(cd "$T" && timeout -s KILL 20 "$FAULTS" run --kernel kernel --memory 128M 2>&1 >&9 </dev/null) || rc=$?
 exec 9>&-
 is "$rc" 1 "exit 1: hvhost run, whose reader has gone"
 like "$err" "^hvhost: cannot write the console: Broken pipe" "... says why"

@@ -4,8 +4,8 @@
  * brings each call of CALLS in the Makefile here first.
  *
  * HVHOST_FAULT=KIND:N makes the N-th call of a kind fail, KIND:N+ also all later ones. A kind is
- * memory, file or kvm. HVHOST_FAULT_LOG=FILE gets a line for the first one: the call, what it
- * was about, and errno's number. No file: the run had fewer calls.
+ * memory, file, kvm or the name of a call. HVHOST_FAULT_LOG=FILE gets a line for the first one:
+ * the call, what it was about, and errno's number. No file: the run had fewer calls.
  *
  * Unless HVHOST_KVM=real, KVM and its guest are made up, by madeup.c.
  */
@@ -26,11 +26,12 @@ static bool faults_here(const char *kind, const char *call, const char *what, in
 {
 	static int calls;
 	const char *fault = getenv("HVHOST_FAULT"), *log = getenv("HVHOST_FAULT_LOG");
-	size_t len = strlen(kind);
+	size_t len = fault ? strcspn(fault, ":") : 0;
 	char text[200], *end;
 	int n, now, fd;
 
-	if (!fault || strncmp(fault, kind, len) || fault[len] != ':')
+	if (!len || ((strlen(kind) != len || strncmp(fault, kind, len)) &&
+		     (strlen(call) != len || strncmp(fault, call, len))))
 		return false;
 	n = (int)strtol(fault + len + 1, &end, 10);
 	now = __atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST);
