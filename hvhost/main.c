@@ -413,10 +413,10 @@ static enum run_end main_trace_ending(enum run_end how, const char *why)
 	return how;
 }
 
-/* What the host failed in counts where the guest's part of the run went well. */
+/* However the guest ended: it may have done so because the host had failed. */
 static enum run_end main_blame(enum run_end how, const char **why)
 {
-	if (how != RUN_POWEROFF || !host_failure())
+	if (how == RUN_HOST_ERROR || !host_failure())
 		return how;
 	*why = host_failure();
 	return RUN_HOST_ERROR;
@@ -433,7 +433,7 @@ static enum run_end main_finish(struct vm *vm, const char **why)
 
 	if (!run_lock(&vm->run, FINISH_MS)) {
 		fprintf(stderr, "hvhost: a vCPU is stuck: the trace has no end\n");
-		return how;
+		return main_blame(how, why);
 	}
 	if (options->screen && main_write_screen(vm, options->screen) &&
 	    how == RUN_POWEROFF) {

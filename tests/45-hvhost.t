@@ -82,6 +82,8 @@ STDOUT=/dev/full lost 1 "^hvhost: cannot write the console: No space left on dev
 is "$(jq -r 'select(.event == "end") | "\(.status) \(.why)"' "$T/trace")" \
 	"1 the console could not be written" "... and so does the trace, which is whole"
 lost 1 "^hvhost: screen '/dev/full/s.png': Not a directory" --screen /dev/full/s.png
+HVHOST_GUEST=reset lost 3 "^hvhost: reset: ACPI reset register" --cpus 1
+HVHOST_GUEST=reset HVHOST_FAULT=KVM_IRQ_LINE:1 lost 1 "^hvhost: KVM does not set interrupt line" --cpus 2
 HVHOST_FAULT=poll:1+ lost 1 "^hvhost: poll: Cannot allocate memory" --cpus 1
 mkfifo "$T/pipe"
 exec 8<>"$T/pipe"

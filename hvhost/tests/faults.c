@@ -4,8 +4,9 @@
  * brings each call of CALLS in the Makefile here first.
  *
  * HVHOST_FAULT=KIND:N makes the N-th call of a kind fail, KIND:N+ also all later ones. A kind is
- * memory, file, kvm or the name of a call. HVHOST_FAULT_LOG=FILE gets a line for the first one:
- * the call, what it was about, and errno's number. No file: the run had fewer calls.
+ * memory, file, kvm, or the name of a call or of a call of KVM. HVHOST_FAULT_LOG=FILE gets a line
+ * for the first one: the call, what it was about, and errno's number. No file: the run had fewer
+ * calls.
  *
  * Unless HVHOST_KVM=real, KVM and its guest are made up, by madeup.c.
  */
@@ -21,6 +22,11 @@
 
 #include "faults.h"
 
+static bool faults_named(const char *fault, size_t len, const char *name)
+{
+	return strlen(name) == len && !strncmp(fault, name, len);
+}
+
 /* Whether this call of a kind, about @what, fails: then errno is @err. */
 static bool faults_here(const char *kind, const char *call, const char *what, int err)
 {
@@ -30,8 +36,8 @@ static bool faults_here(const char *kind, const char *call, const char *what, in
 	char text[200], *end;
 	int n, now, fd;
 
-	if (!len || ((strlen(kind) != len || strncmp(fault, kind, len)) &&
-		     (strlen(call) != len || strncmp(fault, call, len))))
+	if (!len || (!faults_named(fault, len, kind) && !faults_named(fault, len, call) &&
+		     !faults_named(fault, len, what)))
 		return false;
 	n = (int)strtol(fault + len + 1, &end, 10);
 	now = __atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A KVM that is made up, for hvhost-faults, and a guest that uses each part of the host which
- * allocates memory or calls KVM, and then powers off.
+ * allocates memory or calls KVM, and then powers off, or with HVHOST_GUEST=reset resets itself.
  */
 #include <errno.h>
 #include <linux/kvm.h>
@@ -379,7 +379,10 @@ static void *guest_thread(void *unused)
 	other_hypercall();
 	print(COM1, "made-up guest: done\n");
 	print(COM2, "guest: finished\n");
-	out(ACPI_PM_PORT + ACPI_PM1_CNT, ACPI_S5_TYPE << 10 | 1 << 13, 2);
+	if (getenv("HVHOST_GUEST"))
+		out(ACPI_PM_PORT + ACPI_RESET, ACPI_RESET_VALUE, 1);
+	else
+		out(ACPI_PM_PORT + ACPI_PM1_CNT, ACPI_S5_TYPE << 10 | 1 << 13, 2);
 	for (;;)
 		exits(KVM_EXIT_HLT);
 	return unused;
