@@ -74,10 +74,13 @@ static int main_write_screen(struct vm *vm, const char *path)
 	if (video.fb.in_map)
 		err = screen_write(path, &screen, vm->vram.host + offset,
 				   vm->vram.size - offset, why, sizeof(why));
-	if (err) {
+	if (err == -ENODEV || err == -EINVAL) {
+		/* The guest has no picture there */
 		fprintf(stderr, "hvhost: screen '%s': %s\n", path, why);
 		return err;
 	}
+	if (err)
+		return say_host_failed(err, "screen '%s'", path);
 	trace_begin("screen");
 	trace_str("file", path);
 	trace_num("width", screen.width);
@@ -187,9 +190,9 @@ static void main_trace_layout(const struct layout *l)
 }
 
 /*
- * Until the run ends: heartbeats, the time limit, and signals. A vCPU's thread
- * may hold the lock for as long as nobody reads stdout, so what ends the run
- * does without it.
+ * Until the run ends: heartbeats, the time limit, signals, and a failure of the
+ * host's, seen with the next heartbeat. A vCPU's thread may hold the lock for as
+ * long as nobody reads stdout, so what ends the run does without it.
  */
 static void main_watch(struct vm *vm, int signal_fd)
 {
@@ -205,13 +208,15 @@ static void main_watch(struct vm *vm, int signal_fd)
 	bool ask = false;
 	int signals = 0;
 
-	while (!(fds[0].revents & POLLIN)) {
+	while (!run_over(&vm->run)) {
 		s64 wait = ask ? 0 : (s64)min64(beat, limit) - clock_ms();
 
 		if (poll(fds, ARRAY_SIZE(fds), wait < 0 ? 0 : (int)wait) < 0 &&
 		    errno != EINTR)
 			run_fail(&vm->run, -errno, "poll");
 		now = clock_ms();
+		if (host_failure())
+			run_end(&vm->run, RUN_HOST_ERROR, host_failure());
 		if (now >= limit)
 			run_end(&vm->run, RUN_TIMEOUT, why);
 		if (fds[1].revents & POLLIN &&
@@ -408,6 +413,46 @@ static enum run_end main_trace_ending(enum run_end how, const char *why)
 	return how;
 }
 
+/* However the guest ended: it may have done so because the host had failed. */
+static enum run_end main_blame(enum run_end how, const char **why)
+{
+	if (how == RUN_HOST_ERROR || !host_failure())
+		return how;
+	*why = host_failure();
+	return RUN_HOST_ERROR;
+}
+
+/*
+ * The run has ended: write what is left. Whoever still handles an exit, finishes;
+ * nobody begins, since the lock is never given back. Who does not finish may be
+ * stuck in the trace, so then that has to do without its end.
+ */
+static enum run_end main_finish(struct vm *vm, const char **why)
+{
+	enum run_end how = run_ended(&vm->run, why);
+
+	if (!run_lock(&vm->run, FINISH_MS)) {
+		fprintf(stderr, "hvhost: a vCPU is stuck: the trace has no end\n");
+		return main_blame(how, why);
+	}
+	if (options->screen && main_write_screen(vm, options->screen) &&
+	    how == RUN_POWEROFF) {
+		how = RUN_HOST_ERROR;
+		*why = "the screen could not be written";
+	}
+	if (console_close_findings(&vm->console) && how == RUN_POWEROFF) {
+		how = RUN_HOST_ERROR;
+		*why = "the findings could not be written";
+	}
+	if (console_flush(&vm->console) && how == RUN_POWEROFF) {
+		how = RUN_HOST_ERROR;
+		*why = "the console could not be written";
+	}
+	how = main_trace_ending(main_blame(how, why), *why);
+	/* That may have been what the host failed in */
+	return main_blame(how, why);
+}
+
 static enum run_end main_run(const struct options *opt)
 {
 	static struct vm vm;
@@ -457,28 +502,7 @@ static enum run_end main_run(const struct options *opt)
 		return main_trace_ending(RUN_HOST_ERROR, "it could not start");
 	main_watch(&vm, fd);
 
-	/*
-	 * Whoever still handles an exit, finishes; nobody begins, since the
-	 * lock is never given back. Who does not finish may be stuck in the
-	 * trace, so then that has to do without its end.
-	 */
-	how = run_ended(&vm.run, &why);
-	if (run_lock(&vm.run, FINISH_MS)) {
-		if (opt->screen && main_write_screen(&vm, opt->screen) &&
-		    how == RUN_POWEROFF) {
-			how = RUN_HOST_ERROR;
-			why = "the screen could not be written";
-		}
-		if (console_close_findings(&vm.console) &&
-		    how == RUN_POWEROFF) {
-			how = RUN_HOST_ERROR;
-			why = "the findings could not be written";
-		}
-		main_trace_ending(how, why);
-	} else {
-		fprintf(stderr,
-			"hvhost: a vCPU is stuck: the trace has no end\n");
-	}
+	how = main_finish(&vm, &why);
 	if (how != RUN_POWEROFF)
 		fprintf(stderr, "hvhost: %s: %s\n", end_name[how], why);
 	return how;

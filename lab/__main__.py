@@ -252,8 +252,10 @@ def schema_(args: argparse.Namespace) -> int:
 
 
 def table(args: argparse.Namespace) -> int:
-    """the table of a matrix that was run before"""
-    print("\n".join(results.table(results.read(Path(args.folder) / "result.jsonl"))))
+    """the table of a matrix that was run before, or of what had ended of one that was killed"""
+    files = [Path(args.folder) / name for name in ("result.jsonl", "ended.jsonl")]
+    file = next((one for one in files if one.exists()), files[0])
+    print("\n".join(results.table(results.read(file))))
     return 0
 
 

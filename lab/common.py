@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +34,16 @@ def nobody_reads() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for fd in (1, 2):
         os.dup2(nowhere, fd)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """For a block that writes this: an error of it names the path. Python's own does not if
+    the disk is full."""
+    try:
+        yield
+    except OSError as e:
+        raise LabError(f"cannot write {e.filename or path}: {e.strerror or e}") from None
 
 
 def read_text(file: Path) -> str:

@@ -5,6 +5,7 @@ output and its results as files in the folder given."""
 
 from __future__ import annotations
 
+import errno
 import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from lab.common import TOP, LabError
 from lab.process import Child, Children
 
 MEMORY = 4096  # MiB that an inner host may use, jobs' files included
+LEAST_SPACE = 1  # MiB on a disk that is not full
 
 
 def pack(children: Children, archive: Path, folder: Path, names: list[str]) -> None:
@@ -124,3 +126,11 @@ def hosts_that_fit() -> int:
         raise LabError(f"too little memory for an inner host: {available} MiB are"
                        f" available, {MEMORY // 2} MiB are needed")
     return fit
+
+
+def check_space(folder: Path) -> None:
+    """Raise LabError if the folder's disk is full."""
+    disk = os.statvfs(folder)
+    blocks = disk.f_bavail if os.geteuid() else disk.f_bfree
+    if blocks * disk.f_frsize < LEAST_SPACE << 20:
+        raise LabError(f"the disk of {folder} is full: {os.strerror(errno.ENOSPC)}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import crashes, devices, findings, foreign, losses
-from lab.common import BadFile, Range, read_file, words
+from lab.common import BadFile, Range, read_file, read_text, words
 from lab.findings import Findings, Line, Report
 from lab.kernels import Pair
 from lab.scenario import NO_D0, Scenario, kernels_of
@@ -329,16 +329,13 @@ GROUPS: dict[str, tuple[Group, ...]] = {
     "openvmm": (foreign.host_windows, *GUEST, foreign.vram, foreign.lost, foreign.d0)}
 
 
-def last_words(folder: Path) -> str:
-    """What the host said last, or the kernel when it panicked, as the end of a sentence."""
+def last_words(folder: Path, only: str = "") -> str:
+    """What the host said last, or the kernel when it panicked, as the end of a sentence; ONLY
+    what is in that file."""
     for name, pattern in (("console", r".*Kernel panic.*"), ("out/host", r".+"),
                           ("out/log", r".*guest halted.*|fatal error.*|.*panicked at.*")):
-        try:
-            text = (folder / name).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            continue
-        found = re.findall(pattern, text)
-        if found:
+        found = re.findall(pattern, read_text(folder / name))
+        if found and only in ("", name):
             return f"; {name}: {found[-1].strip()}"
     return ""
 
@@ -354,7 +351,7 @@ def end_of(run: Run) -> str:
 def stopped_early(run: Run, v: Verdicts) -> None:
     """One verdict, and no other: the guest did not get to its end, and was about to report
     more."""
-    v.check("ends", "the end", "poweroff", end_of(run) or "none",
+    v.check("ends", "the end", "poweroff", end_of(run) or f"none, with status {run.status}",
             run.findings.cut + last_words(run.folder))
 
 
@@ -365,7 +362,7 @@ def unreadable(folder: Path, why: BadFile, v: Verdicts) -> None:
         v.fail("ends", "", text.strip() + last_words(folder))
     except OSError:
         group, _, text = str(why).partition(": ")
-        v.fail(group, group, text)
+        v.fail(group, group, text + (last_words(folder, "out/host") if group == "trace" else ""))
 
 
 def judge(folder: Path, scenario: Scenario, path: str, kernel: Pair,

@@ -7,18 +7,18 @@ import fnmatch
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab import arches, guest, hosts, job, kernels, results, runner, scenario, unknown
 from lab.arches import Arch
-from lab.common import TOP, LabError, number, say
+from lab.common import TOP, LabError, number, read_text, say, writing
 from lab.job import Job
 from lab.judged import result_of
 from lab.kernels import Pair
 from lab.locks import lock
-from lab.process import call
+from lab.process import Interrupted, call
 from lab.verdict import Result, failures
 
 # hvhost's exit status for it
@@ -81,11 +81,12 @@ def chosen(patterns: list[str]) -> list[Cell]:
     return able
 
 
-def play(folder: Path, arch: Arch | None = None) -> str:
-    """Run the jobs in the folder; how each one ends is for the judge. Returns the
-    accelerator."""
+def play(folder: Path, arch: Arch | None = None,
+         ready: Callable[[str], None] | None = None) -> str:
+    """Run the jobs in the folder; how each one ends is for the judge. READY is called with
+    the name of each that has ended for the first time. Returns the accelerator."""
     verbose = bool(os.environ.get("V"))
-    outcome = runner.run_jobs(folder, verbose=verbose, arch=arch)
+    outcome = runner.run_jobs(folder, verbose=verbose, arch=arch, ready=ready)
     if outcome.accel == "tcg":
         play_again(folder, verbose, arch)
     return outcome.accel
@@ -138,7 +139,7 @@ def prepare(folder: Path, plays: Iterable[tuple[Cell, str]]) -> list[Job]:
     """FOLDER/jobs, a folder for each (cell, name), all of one architecture."""
     plays = list(plays)
     arch = plays[0][0].scenario.arch if plays else arches.chosen()
-    for name in ("jobs", "files", "result.jsonl", "about", "failures"):
+    for name in ("jobs", "files", "ended.jsonl", "result.jsonl", "about", "failures"):
         path = folder / name
         if path.is_dir():
             shutil.rmtree(path)
@@ -154,6 +155,33 @@ def names_of(cell: Cell, times: int) -> list[str]:
     """Folder names; the kernel comes first, so that jobs of one kernel run in a row."""
     name = f"{cell.kernel.file_name}.{cell.scenario.name}.{cell.path}"
     return [name] if times == 1 else [f"{name}.{i:04d}" for i in range(1, times + 1)]
+
+
+class Ended:
+    """The runs that have ended, each judged as it comes. FOLDER/ended.jsonl has their results
+    until all have, whatever lab dies of."""
+
+    def __init__(self, jobs: list[Job], folder: Path) -> None:
+        self.file = folder / "ended.jsonl"
+        self._jobs = {one.folder.name: one for one in jobs}
+        self._results: dict[str, Result] = {}
+
+    def add(self, name: str) -> None:
+        """That one has ended. One that runs again has no result yet."""
+        one = self._jobs[name]
+        if read_text(one.folder / "rc").strip() != TRIPLE_FAULT:
+            self._results[name] = result_of(one)
+            results.add(self._results[name], self.file)
+
+    def all(self) -> list[Result]:
+        """Of all runs; those that did not end have failed."""
+        return [self._results.get(name) or result_of(one) for name, one in self._jobs.items()]
+
+    def interrupted(self) -> None:
+        """Say what is kept."""
+        if self._results:
+            say(f"{len(self._results)} of {len(self._jobs)} runs had ended; "
+                f"{self.file} has their results")
 
 
 def matrix(patterns: list[str], folder: Path | None = None) -> int:
@@ -181,23 +209,40 @@ def matrix(patterns: list[str], folder: Path | None = None) -> int:
     with lock(folder / "lock", "make matrix"):
         jobs = prepare(folder, [(cell, name) for cell in able for name in names_of(cell, times)])
         began = time.monotonic()
+        ended = Ended(jobs, folder)
         try:
-            accel = play(folder / "jobs", arch)
+            accel = play(folder / "jobs", arch, ended.add)
         except LabError as e:
             # What has come back is judged all the same.
             accel, failure = "unknown", str(e)
+        except Interrupted:
+            ended.interrupted()
+            raise
         took = time.monotonic() - began
-        (folder / "about").write_text(about(folder, accel, took), encoding="utf-8")
-        done = [result_of(one) for one in jobs]
+        done = ended.all()
         done += [Result(cell.scenario.name, cell.path, cell.kernel.name, None, "", [], "", "",
                         host=host.name, skipped=why)
                  for cell, why in zip(found, reasons) if why]
-        results.write(done, folder / "result.jsonl")
+        try:
+            write(done, folder, about(folder, accel, took))
+        except LabError as e:
+            failure = failure or str(e)
     print("\n".join(results.table(done)))
     status = finish(done, folder, took)
     if failure:
         raise LabError(failure)
     return status
+
+
+def write(done: list[Result], folder: Path, text: str) -> None:
+    """The files of a matrix that has run."""
+    with writing(folder / "about"):
+        (folder / "about").write_text(text, encoding="utf-8")
+    with writing(folder / "failures"):
+        (folder / "failures").write_text("".join(f"{line}\n" for line in failures(done)),
+                                         encoding="utf-8")
+    results.write(done, folder / "result.jsonl")
+    (folder / "ended.jsonl").unlink(missing_ok=True)
 
 
 def finish(done: list[Result], folder: Path, took: float) -> int:
@@ -210,11 +255,11 @@ def finish(done: list[Result], folder: Path, took: float) -> int:
     runs = sum(not r.skipped for r in done)
     say(f"{runs} runs in {took:.0f} s, {runs * 60 / (took + 1):.0f} a minute")
     wrong = failures(done)
-    (folder / "failures").write_text("".join(f"{line}\n" for line in wrong), encoding="utf-8")
     if os.environ.get("JUNIT"):
         results.junit(done, Path(os.environ["JUNIT"]))
     if os.environ.get("TAP"):
-        with Path(os.environ["TAP"]).open("w", encoding="utf-8") as out:
+        file = Path(os.environ["TAP"])
+        with writing(file), file.open("w", encoding="utf-8") as out:
             results.tap(done, out)
     if not wrong:
         return 0

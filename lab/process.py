@@ -265,7 +265,7 @@ def guarded(name: str, run: Callable[[], int]) -> int:
         nobody_reads()
         return 1
     except OSError as e:
-        why = f"{e.filename or 'error'}: {e.strerror}"
+        why = f"{e.filename or 'error'}: {e.strerror or e}"
     except subprocess.CalledProcessError as e:
         why = f"{e.cmd[0]} failed with status {e.returncode}"
     print(f"{name}: {why}", file=sys.stderr, flush=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 from xml.etree import ElementTree
 
-from lab.common import LabError
+from lab.common import LabError, writing
 from lab.schema import PATHS
 from lab.verdict import Check, Result, Verdict, clean
 
@@ -17,9 +17,16 @@ from lab.verdict import Check, Result, Verdict, clean
 def write(results: Iterable[Result], file: Path) -> None:
     """A line of JSON for each."""
     new = file.with_suffix(".new")
-    new.write_text("".join(json.dumps(result.as_dict()) + "\n" for result in results),
-                   encoding="utf-8")
-    new.replace(file)
+    with writing(new):
+        new.write_text("".join(json.dumps(result.as_dict()) + "\n" for result in results),
+                       encoding="utf-8")
+        new.replace(file)
+
+
+def add(result: Result, file: Path) -> None:
+    """One more line of JSON."""
+    with writing(file), file.open("a", encoding="utf-8") as out:
+        out.write(json.dumps(result.as_dict()) + "\n")
 
 
 def check_writable(file: Path) -> None:
@@ -134,4 +141,5 @@ def junit(results: Sequence[Result], file: Path) -> None:
     tree = ElementTree.ElementTree(suite)
     ElementTree.indent(tree)
     check_writable(file)
-    tree.write(file, encoding="utf-8", xml_declaration=True)
+    with writing(file):
+        tree.write(file, encoding="utf-8", xml_declaration=True)

@@ -4,11 +4,11 @@
 A job is a folder FOLDER/NAME with an executable `job`, a POSIX sh script started in
 that folder, the files it needs (links are followed) and, if wanted, a `deadline` in
 seconds (120). busybox's commands and /dev/kvm are there, and on x86 qemu-system-x86_64
-with its firmware; NEST is kvm or tcg. With ARCH=arm64 all that is arm64's. Written to the
-same folder are `console` (what the job printed), `rc`, all it left in `out/`, and `why`
-if it was ended from outside: rc is then 124 for the deadline, and 125 for an inner host
-that died or froze under it or whose results were refused. Each lane runs its jobs in the
-order of their names.
+with its firmware; NEST is kvm or tcg. With ARCH=arm64 all that is arm64's. Written to
+the same folder are `console` (what the job printed), `rc`, all it left in `out/`, and
+`why` if it was ended from outside: rc is then 124 for the deadline, and 125 for an
+inner host that died or froze under it, and for results that were refused or had no
+room. Each lane runs its jobs in the order of their names.
 
 Where hardware KVM works the jobs run on this machine. Otherwise they run in an inner
 host, a small Linux under QEMU's TCG, which serves many jobs in a row; JOBS=n (one per
@@ -36,9 +36,9 @@ from pathlib import Path
 from lab import arches
 from lab.arches import Arch
 from lab.archives import Archives, Refused, Unreadable
-from lab.common import BUILD, TOP, LabError, number, say
+from lab.common import BUILD, TOP, LabError, number, say, writing
 from lab.host import Clock, Host, Job, Limits
-from lab.inner import Inner, Local, Place, hosts_that_fit, pack
+from lab.inner import Inner, Local, Place, check_space, hosts_that_fit, pack
 from lab.locks import scratch
 from lab.process import Children, catch_signals, check, guarded, pause
 
@@ -187,6 +187,7 @@ class Lane:
         try:
             status = self._results(job)
         except Refused as refused:
+            check_space(self._work)
             self._fail(host, job, f"its results were refused: {refused}")
             if isinstance(refused, Unreadable):
                 host.over = True
@@ -205,9 +206,10 @@ class Lane:
 
     def _fail(self, host: Host, job: Job, why: str) -> None:
         """A job ends without results."""
-        (job.folder / "console").write_bytes(host.console(job))
-        (job.folder / "why").write_text(f"{why}\n", encoding="utf-8")
-        (job.folder / "rc").write_text("125\n", encoding="ascii")
+        with writing(job.folder):
+            (job.folder / "console").write_bytes(host.console(job))
+            (job.folder / "why").write_text(f"{why}\n", encoding="utf-8")
+            (job.folder / "rc").write_text("125\n", encoding="ascii")
         del self._pending[job.name]
         self._progress.ended(job, 125, why)
 
@@ -217,7 +219,8 @@ class Lane:
         if times == RETRIES:
             self._fail(host, job, why)
             return
-        (job.folder / "retried").write_text(f"{times + 1}\n", encoding="ascii")
+        with writing(job.folder / "retried"):
+            (job.folder / "retried").write_text(f"{times + 1}\n", encoding="ascii")
         say(f"{job.name}: {why}; running it again, try {times + 2} of {RETRIES + 1}")
 
     def _after(self, host: Host) -> None:
@@ -225,7 +228,10 @@ class Lane:
         self._children.end(host.child)
         why = f"{self._place.what} {host.trouble}{host.last_words()}"
         if host.trouble:
-            shutil.copyfile(self._work / "log", BUILD / "nest/host.log")
+            # Where there is no space for what it writes, another one fails as well.
+            check_space(self._work)
+            with writing(BUILD / "nest/host.log"):
+                shutil.copyfile(self._work / "log", BUILD / "nest/host.log")
         if host.current:
             self._rescue(host, host.current, why)
         elif host.trouble and len(self._pending) < self._had:

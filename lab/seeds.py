@@ -13,7 +13,7 @@ from dataclasses import Field, asdict
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from lab.common import LabError, read_text, say
+from lab.common import LabError, read_text, say, writing
 from lab.locks import lock
 
 MOST = 1000000
@@ -85,22 +85,24 @@ def read(file: Path, kind: type[One]) -> list[One]:
 
 def add(file: Path, one: Record) -> None:
     """Add a result, on a line of its own even if the last one was cut."""
-    text = read_text(file)
-    if text and not text.endswith("\n"):
-        file.write_text(text[:text.rfind("\n") + 1], encoding="utf-8")
-    with file.open("a", encoding="utf-8") as out:
-        out.write(json.dumps(asdict(one)) + "\n")
+    with writing(file), file.open("ab") as out:
+        data = file.read_bytes()
+        # Cut in place: a full disk may not have room for the other results a second time.
+        out.truncate(data.rfind(b"\n") + 1)
+        out.write(f"{json.dumps(asdict(one))}\n".encode())
 
 
 def keep(folder: Path, to: Path) -> None:
     """Keep what a job's result can be looked into with: not the kernel and its programs."""
     shutil.rmtree(to, ignore_errors=True)
-    to.mkdir(parents=True)
-    for name in ("job", "console", "again", "rc", "why", "about.json", "layout.json", "release"):
-        if (folder / name).exists():
-            shutil.copy(folder / name, to / name)
-    if (folder / "out").exists():
-        shutil.copytree(folder / "out", to / "out")
+    with writing(to):
+        to.mkdir(parents=True)
+        for name in ("job", "console", "again", "rc", "why", "about.json", "layout.json",
+                     "release"):
+            if (folder / name).exists():
+                shutil.copy(folder / name, to / name)
+        if (folder / "out").exists():
+            shutil.copytree(folder / "out", to / "out")
 
 
 def ended(one: Drawn, made: Path) -> str:

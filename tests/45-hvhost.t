@@ -55,6 +55,46 @@ for test in layout trace options run ring gpadl vmbus mmio pcicfg vpci nvme synt
 done
 run_ok "the sanitizers are in" grep -q __asan_report "$O/asan/tests/test_ring"
 
+# Each of its calls fails once. FULL=1: more machines, and all calls from each one on.
+# shellcheck disable=SC2317 # verdicts calls it
+faults() { hv -s O="$O" faults; }
+verdicts faults
+
+# Disks that are full, and readers that go away, with the guest of the test before
+FAULTS=$O/asan/hvhost-faults
+# lost STATUS WANT ARGUMENT...: hvhost run with these ends in time; stderr has WANT.
+lost() {
+	local status=$1 want=$2 rc=0 err
+	shift 2
+	err=$(cd "$T" && timeout -s KILL 20 "$FAULTS" run --kernel kernel --memory 128M "$@" \
+		2>&1 >"${STDOUT:-/dev/null}" </dev/null) || rc=$?
+	is "$rc" "$status" "exit $status: hvhost run $*${STDOUT:+ >$STDOUT}"
+	like "$err" "$want" "... says why"
+}
+hvhost/tests/faults --kernel "$T/kernel"
+lost 0 '^$' --trace trace
+lost 1 "^hvhost: cannot write trace '/dev/full', which ends here: No space left on device" \
+	--trace /dev/full
+lost 1 "^hvhost: cannot write findings '/dev/full': No space left on device" \
+	--findings /dev/full
+STDOUT=/dev/full lost 1 "^hvhost: cannot write the console: No space left on device" \
+	--trace trace
+is "$(jq -r 'select(.event == "end") | "\(.status) \(.why)"' "$T/trace")" \
+	"1 the console could not be written" "... and so does the trace, which is whole"
+lost 1 "^hvhost: screen '/dev/full/s.png': Not a directory" --screen /dev/full/s.png
+HVHOST_GUEST=reset lost 3 "^hvhost: reset: ACPI reset register" --cpus 1
+HVHOST_GUEST=reset HVHOST_FAULT=KVM_IRQ_LINE:1 lost 1 "^hvhost: KVM does not set interrupt line" --cpus 2
+HVHOST_FAULT=poll:1+ lost 1 "^hvhost: poll: Cannot allocate memory" --cpus 1
+mkfifo "$T/pipe"
+exec 8<>"$T/pipe"
+exec 9>"$T/pipe"
+exec 8<&-
+rc=0
+err=$(cd "$T" && timeout -s KILL 20 "$FAULTS" run --kernel kernel --memory 128M 2>&1 >&9 </dev/null) || rc=$?
+exec 9>&-
+is "$rc" 1 "exit 1: hvhost run, whose reader has gone"
+like "$err" "^hvhost: cannot write the console: Broken pipe" "... says why"
+
 # arm64: compiled here, and run by qemu-user
 ARM64=$BUILD/hvhost-arm64
 if command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64-static >/dev/null; then

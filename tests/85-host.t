@@ -10,8 +10,8 @@ tmpdir
 "$TOP/lab/lab" files "$T/files" series
 mkdir -p "$T/jobs"
 
-# job NAME OPTIONS COMMANDLINE [AFTER]: hvhost with these; AFTER is shell that
-# runs beside it, with its process in $pid.
+# job NAME OPTIONS COMMANDLINE [AFTER [BEFORE]]: hvhost with these; AFTER is shell that
+# runs beside it, with its process in $pid, BEFORE is shell that runs first.
 job() {
 	local d=$T/jobs/$1
 	mkdir -p "$d"
@@ -21,6 +21,7 @@ job() {
 	cat >"$d/job" <<-JOB
 		#!/bin/sh
 		head -c 100000 bzImage >cut
+		${5:-:}
 		./hvhost run --kernel bzImage --initrd initrd --trace out/trace --timeout 120 $2 \\
 			--append 'console=ttyS0 quiet $3' 2>out/host &
 		pid=\$!
@@ -48,6 +49,17 @@ job middle-vmbus '--generation 2 --vmbus-version 5.1' ''
 # A stop by signal is a request to the guest, as is a word on its console.
 job sigterm '--generation 2' 'guest.path=shutdown' \
 	"until grep -q '\"ic\".*shutdown' out/trace; do sleep 1; done; sleep 1; kill -TERM \$pid"
+# The host's own failures: killed, and disks that are full. The guest writes to the one that
+# has room for a few pages after its file system was made.
+job sigkill '--generation 2' '' \
+	"until grep -q '\"ic\".*shutdown' out/trace; do sleep 1; done; kill -KILL \$pid"
+job full-trace '--generation 2 --trace /dev/full' ''
+job full-disk '--generation 2 --pci nvme,disk=small/disk' \
+	'guest.modules=pci-hyperv guest.disk=yes' : "mkdir small
+		mount -t tmpfs none small
+		truncate -s 16M small/disk && mkfs.ext4 -q -F -m 0 small/disk
+		mount -o remount,size=\$((\$(du -k small/disk | cut -f 1) + 8))k small
+		trap 'umount -l small' EXIT"
 rc=0
 "$TOP/lab/lab" jobs "$T/jobs" >/dev/null || rc=$?
 is "$rc" 3 "the jobs run"
@@ -74,6 +86,11 @@ ended cpus 0 poweroff
 ended old-vmbus 0 poweroff
 ended middle-vmbus 0 poweroff
 ended sigterm 0 poweroff
+ended sigkill 137 ''
+is "$(jq -r .event "$T/jobs/sigkill/out/trace" 2>&1 | sed -n '1p; /end/p')" layout \
+	"sigkill: the trace has whole lines, and no end"
+ended full-trace 1 '' "cannot write trace '/dev/full', which ends here: No space left on device"
+ended full-disk 1 host_error 'nvme0: the file of its disk: No space left on device'
 
 # seen NAME REGEX DESC: the guest's console has that.
 seen() {

@@ -20,6 +20,8 @@ int kvm_open(struct kvm *kvm)
 	if (kvm->fd < 0)
 		return kvm_fail("cannot open /dev/kvm");
 	version = ioctl(kvm->fd, KVM_GET_API_VERSION, 0);
+	if (version < 0)
+		return kvm_fail("/dev/kvm does not tell its API version");
 	if (version != KVM_API_VERSION) {
 		fprintf(stderr, "hvhost: /dev/kvm has API version %d, not %d\n",
 			version, KVM_API_VERSION);
@@ -121,11 +123,13 @@ int kvm_set_slots(const struct kvm *kvm, u32 pair, u64 gpa, u64 size, u8 *host)
  * @gsi:	Pin of the interrupt controller, or what a route leads to
  * @level:	0 or 1
  *
- * Return: 0 or -errno.
+ * Return: 0 or -errno, said: the guest misses an interrupt.
  */
 int kvm_irq_line(const struct kvm *kvm, u32 gsi, int level)
 {
 	struct kvm_irq_level irq = { .irq = gsi, .level = level };
 
-	return ioctl(kvm->vm_fd, KVM_IRQ_LINE, &irq) < 0 ? -errno : 0;
+	if (ioctl(kvm->vm_fd, KVM_IRQ_LINE, &irq) < 0)
+		return say_host_failed(-errno, "KVM does not set interrupt line %u", gsi);
+	return 0;
 }

@@ -60,6 +60,8 @@ int vm_add_mmio(struct vm *vm, u64 gpa, u64 size, vm_io_fn fn, void *opaque)
 
 	if (!err)
 		cut_fb(vm);
+	else if (err == -ENOMEM)
+		say_host_failed(err, "MMIO at 0x%llx", gpa);
 	return err;
 }
 
@@ -152,11 +154,16 @@ static int map_fb(void *opaque, u32 index, const struct range *range, u8 *host)
 {
 	const struct vm *vm = opaque;
 	u32 pair = VRAM_PAIR + index;
+	int err;
 
-	if (!range)
-		return kvm_set_slots(&vm->kvm, pair, 0, 0, NULL);
-	return kvm_set_slots(&vm->kvm, pair, range->start, range_size(range),
-			     host);
+	if (range)
+		err = kvm_set_slots(&vm->kvm, pair, range->start, range_size(range), host);
+	else
+		err = kvm_set_slots(&vm->kvm, pair, 0, 0, NULL);
+	/* Beyond what the processor can address: the guest's own choice */
+	if (!err || err == -EINVAL)
+		return err;
+	return say_host_failed(err, "KVM does not map the framebuffer");
 }
 
 /**

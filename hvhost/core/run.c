@@ -83,8 +83,10 @@ void run_end(struct run *run, enum run_end how, const char *why)
 		run->how = how;
 		snprintf(run->why, sizeof(run->why), "%s", why);
 		__atomic_store_n(&run->ended, true, __ATOMIC_SEQ_CST);
-		if (write(run->end_fd, &one, sizeof(one)) < 0)
+		if (write(run->end_fd, &one, sizeof(one)) < 0) {
+			say_failed(-errno, "the end of the run cannot be told");
 			_exit(RUN_HOST_ERROR);
+		}
 		if (run->kick)
 			run->kick(run->opaque);
 	}

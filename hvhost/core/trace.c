@@ -87,10 +87,9 @@ int trace_open(const char *path, bool verbose)
 }
 
 /* Trouble with the file: one word about it, and no more of it. */
-static void trace_give_up(const char *why)
+static void trace_give_up(int err)
 {
-	fprintf(stderr, "hvhost: cannot write trace '%s': %s; it ends here\n",
-		trace.path, why);
+	say_host_failed(err, "cannot write trace '%s', which ends here", trace.path);
 	close(trace.fd);
 	trace.fd = -1;
 	__atomic_store_n(&trace.on, trace.verbose, __ATOMIC_RELEASE);
@@ -108,7 +107,7 @@ void trace_close(void)
 	trace.verbose = false;
 	/* Some file systems only tell now that the disk is full. */
 	if (trace.fd >= 0 && close(trace.fd) < 0)
-		say_failed(-errno, "cannot close trace '%s'", trace.path);
+		say_host_failed(-errno, "cannot close trace '%s'", trace.path);
 	trace.fd = -1;
 	pthread_mutex_unlock(&trace.lock);
 }
@@ -196,11 +195,11 @@ static void trace_write_line(const char *buf, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			int err = n ? errno : ENOSPC;
+			int err = n ? -errno : -ENOSPC;
 
 			if (done && ftruncate(trace.fd, trace.len))
 				done = 0;	/* a pipe: cannot be helped */
-			trace_give_up(strerror(err));
+			trace_give_up(err);
 			return;
 		}
 		done += n;

@@ -91,6 +91,21 @@ static void console_seen(void *opaque, int watch)
 	c->seen(c->opaque, watch);
 }
 
+/*
+ * A reader that went away, or a full disk. What the guest says is not kept from
+ * now on, but trace and findings are; the run's status tells of it in the end.
+ */
+static void console_output_failed(void *opaque, int err)
+{
+	struct console *c = opaque;
+
+	/* Who does not read, once the run has ended, did not want it */
+	if (err == -ETIMEDOUT)
+		return;
+	c->output_err = say_failed(err, "cannot write the console");
+	c->port.out_fd = -1;
+}
+
 static void console_say_failed(struct console *c, int err)
 {
 	c->findings_err = say_failed(err, "cannot write findings '%s'",
@@ -184,6 +199,18 @@ int console_close_findings(struct console *c)
 }
 
 /**
+ * console_flush() - The run has ended: write the rest of the console.
+ * @c:		The console; the lock is held
+ *
+ * Return: 0, or -errno if some could not be written, said on stderr.
+ */
+int console_flush(struct console *c)
+{
+	serial_flush(&c->port);
+	return c->output_err;
+}
+
+/**
  * console_has_findings() - Is there a second port?
  * @c:		The console, after console_open_findings()
  *
@@ -204,9 +231,11 @@ bool console_has_findings(const struct console *c)
 void console_init(struct console *c, struct run *run)
 {
 	c->run = run;
+	c->output_err = 0;
 	c->port = (struct serial) {
 		.out_fd = STDOUT_FILENO, .end_fd = run->end_fd,
-		.seen = console_seen, .opaque = c,
+		.seen = console_seen, .failed = console_output_failed,
+		.opaque = c,
 	};
 	c->findings = (struct serial) {
 		.out_fd = c->findings_fd, .end_fd = run->end_fd,

@@ -13,6 +13,7 @@ struct console {
 	const char *findings_path;	/* NULL: none, and no second port */
 	int findings_fd;
 	int findings_err;		/* the first that a write returned */
+	int output_err;			/* likewise, of stdout */
 	bool escaped;			/* Ctrl-A was typed last */
 	/* A text that is waited for has come, as the index in ->watch */
 	void (*seen)(void *opaque, int watch);
@@ -21,6 +22,7 @@ struct console {
 
 int console_open_findings(struct console *c, const char *path);
 int console_close_findings(struct console *c);
+int console_flush(struct console *c);
 bool console_has_findings(const struct console *c);
 void console_init(struct console *c, struct run *run);
 void console_watch(struct console *c, const char *text, bool again, bool off);

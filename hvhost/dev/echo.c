@@ -114,7 +114,7 @@ struct vpci_device *echo_new(const char *name, const struct echo_bar *bar,
 	}
 	return &echo->dev;
 no_memory:
-	snprintf(why, why_len, "no memory for a device");
+	snprintf(why, why_len, "%s", strerror(ENOMEM));
 	free(echo);
 	return NULL;
 }

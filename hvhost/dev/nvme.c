@@ -307,6 +307,7 @@ static u16 nvme_give_page(struct nvme *n, const struct nvme_command *cmd,
 static u16 nvme_file_error(struct nvme *n, int error, u16 status)
 {
 	n->counts.media_errors++;
+	say_host_failed(-error, "%s: the file of its disk", n->name);
 	if (error == ENOSPC || error == EDQUOT)
 		status = NVME_SC_CAPACITY;
 	return nvme_refuse(n, status, WRONG_FILE, error);
@@ -1153,6 +1154,8 @@ static int nvme_open_disk(struct nvme *n, const char *disk, char *why,
 			      errno == EWOULDBLOCK ? "it is in use" :
 						     strerror(errno));
 	size = lseek(n->fd, 0, SEEK_END);
+	if (size < 0)
+		return refuse(why, why_len, "'%s': %s", disk, strerror(errno));
 	if (size < (off_t)MIN_DISK || size % (1 << BLOCK_SHIFT))
 		return refuse(why, why_len,
 			      "'%s' has %lld bytes, not 1 MiB or more in whole blocks of 512",

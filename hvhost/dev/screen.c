@@ -75,9 +75,11 @@ static int screen_write_png(FILE *f, png_image *image, const u8 *rgb, char *why,
 {
 	int err = 0;
 
+	errno = 0;
 	if (!png_image_write_to_stdio(image, f, 0, rgb, 0, NULL)) {
-		snprintf(why, why_len, "%s", image->message);
-		err = -EIO;
+		/* libpng's own word has no reason in it */
+		err = errno ? -errno : -EIO;
+		snprintf(why, why_len, "%s", errno ? strerror(errno) : image->message);
 	}
 	if (fclose(f) && !err)
 		err = screen_failed(errno, why, why_len);

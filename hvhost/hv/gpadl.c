@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/fail.h"
 #include "core/trace.h"
 #include "hv/gpadl.h"
 
@@ -38,11 +39,11 @@ struct gpadl *gpadl_new(u32 id, u32 relid, u32 list_len, u32 range_count)
 		return NULL;
 	}
 	g = calloc(1, sizeof(*g));
-	if (!g)
-		return NULL;
-	g->list = malloc(list_len);
-	if (!g->list) {
+	if (g)
+		g->list = malloc(list_len);
+	if (!g || !g->list) {
 		free(g);
+		say_host_failed(-ENOMEM, "GPADL %u", id);
 		return NULL;
 	}
 	g->id = id;
@@ -106,7 +107,7 @@ static int gpadl_parse(struct gpadl *g, const struct mem *mem)
 	g->range = calloc(g->range_count, sizeof(*g->range));
 	g->page = calloc(g->list_len / 8, sizeof(*g->page));
 	if (!g->range || !g->page)
-		return -ENOMEM;
+		return say_host_failed(-ENOMEM, "GPADL %u", g->id);
 	for (i = 0; i < g->range_count; i++) {
 		ret = gpadl_parse_range(g, mem, &g->range[i], &pos);
 		if (ret)

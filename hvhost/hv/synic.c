@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/fail.h"
 #include "core/trace.h"
 #include "hv/synic.h"
 
@@ -138,7 +139,7 @@ int synic_post(struct synic *s, u32 vp, u32 sint, u32 type, const void *payload,
 	}
 	w = calloc(1, sizeof(*w));
 	if (!w)
-		return -ENOMEM;
+		return say_host_failed(-ENOMEM, "SynIC message");
 	w->sint = sint;
 	w->msg.type = type;
 	w->msg.len = len;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/bytes.h"
+#include "core/fail.h"
 #include "core/guid.h"
 #include "core/hostile.h"
 #include "core/status.h"
@@ -517,8 +518,10 @@ static u32 vmbus_open_channel(struct vmbus *bus, struct vmbus_channel *chan,
 		return STATUS_INVALID;
 	buf = realloc(chan->buf, chan->up.size < longest ? chan->up.size :
 							   longest);
-	if (!buf)
+	if (!buf) {
+		say_host_failed(-ENOMEM, "VMBus channel %u", chan->relid);
 		return STATUS_NO_RESOURCES;
+	}
 	chan->buf = buf;
 	chan->vp = msg->vp;
 	chan->gpadl = g;
@@ -1066,7 +1069,7 @@ static int vmbus_write_lies(struct vmbus_channel *chan,
 	if (!chan->late && hostile_event(HOSTILE_PACKET_LATE)) {
 		chan->late = malloc(sizeof(*chan->late));
 		if (!chan->late)
-			return -ENOMEM;
+			return say_host_failed(-ENOMEM, "VMBus packet");
 		chan->late->desc = desc;
 		chan->late->len = len;
 		memcpy(chan->late->payload, buf, len);
@@ -1149,7 +1152,7 @@ int vmbus_add_device(struct vmbus *bus, struct vmbus_device *dev)
 			return -EEXIST;
 	chan = calloc(1, sizeof(*chan));
 	if (!chan)
-		return -ENOMEM;
+		return say_host_failed(-ENOMEM, "VMBus channel");
 	chan->bus = bus;
 	chan->dev = dev;
 	chan->type = dev->type;

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "core/bytes.h"
+#include "core/fail.h"
 #include "core/hostile.h"
 #include "core/trace.h"
 #include "hv/guids.h"
@@ -785,7 +786,7 @@ int vpci_add(struct vpci *vpci, struct vpci_device *dev)
 		return -ENOSPC;
 	bus = vpci_new_bus(vpci, dev, (u16)number);
 	if (!bus)
-		return -ENOMEM;
+		return say_host_failed(-ENOMEM, "virtual PCI bus %u", number);
 	bus->next = *link;
 	*link = bus;
 	dev->bus = bus;

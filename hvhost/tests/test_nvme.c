@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "core/fail.h"
 #include "dev/nvme.h"
 #include "dev/nvme_proto.h"
 #include "mock.h"
@@ -1474,6 +1475,8 @@ static void test_file_errors(void **state)
 	io_fails(&cmd, NVME_SC_WRITE_FAULT, "errno of the disk's file", EIO);
 	io_error = ENOSPC;
 	io_fails(&cmd, NVME_SC_CAPACITY, "errno of the disk's file", ENOSPC);
+	/* It is no fault of the guest's. */
+	assert_string_equal(host_failure(), "nvme0: the file of its disk");
 	io_error = 0;
 	assert_int_equal(run(&io, &cmd), 0);
 	/* Somebody cuts the file */

@@ -147,6 +147,22 @@ static void path_fails(void **state)
 	assert_string_equal(out, want);
 }
 
+static void fail_host(void)
+{
+	assert_int_equal(say_host_failed(-ENOMEM, "GPADL %d", 7), -ENOMEM);
+	assert_int_equal(say_host_failed(-ENOSPC, "trace"), -ENOSPC);
+}
+
+/* The first one is said and stays. */
+static void host_fails(void **state)
+{
+	(void)state;
+	assert_null(host_failure());
+	captured(fail_host);
+	assert_string_equal(out, "hvhost: GPADL 7: Cannot allocate memory\n");
+	assert_string_equal(host_failure(), "GPADL 7");
+}
+
 static void refuses(void **state)
 {
 	char why[32];
@@ -199,6 +215,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(event, start, stop),
 		cmocka_unit_test_setup_teardown(fails, start, stop),
 		cmocka_unit_test(path_fails),
+		cmocka_unit_test(host_fails),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test_setup_teardown(lock, start, stop),
 	};

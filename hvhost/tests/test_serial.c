@@ -641,6 +641,27 @@ static void full_in_the_end(void **state)
 	assert_string_equal(said, "hvhost: cannot write findings '/dev/full': No space left on device\n");
 }
 
+static void send_many_lines(void)
+{
+	send_lines();
+	send_lines();
+}
+
+/* What the guest says is lost: said once, and the run goes on; its end tells. */
+static void console_full(void **state)
+{
+	(void)state;
+	assert_int_equal(console_open_findings(&vm.console, path), 0);
+	assert_int_equal(start_console(), 0);
+	assert_int_equal(console_flush(&vm.console), 0);
+	vm.console.port.out_fd = open("/dev/full", O_WRONLY);
+	quietly(send_many_lines);
+	assert_string_equal(said, "hvhost: cannot write the console: No space left on device\n");
+	assert_int_equal(console_flush(&vm.console), -ENOSPC);
+	assert_int_equal(ends, 0);
+	assert_int_equal(console_close_findings(&vm.console), 0);
+}
+
 /* What fits is there. */
 static void limited(void **state)
 {
@@ -835,6 +856,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(cannot_open, com_setup, com_teardown),
 		cmocka_unit_test_setup_teardown(full, com_setup, com_teardown),
 		cmocka_unit_test_setup_teardown(full_in_the_end, com_setup, com_teardown),
+		cmocka_unit_test_setup_teardown(console_full, com_setup, com_teardown),
 		cmocka_unit_test_setup_teardown(limited, com_setup, com_teardown),
 		cmocka_unit_test(clock_registers),
 	};

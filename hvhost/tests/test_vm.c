@@ -35,6 +35,7 @@ static u64 shared_bit;
 static struct kvm_userspace_memory_region slot[SLOTS];
 static struct kvm_msi msi;
 static int slot_error;			/* for those that are to be made */
+static int slot_errno = ENOSPC;
 
 /* The accesses of a vCPU; an end of the run after them */
 static struct access {
@@ -150,7 +151,7 @@ static int set_slot(const struct kvm_userspace_memory_region *r)
 					      r->memory_size)
 			fail_msg("slot %u overlaps %u", r->slot, i);
 	if (r->memory_size && slot_error && !--slot_error) {
-		errno = ENOSPC;
+		errno = slot_errno;
 		return -1;
 	}
 	slot[r->slot] = *r;
@@ -387,9 +388,16 @@ static void memory(void **state)
 	/* Not onto RAM, nor half a step further when KVM will not */
 	to = (struct range) { 4 * GIB - FB_SIZE + 0x1000, 4 * GIB + 0xfff };
 	assert_int_equal(vm_move_fb(&vm, &to), -EBUSY);
-	slot_error = 1;
 	to = (struct range) { FB, FB + FB_SIZE - 1 };
+	slot_error = 1;
+	slot_errno = EINVAL;
+	assert_int_equal(vm_move_fb(&vm, &to), -EINVAL);
+	slot_errno = ENOSPC;
+	/* A guest can cause that, but no other error */
+	assert_null(host_failure());
+	slot_error = 1;
 	assert_int_equal(vm_move_fb(&vm, &to), -ENOSPC);
+	assert_string_equal(host_failure(), "KVM does not map the framebuffer");
 	assert_null(seen(FB));
 	assert_int_equal(*seen(0xfe0000005), 0x42);
 }

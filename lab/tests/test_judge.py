@@ -287,6 +287,29 @@ def test_ended_from_outside(tmp_path: Path) -> None:
     assert list(v) == ["ends"] and "killed after its deadline of 90 s" in v["ends"].text
 
 
+def test_a_killed_host(tmp_path: Path) -> None:
+    """Of hvhost nothing is left but whole lines and the shell's word for its end."""
+    folder = copy(DEFAULT, tmp_path)
+    for file, lines in ((TRACE, 30), (FOUND, 8)):
+        text_of = (folder / file).read_text(encoding="utf-8").splitlines(True)
+        (folder / file).write_text("".join(text_of[:lines]), encoding="utf-8")
+    (folder / "rc").write_text("137\n")
+    v = judge_folder(folder)
+    assert list(v) == ["ends"]
+    assert "the end is none, with status 137, not poweroff" in v["ends"].text
+
+
+def test_a_trace_without_room(tmp_path: Path) -> None:
+    """What the host said is with what is missing."""
+    folder = copy(DEFAULT, tmp_path)
+    said = "hvhost: host_error: cannot write trace 'out/trace', which ends here"
+    (folder / TRACE).write_text("")
+    (folder / "out/host").write_text(f"{said}\n")
+    v = judge_folder(folder)
+    assert list(v) == ["trace"]
+    assert f"it is empty; out/host: {said}" in v["trace"].text
+
+
 def test_a_kernel_that_never_starts(tmp_path: Path) -> None:
     folder = copy(DEFAULT, tmp_path)
     spoil(folder, Spoil("", DEFAULT, TRACE, '"how":"poweroff"', '"how":"triple_fault"'))

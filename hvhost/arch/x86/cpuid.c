@@ -60,8 +60,10 @@ static struct kvm_cpuid2 *cpuid_get(int fd, unsigned long request)
 
 	cpuid = calloc(1, sizeof(*cpuid) +
 			  MAX_CPUID * sizeof(cpuid->entries[0]));
-	if (!cpuid)
+	if (!cpuid) {
+		kvm_fail("CPUID leaves");
 		return NULL;
+	}
 	cpuid->nent = MAX_CPUID;
 	if (ioctl(fd, request, cpuid) < 0) {
 		kvm_fail("KVM does not tell the CPUID it supports");

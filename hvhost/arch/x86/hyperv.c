@@ -182,10 +182,13 @@ static void hyperv_port(struct vm *vm, u32 cpu)
 	const struct hypercalls calls = hyperv_calls(vm);
 	struct kvm_regs regs;
 
-	if (ioctl(vm->kvm.cpu_fd[cpu], KVM_GET_REGS, &regs) < 0)
+	if (ioctl(vm->kvm.cpu_fd[cpu], KVM_GET_REGS, &regs) < 0) {
+		run_fail(&vm->run, -errno, "vCPU %u: KVM_GET_REGS", cpu);
 		return;
+	}
 	regs.rax = hypercall_other(&calls, regs.rcx, regs.rdx);
-	ioctl(vm->kvm.cpu_fd[cpu], KVM_SET_REGS, &regs);
+	if (ioctl(vm->kvm.cpu_fd[cpu], KVM_SET_REGS, &regs) < 0)
+		run_fail(&vm->run, -errno, "vCPU %u: KVM_SET_REGS", cpu);
 }
 
 /*

@@ -41,9 +41,10 @@ int arch_init(struct vm *vm)
 {
 	unsigned long identity = IDENTITY_GPA;
 
-	/* Before the vCPUs; AMD needs neither. */
-	ioctl(vm->kvm.vm_fd, KVM_SET_TSS_ADDR, TSS_GPA);
-	ioctl(vm->kvm.vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity);
+	/* Before the vCPUs; on AMD both do nothing. */
+	if (ioctl(vm->kvm.vm_fd, KVM_SET_TSS_ADDR, TSS_GPA) < 0 ||
+	    ioctl(vm->kvm.vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity) < 0)
+		return kvm_fail("KVM takes no pages for itself");
 	if (ioctl(vm->kvm.vm_fd, KVM_CREATE_IRQCHIP, 0ul) < 0)
 		return kvm_fail("KVM makes no interrupt controllers");
 	return hyperv_init(vm);
@@ -111,7 +112,12 @@ static int x86_signal_msi(struct vm *vm, u32 vp, u32 data)
 
 	if (vp >= (u32)vm->kvm.cpus)
 		return -EINVAL;
-	return ioctl(vm->kvm.vm_fd, KVM_SIGNAL_MSI, &msi) < 0 ? -errno : 0;
+	if (ioctl(vm->kvm.vm_fd, KVM_SIGNAL_MSI, &msi) >= 0)
+		return 0;
+	/* The vCPU's APIC takes none; all else is no fault of the guest's */
+	if (errno == EPERM)
+		return -EPERM;
+	return say_host_failed(-errno, "KVM does not interrupt vCPU %u", vp);
 }
 
 /**
