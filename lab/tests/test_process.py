@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -45,7 +46,12 @@ def hold(bench: Bench, code: str = HOLD) -> subprocess.Popen[str]:
 
 
 def descriptors(pid: object) -> dict[str, str]:
-    return {path.name: os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()}
+    found = {}
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        # A process that has just started opens and closes others.
+        with contextlib.suppress(FileNotFoundError):
+            found[path.name] = os.readlink(path)
+    return found
 
 
 def wait_to_wait(bench: Bench) -> subprocess.Popen[str]:
