@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.common import say
+from lab.seeds import show_wrong
 
 
 @dataclass
@@ -67,11 +68,7 @@ def table(found: Iterable[Chain]) -> list[str]:
 def finish(found: list[Chain], folder: Path) -> int:
     """Print the table and each run that is not as expected. 0 if all are."""
     print("\n".join(table(found)))
-    wrong = [one for one in found if one.outcome != "ok"]
-    for one in wrong:
-        print(f"\nseed {one.seed}, {one.outcome}: {one.about}")
-        print("\n".join(f"  {text}" for text in one.why) or "  no verdicts")
-        print(f"  files: {folder / 'found' / str(one.seed)}\n  again: {one.again}")
+    wrong = show_wrong(found, folder)
     faults = sum(len(one.faults) for one in found)
     say(f"{len(found)} chains of {sum(len(one.kernels) for one in found)} kernels, "
         f"{len(wrong) or 'none'} not as expected; faults of the emulator: {faults}")

@@ -37,10 +37,20 @@ class Drawn(Record, Protocol):
 
     seed: int
     faults: list[str]
+    outcome: str
+    why: list[str]
 
     @property
     def key(self) -> tuple[object, ...]:
         """Results with the same key are of the same run."""
+
+    @property
+    def about(self) -> str:
+        """What was drawn."""
+
+    @property
+    def again(self) -> str:
+        """The command that runs it again."""
 
 
 Run = TypeVar("Run", bound=Drawn)
@@ -172,3 +182,13 @@ def resume(todo: Sequence[Run], kind: type[Run], folder: Path, verb: str,
         for name in ("files", "scenarios"):
             shutil.rmtree(folder / name, ignore_errors=True)
     return [had[one.key] for one in todo if one.key in had]
+
+
+def show_wrong(found: Sequence[Run], folder: Path) -> list[Run]:
+    """Print each run that is not as expected, with what it left in FOLDER. Returns them."""
+    wrong = [one for one in found if one.outcome != "ok"]
+    for one in wrong:
+        print(f"\nseed {one.seed}, {one.outcome}: {one.about}")
+        print("\n".join(f"  {text}" for text in one.why) or "  no verdicts")
+        print(f"  files: {folder / 'found' / str(one.seed)}\n  again: {one.again}")
+    return wrong

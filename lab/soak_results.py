@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.common import say
-from lab.seeds import DIED, TRIPLE
+from lab.seeds import DIED, TRIPLE, show_wrong
 from lab.verdict import Result
 
 # What can come of a run, in the table's order: the dump is lost; it is there, but something
@@ -135,11 +135,7 @@ def table(found: Iterable[Dump]) -> list[str]:
 def finish(found: list[Dump], folder: Path) -> int:
     """Print the table and each run that is not as expected. 0 if all are."""
     print("\n".join(table(found)))
-    wrong = [one for one in found if one.outcome != "ok"]
-    for one in wrong:
-        print(f"\nseed {one.seed}, {one.outcome}: {one.about}")
-        print("\n".join(f"  {text}" for text in one.why) or "  no verdicts")
-        print(f"  files: {folder / 'found' / str(one.seed)}\n  again: {one.again}")
+    wrong = show_wrong(found, folder)
     lost = sum(one.outcome == "lost" for one in found)
     faults = sum(len(one.faults) for one in found)
     say(f"{len(found)} kdumps, {lost or 'none'} lost, {len(wrong) - lost} otherwise not as "
