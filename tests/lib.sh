@@ -9,7 +9,7 @@
 #	verdicts CMD...
 #	skip DESC REASON	diag TEXT	tmpdir		home NAME [PATH...]
 #	stage NAME
-#	series_options TREE	arm64_image FILE
+#	series_options TREE	arm64_image FILE	seeds LIST
 #	done_testing
 
 set -euo pipefail
@@ -156,6 +156,12 @@ series_options() {
 		option=${line#CONFIG_}
 		git -C "$1" grep -q "^config ${option%%=*}\$" series -- '*Kconfig*' && echo "$line"
 	done || true
+}
+
+# seeds LIST: the seeds that SEEDS=LIST names, a line each.
+seeds() {
+	(cd "$TOP" && python3 -c 'import sys; from lab.seeds import parse_seeds as p
+print(*p(sys.argv[1]), sep="\n")' "$1")
 }
 
 # arm64_image FILE: what tells that it is an arm64 kernel that is not packed, "ARMd".
