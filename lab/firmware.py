@@ -46,7 +46,7 @@ def reports(folder: Path) -> list[Report]:
         found = findings.read(folder / "out" / "findings")
     except BadFile:
         found = Findings()
-    return [one for one in (found.first, found.second) if one.windows is not None]
+    return [one for one in found.reports if one.windows is not None]
 
 
 def check(folder: Path, told: Iterable[Mapping[str, Any]]) -> tuple[list[Splat], int]:
