@@ -19,7 +19,7 @@ from lab.hostile_results import Known, Seed, finish
 from lab.locks import lock
 from lab.plan import size_class
 from lab.schema import PATHS
-from lab.seeds import add, keep, parse_seeds, read
+from lab.seeds import keep, parse_seeds, resume
 from lab.sites import firmware_sites, message_sites
 from lab.splats import Splat, blocked, splats
 from lab.verdict import clean
@@ -236,35 +236,20 @@ def kernel_name() -> str:
     return os.environ.get("KERNEL") or "series-debug"
 
 
-def make_files(folder: Path, kernel: str) -> Path:
-    shutil.rmtree(folder / "files", ignore_errors=True)
-    guest.files(folder / "files", [kernels.pair(kernel)], arch=arches.chosen())
-    return folder / "files"
+def make_files(files: Path, kernel: str) -> None:
+    guest.files(files, [kernels.pair(kernel)], arch=arches.chosen())
 
 
 def run(seeds: str, rate: str | None) -> int:
     """Run the guests of these seeds, but for those with results."""
     folder, kernel, known = where(), kernel_name(), Known()
     asked = [drawn(seed, parse_rate(rate), kernel) for seed in parse_seeds(seeds)]
-    file = folder / "results.jsonl"
-    folder.mkdir(parents=True, exist_ok=True)
-    with lock(folder / "lock", "make hostile"):
-        had = {one.key: one for one in read(file, Seed)}
-        again = any(os.environ.get(name) for name in ("AGAIN", "PLAY")) or \
-            os.environ.get("ONLY") not in (None, "", FIRMWARE)
-        todo = [one for one in asked if again or one.key not in had]
-        if todo:
-            say(f"{len(asked) - len(todo)} of {len(asked)} seeds have results")
-            files = make_files(folder, kernel)
-        for start in range(0, len(todo), BATCH):
-            def done(one: Seed) -> None:
-                had[one.key] = one
-                add(file, one)
-
-            batch(todo[start:start + BATCH], files, folder, done)
-            shutil.rmtree(folder / "jobs", ignore_errors=True)
-        shutil.rmtree(folder / "files", ignore_errors=True)
-    found = [had[one.key] for one in asked if one.key in had]
+    # A result does not say what PLAY was, nor which lies ONLY listed.
+    again = bool(os.environ.get("PLAY")) or os.environ.get("ONLY") not in (None, "", FIRMWARE)
+    found = resume(asked, Seed, folder, "make hostile",
+                   lambda files: make_files(files, kernel),
+                   lambda some, done: batch(some, folder / "files", folder, done),
+                   again=again, size=BATCH)
     return finish(found, folder, known)
 
 
@@ -298,7 +283,9 @@ def smallest(seed: str, rate: str | None) -> int:
     asked = drawn(int(seed), parse_rate(rate), kernel)
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder / "lock", "make hostile"):
-        files = make_files(folder, kernel)
+        files = folder / "files"
+        shutil.rmtree(files, ignore_errors=True)
+        make_files(files, kernel)
         ended: list[Seed] = []
         batch([asked], files, folder, ended.append)
         if not ended or ended[0].outcome == "ok":
@@ -319,7 +306,7 @@ def smallest(seed: str, rate: str | None) -> int:
         rest = reduce.reduce(first.mutations, test)
         if not test([rest])[0]:
             say("these lies alone do not do it each time")
-        shutil.rmtree(folder / "files", ignore_errors=True)
+        shutil.rmtree(files, ignore_errors=True)
     print(f"{target}\nlies: {words(rest)}\n"
           f"again: {first.command} ONLY={','.join(rest)}\n"
           f"({first.scenario}, {first.path}: hvhost run --hostile {first.seed}:{first.rate} "

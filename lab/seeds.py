@@ -32,17 +32,21 @@ class Record(Protocol):
 One = TypeVar("One", bound=Record)
 
 
-class Drawn(Record, Protocol):
+class Keyed(Record, Protocol):
+    """A result that is kept."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Results with the same key are of the same run."""
+
+
+class Drawn(Keyed, Protocol):
     """One that a seed draws, and what came of it."""
 
     seed: int
     faults: list[str]
     outcome: str
     why: list[str]
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Results with the same key are of the same run."""
 
     @property
     def about(self) -> str:
@@ -54,6 +58,7 @@ class Drawn(Record, Protocol):
 
 
 Run = TypeVar("Run", bound=Drawn)
+Kept = TypeVar("Kept", bound=Keyed)
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -157,18 +162,20 @@ def batch(runs: Sequence[Run], folder: Path,
             done(one)
 
 
-def resume(todo: Sequence[Run], kind: type[Run], folder: Path, verb: str,
+def resume(todo: Sequence[Kept], kind: type[Kept], folder: Path, verb: str,
            prepare: Callable[[Path], None],
-           play: Callable[[Sequence[Run], Callable[[Run], None]], None]) -> list[Run]:
-    """Run those that have no result in FOLDER. PREPARE makes FOLDER/files, PLAY runs some.
-    Returns all with their results."""
+           play: Callable[[Sequence[Kept], Callable[[Kept], None]], None], *,
+           again: bool = False, size: int = BATCH) -> list[Kept]:
+    """Run those that have no result in FOLDER; with AGAIN, or the variable of that name, all.
+    PREPARE makes FOLDER/files, PLAY runs some, at most SIZE. Returns all with their results."""
     file = folder / "results.jsonl"
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder / "lock", verb):
         had = {one.key: one for one in read(file, kind)}
-        left = [one for one in todo if os.environ.get("AGAIN") or one.key not in had]
+        left = [one for one in todo
+                if again or os.environ.get("AGAIN") or one.key not in had]
 
-        def done(one: Run) -> None:
+        def done(one: Kept) -> None:
             had[one.key] = one
             add(file, one)
 
@@ -176,8 +183,8 @@ def resume(todo: Sequence[Run], kind: type[Run], folder: Path, verb: str,
             say(f"{len(todo) - len(left)} of {len(todo)} seeds have results")
             shutil.rmtree(folder / "files", ignore_errors=True)
             prepare(folder / "files")
-        for start in range(0, len(left), BATCH):
-            play(left[start:start + BATCH], done)
+        for start in range(0, len(left), size):
+            play(left[start:start + size], done)
             shutil.rmtree(folder / "jobs", ignore_errors=True)
         for name in ("files", "scenarios"):
             shutil.rmtree(folder / name, ignore_errors=True)
