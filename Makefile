@@ -19,7 +19,7 @@ ARM64 := $(filter arm64 aarch64,$(ARCH))
 FOR_ARCH := $(if $(ARM64),scenario-arm64)
 
 .PHONY: help demo check quick deps fresh tree series kernel deb rpm lint kunit send run shell matrix \
-	hostile soak chain sweep bench report lisa clean
+	hostile soak chain fuzz sweep bench report lisa clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -101,6 +101,10 @@ chain: ## kernels started by kexec one after the other, drawn by seed (N=10; KER
 	@deps/install $@
 	@lab/lab chain '$(SEEDS)' '$(N)'
 
+fuzz: ## fuzz hvhost and the kernel's MMIO code, and say what is never reached (HOURS=8)
+	@deps/install $@
+	@fuzz/run
+
 sweep: ## the kernel's MMIO code over every layout of the host rule; tables, maps (FULL=1)
 	@deps/install $@
 	@sweep/run
@@ -117,5 +121,5 @@ lisa: ## install LISA, Microsoft's test system, into build/lisa; a minute, 430 M
 	@deps/install $@
 	@deps/index lisa
 
-clean: ## remove what was built, but not the downloads nor the tree you work in
+clean: ## remove what was built, but not downloads, the tree you work in, or what make fuzz found
 	@rm -rf build/kernel build/kunit* build/lint* build/nest build/demo* build/check build/src build/hvhost* build/matrix* build/hostile build/soak* build/chain build/run build/guest build/sweep build/bench build/deb* build/rpm* build/package* build/debian build/report*.html build/sink build/fresh build/quick build/openvmm build/firmware build/given* build/compare build/recordings

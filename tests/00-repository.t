@@ -110,14 +110,14 @@ small() {
 	END
 }
 
-for package in lab bench sweep report; do
+for package in lab bench fuzz sweep report; do
 	run_ok "$package/ has its types right" mypy --strict --cache-dir build/check/mypy -p "$package"
 done
 for file in tests/run hvhost/tests/faults; do
 	run_ok "$file has its types right" mypy --strict --cache-dir build/check/mypy "$file"
 done
-run_ok "lab/, report/ and hvhost/tests/faults keep to Python's style" \
-	flake8 --max-line-length 100 lab report report/look tests/report hvhost/tests/faults
+run_ok "lab/, fuzz/, report/ and hvhost/tests/faults keep to Python's style" \
+	flake8 --max-line-length 100 lab fuzz report report/look tests/report hvhost/tests/faults
 run_ok "lab/ has small functions and files" none small
 run_ok "git knows the files" git ls-files --error-unmatch README.md
 run_ok "each file has its SPDX tag" none without_spdx

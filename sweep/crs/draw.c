@@ -6,6 +6,8 @@
  * Only one of a call's arguments may draw, since C does not say in which order they are
  * computed.
  */
+#include <string.h>
+
 #include "common.h"
 #include "crs/draw.h"
 
@@ -16,6 +18,21 @@ static const u64 places[] = {
 	1ull << 63, TOP - 64 * GIB + 1, TOP - 0xfff, 0,
 };
 
+/* From the seed, unless there is input, of which it takes @bytes, or what is left of it */
+static u64 draw_next(struct list *l, size_t bytes)
+{
+	u64 value = 0;
+
+	if (!l->input_left)
+		return next_random(&l->random);
+	if (bytes > l->input_left)
+		bytes = l->input_left;
+	memcpy(&value, l->input, bytes);
+	l->input += bytes;
+	l->input_left -= bytes;
+	return value;
+}
+
 /**
  * draw_pick() - Draw a number below @count, each with the same probability.
  * @l:	The list
@@ -25,7 +42,7 @@ static const u64 places[] = {
  */
 u32 draw_pick(struct list *l, u32 count)
 {
-	return (u32)(next_random(&l->random) % count);
+	return (u32)(draw_next(l, count <= 256 ? 1 : 4) % count);
 }
 
 /**
@@ -38,7 +55,7 @@ u64 draw_any(struct list *l)
 {
 	u32 shift = draw_pick(l, 64);
 
-	return next_random(&l->random) >> shift;
+	return draw_next(l, 8) >> shift;
 }
 
 /**
@@ -269,7 +286,7 @@ u16 draw_mib(struct list *l)
 
 /**
  * draw_list() - Draw a list, and what else the guest finds.
- * @l:	The list; all but ->kernel and what it writes to is zero
+ * @l:	The list; all but ->kernel, ->input and what it writes to is zero
  * @seed:	Of the run
  * @index:	The list's number
  */

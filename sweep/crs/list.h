@@ -33,6 +33,9 @@ enum bus_state { BUS_OFF, BUS_CONFIG, BUS_ON };
 struct list {
 	const struct kernel *kernel;
 	u64 seed, index, random;
+	/* What is drawn is taken from here first, see fuzz.c. */
+	const u8 *input;
+	size_t input_left;
 	bool verbose, patient;
 	u64 *count;
 	char *why;
