@@ -19,7 +19,7 @@ from lab.common import BadFile, Range, read_file
 
 KNOWN = ("kernel", "release", "disk", "disks", "file", "efi", "painted", "not", "failslab",
          "rebound", "dump", "starts", "waits", "failed", "cannot", "no", "finished",
-         "package", "root", "state", "kdump", "crashes")
+         "package", "root", "state", "kdump", "crashes", "hibernates", "loads", "restored")
 
 
 CRASH = r"BUG: |Oops|general protection fault|kernel BUG at"

@@ -22,6 +22,8 @@ from lab.vmm import Order, Vmm
 
 # The program that lays out, in the folder of guest.files()
 LAYOUT = "hvhost-layout"
+# The kernel that loads a hibernated one, and its initrd, in a job's folder
+LOADER = "loader"
 
 
 def layout_options(scenario: Scenario, kernels: Pair) -> list[str]:
@@ -91,32 +93,51 @@ def layout(program: Path, scenario: Scenario, kernels: Pair) -> str:
     return done.stdout
 
 
-def script(order: Order) -> str:
-    """The job, a POSIX sh script."""
-    scenario = order.scenario
-    line = command_line(scenario, order.kernel, order.path, order.more)
+def command(order: Order, scenario: Scenario, image: str, initrd: str, line: str,
+            number: str = "", patience: int = 0) -> str:
+    """hvhost run with these files, and the kernel's command line. NUMBER is added to what it
+    writes."""
     if scenario.host["firmware"] == "none" and scenario.host["synthvid"]:
         # As OpenVMM has it, so that the same text is on the screen: where the framebuffer
         # covers a config window, the kernel reads it.
         line = f"console=tty {line}"
-    command = ["./hvhost", "run", "--kernel", scenario.arch.image,
-               "--initrd", initrd_of(order.path), *host_options(scenario, order.kernel),
-               *order.options, "--trace", "out/trace"]
+    words = ["./hvhost", "run", "--kernel", image, "--initrd", initrd,
+             *host_options(scenario, order.kernel), *order.options,
+             "--trace", f"out/trace{number}"]
     if order.path == "shell":
         line = without_findings(scenario, line)
     else:
-        command += ["--findings", "out/findings", "--timeout", str(order.patience), "-v"]
+        words += ["--findings", f"out/findings{number}", "--timeout",
+                  str(patience or order.patience), "-v"]
     if order.path == "shutdown":
-        command += ["--shutdown-on", "guest: waits for shutdown"]
+        words += ["--shutdown-on", "guest: waits for shutdown"]
     if scenario.guest["crash-by"] == "nmi" and order.path.startswith("kdump-"):
         # With its end, so that the line is whole when the guest stops.
-        command += ["--nmi-on", f"{scenario.guest['crash-cpu'] or 0}=guest: crashes nmi\n"]
-    command += ["--append", line]
-    disk = scenario.has_disk
+        words += ["--nmi-on", f"{scenario.guest['crash-cpu'] or 0}=guest: crashes nmi\n"]
+    words += ["--append", line]
+    return shlex.join(words) + ("" if order.path == "shell" else f" 2>out/host{number}")
+
+
+def commands(order: Order) -> list[str]:
+    """The host, and before it the one that a hibernated VM ran on."""
+    scenario, image, initrd = order.scenario, order.scenario.arch.image, initrd_of(order.path)
+    line = command_line(scenario, order.kernel, order.path, order.more)
+    if order.path != "hibernate":
+        return [command(order, scenario, image, initrd, line)]
+    half = order.patience // 2
+    return [command(order, scenario, image, initrd, line, "1", half),
+            "echo $? >out/rc1",
+            command(order, scenario.later, LOADER, f"{LOADER}-initrd", f"{line} guest.loader=yes",
+                    "", half)]
+
+
+def script(order: Order) -> str:
+    """The job, a POSIX sh script."""
+    disk = order.scenario.has_disk
     return "\n".join((
         "#!/bin/sh",
-        *make_disks(scenario),
-        shlex.join(command) + ("" if order.path == "shell" else " 2>out/host"),
+        *make_disks(order.scenario, order.path),
+        *commands(order),
         "rc=$?",
         *(["./nvme look >out/disk"] if disk else []),
         'exit "$rc"', ""))
@@ -152,3 +173,9 @@ class Hvhost(Vmm):
         (folder / "job").write_text(script(order), encoding="utf-8")
         (folder / "layout.json").write_text(
             layout(files / LAYOUT, order.scenario, order.kernel), encoding="utf-8")
+        if order.path == "hibernate":
+            own = files / order.kernel.second.file_name
+            os.link(own / order.scenario.arch.image, folder / LOADER)
+            os.link(own / "initrd", folder / f"{LOADER}-initrd")
+            (folder / "later.json").write_text(
+                layout(files / LAYOUT, order.scenario.later, order.kernel), encoding="utf-8")

@@ -32,7 +32,8 @@ class Run:
     path: str
     kernel: Pair
     releases: list[str]
-    layout: dict[str, object]   # hvhost layout's
+    layout: dict[str, object]   # hvhost layout's, of the host that the run ends on
+    began: dict[str, object]    # the same of the one that it begins on
     trace: Trace                # hvhost's; empty of another host
     witness: Witness | None     # OpenVMM's view
     findings: Findings
@@ -84,12 +85,11 @@ class Run:
         return str(self.expected("crash", "first"))
 
 
-def read_layout(folder: Path) -> dict[str, object]:
-    path = folder / "layout.json"
+def read_layout(path: Path) -> dict[str, object]:
     try:
         found = json.loads(read_file(path))
     except (ValueError, RecursionError) as e:
-        raise BadFile(f"layout.json: {path} cannot be read: {e}") from None
+        raise BadFile(f"{path.name}: {path} cannot be read: {e}") from None
     return found if isinstance(found, dict) else {}
 
 
@@ -118,8 +118,10 @@ def read_run(folder: Path, scenario: Scenario, path: str, kernel: Pair,
     releases = read_words(folder / "release")
     if len(releases) != len({kernel.first.name, kernel.second.name}):
         raise BadFile(f"release: it has {len(releases)} lines")
-    return Run(folder, scenario, path, kernel, releases, read_layout(folder) if ours else {},
-               trace, witness, found, console,
+    began = read_layout(folder / "layout.json") if ours else {}
+    layout = read_layout(folder / "later.json") if path == "hibernate" else began
+    return Run(folder, scenario, path, kernel, releases, layout, began, trace, witness, found,
+               console,
                read_pairs(folder / "out" / "disk"), " ".join(read_words(folder / "rc")))
 
 
@@ -139,6 +141,24 @@ def ends(run: Run, v: Verdicts) -> None:
         found = findings.crashed_in(run.console)
         v.check("ends", "the crash", crash, found.text if found else "",
                 f"console:{found.number}" if found else "console")
+
+
+def hibernated(run: Run, v: Verdicts) -> None:
+    """The first host's VM wrote its memory to the disk and powered off. On the second one the
+    kernel that was meant loaded it, and it went on."""
+    if run.path != "hibernate":
+        return
+    end = read_trace(run.folder / "out" / "trace1").end
+    v.check("hibernate", "the end of the first VM", "poweroff", end.get("how") if end else "",
+            "out/trace1")
+    v.check("hibernate", "hvhost's status", "0", words(read_words(run.folder / "out" / "rc1")),
+            "out/host1")
+    said = [line.text for line in findings.read(run.folder / "out" / "findings1").first.said]
+    v.check("hibernate", "the guest says", ["hibernates"], said, "out/findings1")
+    report = run.report("first")
+    v.check("hibernate", "the loader", run.releases[-1] if run.releases else "",
+            report.fact("loads"), report.where("loads"))
+    v.check("hibernate", "restored", 1, len(report.lines("restored")), report.where("restored"))
 
 
 def job_itself(run: Run, v: Verdicts) -> None:
@@ -200,7 +220,8 @@ def unloads(run: Run) -> bool:
 
 def connections(run: Run, v: Verdicts) -> None:
     """VMBus: connected in each kernel, given back between them, used."""
-    resumes = int(run.scenario.guest["resume"])
+    # The kernel that loads a hibernated one disconnects before that resumes.
+    resumes = int(run.scenario.guest["resume"]) + (run.path == "hibernate")
     expected = ["contact", *["unload", "contact"] * resumes]
     if run.kernels > 1:
         expected += (["unload", "contact"] if unloads(run) else ["contact"]) * (run.kernels - 1)
@@ -257,11 +278,11 @@ def windows(run: Run, v: Verdicts) -> None:
 def host_windows(run: Run, v: Verdicts) -> None:
     """The host's windows and reservation, as the scenario has them."""
     usual = words(run.scenario.expect["windows"])
-    v.check("windows", "hvhost layout", usual, spans(run.layout.get("windows")), "layout.json")
+    v.check("windows", "hvhost layout", usual, spans(run.began.get("windows")), "layout.json")
     first = run.trace.layout
-    v.check("windows", "the host", usual,
+    v.check("windows", "the host", spans(run.layout.get("windows")),
             spans(first.data.get("windows") if first else None), "out/trace")
-    found = run.layout.get("reserve")
+    found = run.began.get("reserve")
     v.check("reserve", "hvhost layout", run.scenario.expect["reserve"],
             spans([found] if found else []), "layout.json")
 
@@ -320,7 +341,7 @@ GUEST: tuple[Group, ...] = (detection, vmbus, told, windows, reserve, selftest, 
                             crashes.crash)
 # Of a run that has to end in a crash, only these are judged.
 BASIC: dict[str, tuple[Group, ...]] = {
-    "hvhost": (ends, job_itself, well_behaved),
+    "hvhost": (ends, hibernated, job_itself, well_behaved),
     "openvmm": (foreign.ends, job_itself, foreign.well_behaved)}
 GROUPS: dict[str, tuple[Group, ...]] = {
     "hvhost": (os_ids, connections, host_windows, *GUEST, devices.vram, devices.lost, devices.d0,

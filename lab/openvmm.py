@@ -213,11 +213,11 @@ def script(order: Order) -> str:
         run = "exec ./openvmm --com1 console --guest-shutdown-action exit " + \
             shlex.join(options(order))
         return "\n".join(("#!/bin/sh", 'export LD_LIBRARY_PATH="$PWD/lib" OPENVMM_LOG=error',
-                          *make_disks(order.scenario), run, ""))
+                          *make_disks(order.scenario, order.path), run, ""))
     command = ["./runner", str(order.patience), "--com2", "file=out/findings", *options(order)]
     return "\n".join((
         "#!/bin/sh",
-        *make_disks(order.scenario),
+        *make_disks(order.scenario, order.path),
         shlex.join(command),
         "rc=$?",
         *(["./nvme look >out/disk"] if disk else []),
@@ -246,6 +246,8 @@ class OpenVmm(Vmm):
     def lacks(self, scenario: Scenario, path: str, kernel: Pair) -> str:
         if path == "shutdown":
             return "lab cannot ask OpenVMM to shut a guest down"
+        if path == "hibernate":
+            return "lab cannot resume a hibernated VM on OpenVMM"
         why = unlike(scenario)
         if not why and scenario.pci and not has_virtual_pci(program()):
             why = "this OpenVMM has no virtual PCI on KVM (patches/openvmm adds it)"

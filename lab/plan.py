@@ -19,6 +19,8 @@ PATIENCE = {"ours": 240, "debian": 300, "debug": 1200}
 # MiB of the NVMe disk: room for a dump without what makedumpfile leaves out, and for one
 # of everything
 DISK = {"small": 384, "full": 1024}
+# MiB of the second disk, if a VM is to hibernate to it
+IMAGE = 512
 # The file of each NVMe disk, as nest/disk makes them
 DISK_FILE = {"nvme0": "disk", **{f"nvme{n}": f"disk{n}" for n in range(1, NVMES)}}
 # Modules that Debian's kernels need for what ours have built in: always, and for the
@@ -106,12 +108,15 @@ def command_line(scenario: Scenario, kernels: Pair, path: str, more: str = "") -
     return " ".join(part for part in parts if part)
 
 
-def make_disks(scenario: Scenario) -> list[str]:
+def make_disks(scenario: Scenario, path: str) -> list[str]:
     """Lines of the job's script that make the NVMe disks."""
     if not scenario.has_disk:
         return []
     names = [DISK_FILE[f"nvme{n}"] for n in range(1, scenario.disks)]
-    return [" ".join(("./nvme make", str(DISK[scenario.guest["save"]]), *names)) + " || exit 1"]
+    lines = [" ".join(("./nvme make", str(DISK[scenario.guest["save"]]), *names)) + " || exit 1"]
+    if path == "hibernate":
+        lines.append(f"truncate -s {IMAGE}M {DISK_FILE['nvme1']} || exit 1")
+    return lines
 
 
 def opens_dump(scenario: Scenario, path: str) -> bool:

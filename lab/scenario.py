@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,11 @@ class Scenario:
     @property
     def paints(self) -> bool:
         return bool(self.guest["paint"] or self.guest["handover"])
+
+    @property
+    def later(self) -> Scenario:
+        """With the host on which a hibernated VM resumes."""
+        return replace(self, host={**self.host, **self.host["later"]})
 
     @property
     def hotplug(self) -> list[tuple[str, str, str]]:
@@ -328,6 +333,16 @@ def check_why(values: dict[str, Any], reader: Reader, table: str, index: int = 0
             raise reader.fail(f"{key} = {values[key]!r} without why", table, key, index)
 
 
+def check_hibernate(scenario: Scenario, reader: Reader) -> None:
+    """What the path hibernate needs, and what is only for that."""
+    hibernates = any(path == "hibernate" for path, _ in scenario.runs())
+    if hibernates and scenario.disks < 2:
+        raise reader.fail("hibernate needs two nvme: the second one is for the image",
+                          "host", "pci")
+    if scenario.host["later"] and not hibernates:
+        raise reader.fail("later without the path hibernate", "host", "later")
+
+
 def check_runs(scenario: Scenario, reader: Reader) -> None:
     """No run twice, and no exception that is about no run."""
     runs = [(path, kernels.pair(name)) for path, name in scenario.runs()]
@@ -368,6 +383,7 @@ def check_whole(scenario: Scenario, reader: Reader) -> None:
         if any("debian-" in name for name in names):
             raise reader.fail("one-by-one with a Debian kernel, whose VMBus is a module",
                               "guest", "one-by-one")
+    check_hibernate(scenario, reader)
     check_runs(scenario, reader)
     known = scenario.device_names
     for device in (*scenario.guest["gone"],

@@ -16,7 +16,7 @@ from typing import Any
 from lab.arches import ARCHES, X86, Arch
 from lab.common import Range
 
-PATHS = ("boot", "kexec-s", "kexec-c", "kdump-s", "kdump-c", "shutdown")
+PATHS = ("boot", "kexec-s", "kexec-c", "kdump-s", "kdump-c", "shutdown", "hibernate")
 # How a kernel can crash; those from irq on need LKDTM, which the -soak kernels have
 CRASHES = ("sysrq", "oom", "init", "nmi", "irq", "oops", "stack", "lockup")
 # How a device can be lost; the sweep has the same words.
@@ -147,6 +147,14 @@ def losses(value: Any) -> dict[str, tuple[str, ...]]:
     return {kind: several(name)(items) for kind, items in value.items()}
 
 
+def changes(value: Any) -> dict[str, Any]:
+    """Keys of [host] that have another value later."""
+    if not isinstance(value, dict) or not value or set(value) - set(LATER):
+        raise Wrong(f"{{ KEY = VALUE }} with keys of {', '.join(LATER)}")
+    kinds = {key.name: key.kind for key in HOST}
+    return {name: kinds[name](one) for name, one in value.items()}
+
+
 SIZE = matching(r"[1-9]\d{0,5}[MG]", "a size such as 384M or 3G")
 ADDRESS = matching(r"0|[1-9a-f][0-9a-f]{0,15}", "an address in hexadecimal")
 EVENT = matching(rf"(?:add|eject|remove|rescind) {DEVICE}={DEVICE}",
@@ -172,7 +180,8 @@ TOP_KEYS = (
         "start from this profile of `profiles.toml`"),
     Key("arch", choice(*ARCHES), "the guest's architecture: x86, or arm64, which has no "
         "Generation 1; its profile is `arm64`", "x86"),
-    Key("paths", several(choice(*PATHS)), f"of {', '.join(PATHS)}"),
+    Key("paths", several(choice(*PATHS)), f"of {', '.join(PATHS)}; hibernate: to the second NVMe "
+        "disk; then another VM with the same disks resumes, FIRST by the loader SECOND"),
     Key("kernel", matching(rf"(?:{KERNEL})(?:\.\.(?:{KERNEL}))?", "a kernel, or FIRST..SECOND"),
         "the kernel for these paths, or FIRST..SECOND, two different ones", "series"),
 )
@@ -222,7 +231,11 @@ HOST = (
         "exact (the default): as they were written"),
     Key("hotplug", several(EVENT), "`WHAT DEVICE=OTHER` in order: the host adds, ejects, removes "
         "(by surprise) or rescinds DEVICE when a kernel first probes OTHER, or DEVICE itself", ()),
+    Key("later", changes, "hibernate: `{ KEY = VALUE }`, what is different on the host that the "
+        "VM resumes on; of low-mmio, high-mmio, video, fb, firmware-fb and refuse-windows", {}),
 )
+# Keys of [host] that later can change
+LATER = ("low-mmio", "high-mmio", "video", "fb", "firmware-fb", "refuse-windows")
 
 GUEST = (
     Key("drivers", several(MODULE, 0, False),
