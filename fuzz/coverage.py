@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fuzz.fuzzers import HVHOST, KERNEL, Fuzzer, finish
+from fuzz.fuzzers import HVHOST, Fuzzer
 from lab.common import LabError
 from lab.process import Children
 
 # How the kernel's code is called here: sweep/cut takes it out of several files.
 CUT = "the kernel"
-# What runs guests on KVM: no fuzzer has it.
+# The folders of hvhost
 PARTS = ("core", "dev", "hv", "arch", "arch/x86", "arch/arm64")
 
 
@@ -27,7 +27,7 @@ class File:
     functions: dict[str, int] = field(default_factory=dict)
 
 
-def name_of(source: Path, cut: Path) -> str | None:
+def name_of(source: Path, cut: Path | None) -> str | None:
     """What a source file is called here; None for what is not the code that is fuzzed."""
     if source == cut:
         return CUT
@@ -38,7 +38,7 @@ def name_of(source: Path, cut: Path) -> str | None:
     return None if found.parts[0] == "tests" else f"hvhost/{found}"
 
 
-def read(text: str, cut: Path) -> dict[str, File]:
+def read(text: str, cut: Path | None) -> dict[str, File]:
     """llvm-cov's lcov format."""
     files: dict[str, File] = {}
     current: File | None = None
@@ -60,41 +60,26 @@ def read(text: str, cut: Path) -> dict[str, File]:
 def measure(children: Children, found: Sequence[Fuzzer]) -> list[File]:
     """Run the inputs of each in the program that counts."""
     profiles: list[Path] = []
-    programs: list[Path] = []
+    objects: list[str | Path] = []
     for one in found:
         profile = one.kept / "profile"
-        with open(one.log, "ab") as log:
-            child = children.start([one.cover, "-runs=0", *one.inputs], stdout=log, stderr=log,
-                                   env={"LLVM_PROFILE_FILE": str(profile)}, cwd=one.kept)
-        if finish(children, child) or not profile.exists():
+        if one.run(children, "-runs=0", one.corpus, cover=True) or not profile.exists():
             raise LabError(f"{one.name}: what it reaches cannot be measured; see {one.log}")
         profiles.append(profile)
-        programs.append(one.cover)
+        objects += ["-object", one.cover]
     whole = found[0].kept.parent / "profile"
     children.call("llvm-profdata", "merge", "-sparse", "-o", whole, *profiles)
-    more: list[str | Path] = []
-    for program in programs[1:]:
-        more += ["-object", program]
+    # The first is an argument of its own.
     text = children.call("llvm-cov", "export", "-format=lcov", f"-instr-profile={whole}",
-                         programs[0], *more)
+                         *objects[1:])
     for file in (whole, *profiles):
         file.unlink()
-    return sorted(read(text, cut_of(found)).values(), key=lambda file: file.name)
-
-
-def cut_of(found: Iterable[Fuzzer]) -> Path:
-    """What sweep/cut made of the kernel, if that is fuzzed."""
-    for one in found:
-        if one.name == KERNEL:
-            names = [file for file in (one.cover.parent.parent).glob("*/cut.c")]
-            if len(names) == 1:
-                return names[0]
-            raise LabError(f"{one.cover.parent.parent} has {len(names)} kernels, not 1")
-    return Path("/nonexistent")
+    cut = next((one.cut for one in found if one.cut), None)
+    return sorted(read(text, cut).values(), key=lambda file: file.name)
 
 
 def nowhere(files: Sequence[File]) -> list[str]:
-    """The files of hvhost that no fuzzer has."""
+    """The files of hvhost that none of the fuzzers has."""
     there = {file.name for file in files}
     every = [f"hvhost/{file.relative_to(HVHOST)}" for part in PARTS
              for file in sorted((HVHOST / part).glob("*.c"))]
@@ -137,4 +122,4 @@ def unreached(files: Sequence[File]) -> Iterator[str]:
         if lines:
             yield f"{file.name}: lines {spans(lines)}"
     for name in nowhere(files):
-        yield f"{name}: all of it; no fuzzer has it"
+        yield f"{name}: all of it; no fuzzer that ran has it"

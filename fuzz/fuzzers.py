@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ KERNEL = "crs"
 LIMITS = ("-timeout=10", "-rss_limit_mb=1024")
 # libFuzzer's names for inputs that are faults begin so.
 FAULTS = ("crash-", "leak-", "timeout-", "oom-")
+# ARCH is for guests; fuzzers run here.
+MAKE = ("env", "-u", "ARCH", "make", "-s", "-C")
 
 
 @dataclass
@@ -32,9 +35,11 @@ class Fuzzer:
     cover: Path                     # the same, built to measure coverage
     first: Path | None              # inputs of this repository to start from
     kept: Path
+    cut: Path | None = None         # of the kernel's: its code, as sweep/cut made it
     runs: int = 0
     seconds: int = 0
     fixed: list[str] = field(default_factory=list)
+    broken: str = ""                # why it cannot run
 
     @property
     def corpus(self) -> Path:
@@ -48,37 +53,39 @@ class Fuzzer:
     def log(self) -> Path:
         return self.kept / "log"
 
-    @property
-    def inputs(self) -> list[Path]:
-        """The folders of inputs; libFuzzer adds new ones to the first."""
-        return [self.corpus, *([self.first] if self.first else [])]
-
     def faults(self) -> list[Path]:
         """The inputs that fail."""
         return sorted(file for file in self.found.iterdir() if file.name.startswith(FAULTS))
 
-    def start(self, children: Children, *options: str | Path) -> Child:
-        """Start it. What it prints is appended to its log."""
+    def start(self, children: Children, *options: str | Path, cover: bool = False) -> Child:
+        """Start it, or the program that counts. What it prints is appended to its log."""
+        env = {"LLVM_PROFILE_FILE": str(self.kept / "profile")} if cover else None
         with writing(self.log), open(self.log, "ab") as log:
             return children.start(
-                [self.program, *LIMITS, f"-artifact_prefix={self.found}/", *options],
-                stdout=log, stderr=log, cwd=self.kept)
+                [self.cover if cover else self.program, *LIMITS,
+                 f"-artifact_prefix={self.found}/", *options],
+                stdout=log, stderr=log, cwd=self.kept, env=env)
 
-    def run(self, children: Children, *options: str | Path) -> int:
+    def run(self, children: Children, *options: str | Path, cover: bool = False) -> int:
         """Run it to its end; returns its exit status."""
-        return finish(children, self.start(children, *options))
+        child = self.start(children, *options, cover=cover)
+        while (status := child.poll()) is None:
+            pause(0.2)
+        children.end(child)
+        return status
 
+    def said(self, start: int) -> str:
+        """Its log from that byte on."""
+        with open(self.log, "rb") as log:
+            log.seek(start)
+            return log.read().decode(errors="replace")
 
-def finish(children: Children, child: Child) -> int:
-    """Wait for a program; returns its exit status."""
-    while (status := child.poll()) is None:
-        pause(0.2)
-    children.end(child)
-    return status
+    def log_size(self) -> int:
+        return self.log.stat().st_size if self.log.exists() else 0
 
 
 def names(children: Children) -> list[str]:
-    return [*children.call("make", "-s", "-C", HVHOST, "fuzz-list").split(), KERNEL]
+    return [*children.call(*MAKE, HVHOST, "fuzz-list").split(), KERNEL]
 
 
 def chosen(known: Sequence[str]) -> list[str]:
@@ -90,39 +97,55 @@ def chosen(known: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def build(children: Children, wanted: Sequence[str], where: Path, jobs: int) -> list[Fuzzer]:
-    """Build these, and make their folders in WHERE."""
-    own = [name for name in wanted if name != KERNEL]
-    of_hvhost, of_kernel = BUILD / "hvhost", BUILD / "sweep" / "fuzz"
-    if own:
-        say(f"building the fuzzers {' '.join(own)}")
-        with lock(BUILD / "hvhost.lock", "building hvhost"):
-            children.call("make", "-s", f"-j{jobs}", "-C", HVHOST, f"O={of_hvhost}",
-                          *(f"{of_hvhost}/{kind}/fuzz_{name}" for kind in ("fuzz", "cover")
-                            for name in own))
-    if KERNEL in wanted:
-        say(f"building the fuzzer {KERNEL}")
+def build_hvhost(children: Children, wanted: Sequence[str], jobs: int) -> Path:
+    """Build hvhost's; returns the folder."""
+    folder = BUILD / "hvhost"
+    say(f"building the fuzzers {' '.join(wanted)}")
+    with lock(BUILD / "hvhost.lock", "building hvhost"):
+        children.call(*MAKE, HVHOST, f"-j{jobs}", f"O={folder}",
+                      *(f"{folder}/{kind}/fuzz_{name}" for kind in ("fuzz", "cover")
+                        for name in wanted))
+    return folder
+
+
+def build_kernel() -> tuple[Path, Path]:
+    """Build the kernel's; returns the folder, and the code in it."""
+    folder, kernel = BUILD / "sweep" / "fuzz", kernels.kernel(kernels.set_kernel()).build
+    say(f"building the fuzzer {KERNEL}")
+    with lock(BUILD / "sweep-fuzz.lock", "building the fuzzer of the kernel's code"):
         for kind in ("fuzz", "cover"):
-            build_sweep(of_kernel, [kernels.kernel(kernels.set_kernel()).build],
-                        SWEEP_TARGET=f"{kind}/fuzz_{KERNEL}")
+            build_sweep(folder, [kernel], SWEEP_TARGET=f"{kind}/fuzz_{KERNEL}")
+    return folder, folder / kernel / "cut.c"
+
+
+def build(children: Children, wanted: Sequence[str], where: Path, jobs: int) -> list[Fuzzer]:
+    """Build these; their folders are in WHERE."""
+    own = [name for name in wanted if name != KERNEL]
+    folder = build_hvhost(children, own, jobs) if own else Path()
     found = []
-    for name in wanted:
-        base, program = of_kernel if name == KERNEL else of_hvhost, f"fuzz_{name}"
+    for name in own:
         first = HVHOST / "tests" / "corpus" / name
-        found.append(Fuzzer(name, base / "fuzz" / program, base / "cover" / program,
+        found.append(Fuzzer(name, folder / "fuzz" / f"fuzz_{name}",
+                            folder / "cover" / f"fuzz_{name}",
                             first if first.is_dir() else None, where / name))
-    return found
+    if KERNEL in wanted:
+        folder, cut = build_kernel()
+        found.append(Fuzzer(KERNEL, folder / "fuzz" / f"fuzz_{KERNEL}",
+                            folder / "cover" / f"fuzz_{KERNEL}", None, where / KERNEL, cut))
+    return sorted(found, key=lambda one: wanted.index(one.name))
 
 
 def prepare(one: Fuzzer) -> None:
-    """Make its folders. Inputs that a killed run was minimising are put back."""
+    """Make its folders, with this repository's inputs among the others. What a killed run was
+    minimising is put back."""
     old = one.kept / "corpus.old"
     with writing(one.kept):
-        for path in (one.found, one.kept):
-            path.mkdir(parents=True, exist_ok=True)
+        one.found.mkdir(parents=True, exist_ok=True)
         if old.is_dir() and not one.corpus.exists():
             old.rename(one.corpus)
         one.corpus.mkdir(exist_ok=True)
+        for file in sorted(one.first.iterdir()) if one.first else ():
+            shutil.copy(file, one.corpus / file.name)
 
 
 def retry(children: Children, one: Fuzzer) -> None:
@@ -133,15 +156,38 @@ def retry(children: Children, one: Fuzzer) -> None:
             one.fixed.append(file.name)
 
 
-def minimise(children: Children, one: Fuzzer) -> None:
-    """Keep the fewest inputs that reach the same code, and none that fails."""
-    new, old = one.kept / "corpus.new", one.kept / "corpus.old"
-    for path in (new, old):
-        shutil.rmtree(path, ignore_errors=True)
+def begin_to_minimise(children: Children, one: Fuzzer) -> Child:
+    """Start to copy the inputs, without those that reach nothing of their own or fail."""
+    new = one.kept / "corpus.new"
+    shutil.rmtree(new, ignore_errors=True)
     with writing(new):
         new.mkdir()
-    if one.run(children, "-merge=1", new, *one.inputs):
-        raise LabError(f"{one.name}: its inputs cannot be minimised; see {one.log}")
+    return one.start(children, "-merge=1", new, one.corpus)
+
+
+def minimised(one: Fuzzer, status: int) -> bool:
+    """That has ended: the copy takes the place of the inputs, unless it failed."""
+    new, old = one.kept / "corpus.new", one.kept / "corpus.old"
+    if status:
+        one.broken = f"its inputs cannot be minimised; see {one.log}"
+        return False
+    shutil.rmtree(old, ignore_errors=True)
     one.corpus.rename(old)
     new.rename(one.corpus)
     shutil.rmtree(old)
+    return True
+
+
+def minimise(children: Children, one: Fuzzer) -> None:
+    """Both in one."""
+    child = begin_to_minimise(children, one)
+    while (status := child.poll()) is None:
+        pause(0.2)
+    children.end(child)
+    minimised(one, status)
+
+
+def artifacts(said: str) -> int:
+    """How many inputs that fail it wrote, by its log. One with the same bytes as another has
+    the same name."""
+    return len(re.findall(r"^artifact_prefix=.*Test unit written to ", said, re.M))

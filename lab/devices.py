@@ -211,7 +211,7 @@ def echo(run: Run, v: Verdicts) -> None:
 
 def space(run: Run, v: Verdicts) -> None:
     """What a kernel with the series holds of MMIO space is what /proc/iomem says."""
-    fbs = framebuffers(run.layout)
+    fbs = framebuffers(run.began)
     for which in run.which:
         if run.kernel.of(which).ours:
             v.check("space", which, "", "; ".join(errors(run.report(which), run.life(which), fbs)),

@@ -110,7 +110,7 @@ def chosen(text: str) -> tuple[str, str, int]:
     """PLAY: SCENARIO:PATH or SCENARIO:PATH:ROUNDS, instead of what the seed draws."""
     name, _, rest = text.partition(":")
     path, _, rounds = rest.partition(":")
-    one_of(path, PATHS, "path of PLAY")
+    one_of(path, [known for known in PATHS if known != "hibernate"], "path of PLAY")
     if rounds and not re.fullmatch(r"\d{1,3}", rounds):
         raise LabError(f"PLAY is SCENARIO:PATH[:ROUNDS], not '{text}'")
     return scenario.load(name).name, path, int(rounds or 0)

@@ -94,9 +94,9 @@ def layout(program: Path, scenario: Scenario, kernels: Pair) -> str:
 
 
 def command(order: Order, scenario: Scenario, image: str, initrd: str, line: str,
-            number: str = "", patience: int = 0) -> str:
-    """hvhost run with these files, and the kernel's command line. NUMBER is added to what it
-    writes."""
+            number: str = "") -> str:
+    """hvhost run with these files, and the kernel's command line. NUMBER is added to the names
+    of the files that it writes."""
     if scenario.host["firmware"] == "none" and scenario.host["synthvid"]:
         # As OpenVMM has it, so that the same text is on the screen: where the framebuffer
         # covers a config window, the kernel reads it.
@@ -108,7 +108,7 @@ def command(order: Order, scenario: Scenario, image: str, initrd: str, line: str
         line = without_findings(scenario, line)
     else:
         words += ["--findings", f"out/findings{number}", "--timeout",
-                  str(patience or order.patience), "-v"]
+                  str(order.patience), "-v"]
     if order.path == "shutdown":
         words += ["--shutdown-on", "guest: waits for shutdown"]
     if scenario.guest["crash-by"] == "nmi" and order.path.startswith("kdump-"):
@@ -119,16 +119,16 @@ def command(order: Order, scenario: Scenario, image: str, initrd: str, line: str
 
 
 def commands(order: Order) -> list[str]:
-    """The host, and before it the one that a hibernated VM ran on."""
+    """The lines that run the host, or for a VM that hibernates, two in a row."""
     scenario, image, initrd = order.scenario, order.scenario.arch.image, initrd_of(order.path)
     line = command_line(scenario, order.kernel, order.path, order.more)
     if order.path != "hibernate":
         return [command(order, scenario, image, initrd, line)]
-    half = order.patience // 2
-    return [command(order, scenario, image, initrd, line, "1", half),
-            "echo $? >out/rc1",
-            command(order, scenario.later, LOADER, f"{LOADER}-initrd", f"{line} guest.loader=yes",
-                    "", half)]
+    return [command(order, scenario, image, initrd, line, "1"),
+            "rc=$?",
+            "echo $rc >out/rc1",
+            '[ "$rc" = 0 ] || exit "$rc"',
+            command(order, scenario.later, LOADER, f"{LOADER}-initrd", f"{line} guest.loader=yes")]
 
 
 def script(order: Order) -> str:
@@ -161,8 +161,9 @@ class Hvhost(Vmm):
         shutil.copytree(tool, files / "tools", dirs_exist_ok=True)
 
     def saw(self, folder: Path) -> str:
-        file = folder / "out" / "host"
-        return file.read_text(errors="replace") if file.exists() else "nothing"
+        files = (folder / "out" / name for name in ("host1", "host"))
+        return "\n".join(file.read_text(errors="replace") for file in files
+                         if file.exists()) or "nothing"
 
     def make(self, folder: Path, files: Path, order: Order) -> None:
         os.link(files / "hvhost", folder / "hvhost")

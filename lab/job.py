@@ -57,7 +57,9 @@ def make(folder: Path, files: Path, scenario: Scenario, path: str, kernels: Pair
     (folder / "job").chmod(0o755)
     if path != "shell":
         # A little more for a guest that the host does not end
-        (folder / "deadline").write_text(f"{order.patience + 10}\n", encoding="utf-8")
+        hosts_in_a_row = 2 if path == "hibernate" else 1
+        (folder / "deadline").write_text(f"{order.patience * hosts_in_a_row + 10}\n",
+                                         encoding="utf-8")
     (folder / "release").write_text((own / "release").read_text(encoding="utf-8"),
                                     encoding="utf-8")
     about = {"scenario": scenario.reference, "path": path, "kernel": kernels.name,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import crashes, devices, findings, foreign, losses
+from lab import crashes, devices, findings, foreign, hibernate, losses
 from lab.common import BadFile, Range, read_file, read_text, words
 from lab.findings import Findings, Line, Report
 from lab.kernels import Pair
@@ -141,24 +141,6 @@ def ends(run: Run, v: Verdicts) -> None:
         found = findings.crashed_in(run.console)
         v.check("ends", "the crash", crash, found.text if found else "",
                 f"console:{found.number}" if found else "console")
-
-
-def hibernated(run: Run, v: Verdicts) -> None:
-    """The first host's VM wrote its memory to the disk and powered off. On the second one the
-    kernel that was meant loaded it, and it went on."""
-    if run.path != "hibernate":
-        return
-    end = read_trace(run.folder / "out" / "trace1").end
-    v.check("hibernate", "the end of the first VM", "poweroff", end.get("how") if end else "",
-            "out/trace1")
-    v.check("hibernate", "hvhost's status", "0", words(read_words(run.folder / "out" / "rc1")),
-            "out/host1")
-    said = [line.text for line in findings.read(run.folder / "out" / "findings1").first.said]
-    v.check("hibernate", "the guest says", ["hibernates"], said, "out/findings1")
-    report = run.report("first")
-    v.check("hibernate", "the loader", run.releases[-1] if run.releases else "",
-            report.fact("loads"), report.where("loads"))
-    v.check("hibernate", "restored", 1, len(report.lines("restored")), report.where("restored"))
 
 
 def job_itself(run: Run, v: Verdicts) -> None:
@@ -341,7 +323,7 @@ GUEST: tuple[Group, ...] = (detection, vmbus, told, windows, reserve, selftest, 
                             crashes.crash)
 # Of a run that has to end in a crash, only these are judged.
 BASIC: dict[str, tuple[Group, ...]] = {
-    "hvhost": (ends, hibernated, job_itself, well_behaved),
+    "hvhost": (ends, hibernate.hibernate, job_itself, well_behaved),
     "openvmm": (foreign.ends, job_itself, foreign.well_behaved)}
 GROUPS: dict[str, tuple[Group, ...]] = {
     "hvhost": (os_ids, connections, host_windows, *GUEST, devices.vram, devices.lost, devices.d0,

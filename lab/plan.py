@@ -19,8 +19,8 @@ PATIENCE = {"ours": 240, "debian": 300, "debug": 1200}
 # MiB of the NVMe disk: room for a dump without what makedumpfile leaves out, and for one
 # of everything
 DISK = {"small": 384, "full": 1024}
-# MiB of the second disk, if a VM is to hibernate to it
-IMAGE = 512
+# MiB of the second disk, if a VM hibernates to it: as much memory as one has at most
+IMAGE = 1024
 # The file of each NVMe disk, as nest/disk makes them
 DISK_FILE = {"nvme0": "disk", **{f"nvme{n}": f"disk{n}" for n in range(1, NVMES)}}
 # Modules that Debian's kernels need for what ours have built in: always, and for the

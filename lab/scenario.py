@@ -6,8 +6,6 @@ from __future__ import annotations
 import fnmatch
 import functools
 import os
-import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from lab import arches, kernels, schema
 from lab.arches import Arch
 from lab.common import TOP, LabError
 from lab.kernels import Pair
+from lab.reader import Reader, load_toml
 from lab.schema import Key, Wrong
 
 SCENARIOS = Path(os.environ.get("SCENARIOS") or TOP / "scenarios").resolve()
@@ -169,63 +168,6 @@ def kernels_of(path: str) -> tuple[str, ...]:
     return ("first", "second") if path.startswith("k") else ("first",)
 
 
-class Reader:
-    """One file, while it is read: where things are in it, for errors."""
-
-    def __init__(self, file: Path, text: str) -> None:
-        self.file = file
-        self.lines = text.split("\n")
-
-    def fail(self, why: str, table: str = "", key: str = "", index: int = 0) -> LabError:
-        line = self.line_of(table, key, index)
-        return LabError(f"{self.file}:{f'{line}:' if line else ''} {why}")
-
-    def line_of(self, table: str, key: str, index: int) -> int:
-        """The line of a key, of the index-th table of that name; of the table if it has
-        no such key; or 0."""
-        current, count, found = "", -1, 0
-        for number, line in enumerate(self.lines, 1):
-            header = re.match(r"\s*(\[{1,2})\s*([\w-]+)\s*\]", line)
-            if header:
-                current = f"[{header[2]}]" if len(header[1]) == 2 else header[2]
-                count += current == table
-            at = current == table and (not table.startswith("[") or count == index)
-            if at and header:
-                found = number
-            if at and key and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line):
-                return number
-        return found
-
-    def check(self, table: str, values: Any, keys: tuple[Key, ...],
-              index: int = 0) -> dict[str, Any]:
-        """The values of a table, each as its key has it."""
-        if not isinstance(values, dict):
-            raise self.fail(f"{table} is not a table", table)
-        known = {key.name: key for key in keys}
-        checked = {}
-        for name, value in values.items():
-            where = table.strip("[]") or "the top"
-            if name not in known:
-                raise self.fail(f"no such key in {where}: '{name}'", table, name, index)
-            try:
-                checked[name] = known[name].kind(value)
-            except Wrong as e:
-                shown = f"'{value}'" if isinstance(value, str) else repr(value)
-                raise self.fail(f"{name} cannot be {shown}: expected {e}",
-                                table, name, index) from None
-        return checked
-
-
-def load_toml(file: Path) -> tuple[dict[str, Any], Reader]:
-    try:
-        text = file.read_text(encoding="utf-8")
-        return tomllib.loads(text), Reader(file, text)
-    except OSError as e:
-        raise LabError(f"cannot read {file}: {e.strerror}") from None
-    except (ValueError, RecursionError) as e:
-        raise LabError(f"{file}: not TOML: {e}") from None
-
-
 @functools.cache
 def profiles() -> dict[str, dict[str, Any]]:
     return load_toml(PROFILES)[0]
@@ -336,9 +278,11 @@ def check_why(values: dict[str, Any], reader: Reader, table: str, index: int = 0
 def check_hibernate(scenario: Scenario, reader: Reader) -> None:
     """What the path hibernate needs, and what is only for that."""
     hibernates = any(path == "hibernate" for path, _ in scenario.runs())
-    if hibernates and scenario.disks < 2:
-        raise reader.fail("hibernate needs two nvme: the second one is for the image",
-                          "host", "pci")
+    if hibernates and scenario.disks != 2:
+        raise reader.fail(f"hibernate with {scenario.disks} nvme, not two: the second one is for "
+                          "the image", "host", "pci")
+    if hibernates and scenario.arch is not arches.X86:
+        raise reader.fail("hibernate is x86's", "", "paths")
     if scenario.host["later"] and not hibernates:
         raise reader.fail("later without the path hibernate", "host", "later")
 
@@ -362,8 +306,9 @@ def check_runs(scenario: Scenario, reader: Reader) -> None:
 def check_whole(scenario: Scenario, reader: Reader) -> None:
     """Checks that involve several keys."""
     check_why(scenario.expect, reader, "expect")
-    for key, why in arches.misfits(scenario.arch, scenario.host):
-        raise reader.fail(why, "host", key)
+    for host in (scenario.host, scenario.later.host):
+        for key, why in arches.misfits(scenario.arch, host):
+            raise reader.fail(why, "host", key)
     if (scenario.guest["crash-cpu"] or 0) >= scenario.host["cpus"]:
         raise reader.fail(f"crash-cpu = {scenario.guest['crash-cpu']} with "
                           f"{scenario.host['cpus']} cpus", "guest", "crash-cpu")

@@ -180,8 +180,8 @@ TOP_KEYS = (
         "start from this profile of `profiles.toml`"),
     Key("arch", choice(*ARCHES), "the guest's architecture: x86, or arm64, which has no "
         "Generation 1; its profile is `arm64`", "x86"),
-    Key("paths", several(choice(*PATHS)), f"of {', '.join(PATHS)}; hibernate: to the second NVMe "
-        "disk; then another VM with the same disks resumes, FIRST by the loader SECOND"),
+    Key("paths", several(choice(*PATHS)), f"of {', '.join(PATHS)}; hibernate: FIRST writes its "
+        "memory to the second NVMe disk; SECOND boots in a new VM with these disks and loads it"),
     Key("kernel", matching(rf"(?:{KERNEL})(?:\.\.(?:{KERNEL}))?", "a kernel, or FIRST..SECOND"),
         "the kernel for these paths, or FIRST..SECOND, two different ones", "series"),
 )

@@ -113,7 +113,7 @@ def keep(folder: Path, to: Path) -> None:
     with writing(to):
         to.mkdir(parents=True)
         for name in ("job", "console", "again", "rc", "why", "about.json", "layout.json",
-                     "release"):
+                     "later.json", "release"):
             if (folder / name).exists():
                 shutil.copy(folder / name, to / name)
         if (folder / "out").exists():

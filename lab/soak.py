@@ -19,6 +19,7 @@ from lab.common import LabError, number
 from lab.kernels import Pair
 from lab.matrix import TRIPLE_FAULT
 from lab.plan import PATIENCE, size_class
+from lab.reader import load_toml
 from lab.schema import CRASHES
 from lab.seeds import keep
 from lab.soak_results import Dump
@@ -98,7 +99,7 @@ def toml(values: dict[str, Any]) -> Iterator[str]:
 
 def as_scenario(one: Dump) -> str:
     """The run as the text of a scenario, to be run by itself as well."""
-    values, reader = scenario.load_toml(scenario.SCENARIOS / f"{one.machine}.toml")
+    values, reader = load_toml(scenario.SCENARIOS / f"{one.machine}.toml")
     values = scenario.merged(values, reader)
     kernel = kernels.pair(one.kernel).name
     host = {**values["host"], **one.host, "cpus": one.cpus, "pci": one.pci}

@@ -15,24 +15,27 @@ from fuzz.fuzzers import HVHOST, Fuzzer
 from lab.common import LabError
 from lab.process import Children
 
+Make = Callable[..., Fuzzer]
 PRETEND = Path(__file__).with_name("pretend")
 
 
 @pytest.fixture(name="fuzzer")
-def make_fuzzer(tmp_path: Path) -> Callable[[str], Fuzzer]:
-    def make(name: str) -> Fuzzer:
+def make_fuzzer(tmp_path: Path) -> Make:
+    def make(name: str, *seeds: str) -> Fuzzer:
         file = tmp_path / name
         shutil.copy(PRETEND, file)
         first = tmp_path / f"{name}.first"
         first.mkdir()
-        (first / "seed").write_text("seed\n", encoding="ascii")
+        for seed in ("seed", *seeds):
+            (first / seed).write_text(f"{seed}\n", encoding="ascii")
         one = Fuzzer(name, file, file, first, tmp_path / "kept" / name)
         fuzzers.prepare(one)
         return one
     return make
 
 
-Make = Callable[[str], Fuzzer]
+def inputs(one: Fuzzer) -> list[str]:
+    return sorted(file.name for file in one.corpus.iterdir())
 
 
 def take(found: list[Fuzzer], seconds: float = 1, jobs: int = 2) -> None:
@@ -48,7 +51,7 @@ def test_turns(fuzzer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.runs for one in found] == [20, 20, 20]
     for one in found:
         assert (one.kept / "seconds").read_text(encoding="ascii").split() == ["2", "2"]
-        assert [file.name for file in one.corpus.iterdir()] == ["new"]
+        assert inputs(one) == ["new", "seed"]
 
 
 def test_order() -> None:
@@ -72,7 +75,7 @@ def test_kept_input_fails(fuzzer: Make) -> None:
     (one.corpus / "old").write_text("bad\n", encoding="ascii")
     take([one], 20)
     assert [file.name for file in one.faults()] == ["crash-old"]
-    assert sorted(file.name for file in one.corpus.iterdir()) == ["new", "seed"]
+    assert inputs(one) == ["new", "seed"]
 
 
 def test_many_faults(fuzzer: Make) -> None:
@@ -83,11 +86,34 @@ def test_many_faults(fuzzer: Make) -> None:
     assert len(one.faults()) == turns.MOST
 
 
-def test_no_input_for_it(fuzzer: Make) -> None:
+def test_the_same_fault_again(fuzzer: Make) -> None:
+    """It has the same name, and ends nothing."""
     one = fuzzer("a")
+    (one.found / "crash-x").write_text("bad\n", encoding="ascii")
+    (one.kept / "finds").write_text("x\nx\n", encoding="ascii")
+    take([one], 20)
+    assert [file.name for file in one.faults()] == ["crash-x"]
+    assert not one.broken and one.runs == 4 + 4 + 10
+
+
+def test_first_input_fails(fuzzer: Make) -> None:
+    """One of this repository is a fault like any other."""
+    one = fuzzer("a", "bad")
+    take([one], 20)
+    assert [file.name for file in one.faults()] == ["crash-bad"]
+    assert not one.broken and one.runs == 4 + 10 and inputs(one) == ["new", "seed"]
+
+
+def test_broken(fuzzer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that ends without an input has no more turns; the others have theirs."""
+    monkeypatch.setattr(turns, "SLICE", 1)
+    one, two = fuzzer("a"), fuzzer("b")
     (one.kept / "broken").touch()
-    with pytest.raises(LabError, match="a ended with status 3 and left no input; see .*log"):
-        take([one])
+    take([one, two], 3)
+    assert one.broken.startswith("it ended with status 3 and left no input; see ")
+    assert len((one.kept / "seconds").read_text(encoding="ascii").split()) == 1
+    assert two.runs == 30
+    assert any(line.startswith("a: it ended with status 3") for line in program.results([one]))
 
 
 def test_retry(fuzzer: Make) -> None:
@@ -110,14 +136,14 @@ def test_minimise(fuzzer: Make) -> None:
     (one.corpus / "x").touch()
     with Children() as children:
         fuzzers.minimise(children, one)
-        assert sorted(file.name for file in one.corpus.iterdir()) == ["seed", "x"]
+        assert inputs(one) == ["seed", "x"] and not one.broken
         one.program.write_text("#!/bin/sh\nexit 1\n", encoding="ascii")
-        with pytest.raises(LabError, match="a: its inputs cannot be minimised"):
-            fuzzers.minimise(children, one)
-    assert sorted(file.name for file in one.corpus.iterdir()) == ["seed", "x"]
+        fuzzers.minimise(children, one)
+    assert one.broken.startswith("its inputs cannot be minimised; see ")
+    assert inputs(one) == ["seed", "x"]
     one.corpus.rename(one.kept / "corpus.old")
     fuzzers.prepare(one)
-    assert sorted(file.name for file in one.corpus.iterdir()) == ["seed", "x"]
+    assert inputs(one) == ["seed", "x"]
 
 
 def test_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,6 +177,7 @@ def test_status(finds: str, status: int, fuzzer: Make, monkeypatch: pytest.Monke
     (one.kept / "finds").write_text(finds, encoding="ascii")
     monkeypatch.setenv("FUZZ", str(tmp_path / "kept"))
     monkeypatch.setenv("HOURS", "0.001")
+    monkeypatch.setattr("sys.argv", ["fuzz"])
     monkeypatch.setattr(fuzzers, "names", lambda children: ["a"])
     monkeypatch.setattr(fuzzers, "build", lambda *_: [one])
     monkeypatch.setattr(coverage, "measure", lambda *_: coverage.read(LCOV, CUT).values())
@@ -197,7 +224,7 @@ def test_coverage() -> None:
     assert lines[2].split() == "the kernel 1 of 1 1 of 1 100 %".split()
     left = list(coverage.unreached(found))
     assert left[:2] == ["hvhost/hv/ring.c: functions never", "hvhost/hv/ring.c: lines 3-4 7"]
-    assert "hvhost/arch/vm.c: all of it; no fuzzer has it" in left
+    assert "hvhost/arch/vm.c: all of it; no fuzzer that ran has it" in left
     assert not any(line.startswith("hvhost/hv/ring.c: all") for line in left)
 
 

@@ -152,7 +152,7 @@ WRONG = [
     ("[host]\n", "[host]\nhotplug = [\"add test0=test7\"]\n", "test7, which is not in pci"),
     ("[host]\n", "[host]\nbar-conflicts = \"maybe\"\n", "bar-conflicts cannot be 'maybe'"),
     ("[host]\n", "[host]\nbar-reads = \"maybe\"\n", "bar-reads cannot be 'maybe'"),
-    ("\"kdump-c\"]", "\"hibernate\"]", "hibernate needs two nvme"),
+    ("\"kdump-c\"]", "\"hibernate\"]", "hibernate with 1 nvme, not two"),
     ("[host]\n", "[host]\nlater = { video = \"8x8\" }\n", "later without the path hibernate"),
     ("[host]\n", "[host]\nlater = { cpus = 2 }\n", "later cannot be .*with keys of low-mmio, "),
     ("[host]\n", "[host]\nlater = {}\n", "later cannot be .*KEY = VALUE"),

@@ -18,7 +18,7 @@ static const u64 places[] = {
 	1ull << 63, TOP - 64 * GIB + 1, TOP - 0xfff, 0,
 };
 
-/* From the seed, unless there is input, of which it takes @bytes, or what is left of it */
+/* Take up to @bytes from the input; when that is used up, draw from the seed. */
 static u64 draw_next(struct list *l, size_t bytes)
 {
 	u64 value = 0;
