@@ -15,13 +15,16 @@ INTRO = """\
 <!-- Written by make series; do not edit. -->
 # The series
 
-Each folder linux-* is for one base, the one that its cover letters end with.
-It holds sets: series of their own, as `git format-patch` writes them, with a
-cover letter each, so that they can be reviewed and applied one after the other.
-A set needs those before it. `about` in its folder says what it is for.
+Each folder linux-* is for one base, which is named at the end of its cover letters.
+It contains sets. Each set is a patch series with its own cover letter, as
+`git format-patch` writes it, so that the sets can be reviewed and applied one after
+the other. A set needs those before it. Its file `about` says what it is for.
 
-The patches are the source: `make tree` turns them into a git tree, `make series`
-writes them back, both with `BASE=6.1` and so on for another base than {main}.
+openvmm/ is not for Linux: its patches add virtual PCI on KVM to OpenVMM. See its
+README.md.
+
+The patches for Linux are the source: `make tree` turns them into a git tree, and
+`make series` writes them back. For another base than {main}, add `BASE=6.1` and so on.
 
 ## A new base
 
@@ -31,49 +34,49 @@ base.toml, in which each key and its value are on one line:
 | Key | Value |
 |---|---|
 | source | The Debian package that `make tree` unpacks, and its version. If Debian no longer has that version, `make tree` takes the newest, and `make series` writes it here. |
-| role | "main" for one base, which is the default of `BASE`. "stable" for the others; configuration options that such a kernel lacks are not asked for. |
-| variants | What the name of a guest kernel can end with, as in {main}-series-debug. kernel/config/NAME.config is then put over the rest of its configuration. |
-| config | Each kernel/config/NAME.config that is put over guest.config for all guest kernels of this base. |
-| checkpatch | The types of checkpatch.pl's messages that are ignored. |
+| role | "main" for one base, which is the default of `BASE`. "stable" for the others; configuration options that a stable kernel lacks are left out. |
+| variants | Suffixes that the name of a guest kernel can have, as in {main}-series-debug. With the suffix NAME, kernel/config/NAME.config is merged last into its configuration. |
+| config | The NAMEs of the fragments kernel/config/NAME.config that are merged over guest.config for all guest kernels of this base. |
+| checkpatch | The types of checkpatch.pl messages that are ignored. |
 | lint | The checks that `make lint` runs by default. |
 | kunit | The architectures that `make kunit` runs on by default. |
-| features | What these kernels can do that others cannot, as SET:FEATURE: with this set and all later ones, or with base:FEATURE without the series as well. The sweep and the lab expect more of such a kernel. sweep/cut.spec names the function by which the source shows a feature; the sweep fails if base.toml and the source disagree. |
+| features | What these kernels can do that others cannot. SET:FEATURE applies to kernels with that set or a later one, base:FEATURE to all kernels of this base. The sweep and the lab expect more of a kernel with a feature. Features are declared here, never inferred from the source, and then checked against it: sweep/cut.spec lists the functions of each feature, and the sweep does not build if base.toml and the source disagree. |
 
 nofix.patch removes mainline's fix from the source, for the guest kernel VERSION-nofix.
 prerequisite.patch is mainline's fix itself. If there is no nofix.patch, VERSION-nofix is
-made by reversing prerequisite.patch; if there is neither, there is no such kernel.
+made by reverting prerequisite.patch; if there is neither, there is no such kernel.
 """
 
 STABLE = """
 ## For stable kernels
 
-{stable} are for those stable kernels, which have mainline's
-fix (commit 016a25e4b0df). Their set 1-stable has what stable kernels take:
-the fixes of linux-{main}'s 1-reservation and 2-fixes. Their set 2-tests tests
-these here and is never sent. The file left-out says why each other patch is
-missing.
+{stable} are for stable kernels that have mainline's fix (commit
+016a25e4b0df). Their set 1-stable has backports of patches 1 to 3 of linux-{main}'s
+1-reservation, and of all of 2-fixes. Of these, patches 2 and 3 have no stable tag. They
+are there because the tests need them, and as context for patch 5. The set 2-tests adds
+tests for use in this repository, and is never sent. The file left-out gives the reason
+why each other patch is left out.
 
-Each patch has the subject of its counterpart in linux-{main}. The counterparts
-are not in mainline yet, and stable kernels only take what is, so each
-message begins with
+Each patch has the subject of its counterpart in linux-{main}. Stable kernels only take
+patches that are in mainline, and the counterparts are not there yet. So each message
+begins with
 
     [ Upstream commit <pending> ]
 
-Whoever sends it replaces <pending> with the commit. `[ backport: ... ]` at
-the end of a message says what differs from {main}.
+Replace <pending> with the commit before you send the patch. `[ backport: ... ]` at the end
+of a message says what differs from {main}.
 
 prerequisite.patch is also for a stable kernel that lacks mainline's fix, such as
-Debian's 6.1.176. Then it is applied before the same series:
+Debian's 6.1.176. It is then applied before the series:
 
-    make tree BASE=6.1 LINUX=<tree>    # applies it if it is needed
+    make tree BASE=6.1 LINUX=<tree>    # applies prerequisite.patch if necessary
 
-When a patch of linux-{main} changes, tests/20-tree.t names the patches of the
-stable series that were made from its earlier state. In build/linux-{oldest}, run
-`git fetch ../linux-{main} series` and `git cherry-pick` to get the new one, then
-`make series BASE={oldest}`. If nothing needs to change, first remove its line from
-linux-{oldest}/ported.
+When a patch of linux-{main} changes, tests/20-tree.t names the stable patches that were
+made from the old version. Update each one in build/linux-{oldest}: run
+`git fetch ../linux-{main} series` and `git cherry-pick`, then `make series BASE={oldest}`.
+If the stable patch needs no change, first remove its line from linux-{oldest}/ported.
 
-The table has the set and the number of each patch.
+The table gives the set and number of each patch.
 
 """
 
