@@ -180,8 +180,9 @@ TOP_KEYS = (
         "start from this profile of `profiles.toml`"),
     Key("arch", choice(*ARCHES), "the guest's architecture: x86, or arm64, which has no "
         "Generation 1; its profile is `arm64`", "x86"),
-    Key("paths", several(choice(*PATHS)), f"of {', '.join(PATHS)}; hibernate: FIRST writes its "
-        "memory to the second NVMe disk; SECOND boots in a new VM with these disks and loads it"),
+    Key("paths", several(choice(*PATHS)), f"some of {', '.join(PATHS)}. hibernate: FIRST writes "
+        "its memory to the second NVMe disk; SECOND boots in a new VM with these disks and loads "
+        "it"),
     Key("kernel", matching(rf"(?:{KERNEL})(?:\.\.(?:{KERNEL}))?", "a kernel, or FIRST..SECOND"),
         "the kernel for these paths, or FIRST..SECOND, two different ones", "series"),
 )
@@ -191,48 +192,51 @@ HOST = (
     Key("memory", SIZE, "384M unless given; 768M with Debian's, your own or a -64k kernel; 1024M "
         "with -debug, whatever is given"),
     Key("cpus", whole(1, 8), "virtual processors", 1),
-    Key("max-cpus", whole(1, 2048), "arm64: how many virtual processors there might be; each has "
-        "a redistributor of 128 KiB in low MMIO; as many as `cpus` unless given"),
-    Key("firmware", choice("uefi", "none", "devicetree"), "of Generation 2. none: the kernel is "
-        "loaded without EFI, and the framebuffer is nowhere until the guest places it. devicetree, "
-        "arm64: the same, without ACPI; `crs` are the ranges of the VMBus node"),
+    Key("max-cpus", whole(1, 2048), "arm64: how many virtual processors the VM might have; each "
+        "has a redistributor of 128 KiB in low MMIO; as many as `cpus` unless given"),
+    Key("firmware", choice("uefi", "none", "devicetree"), "Generation 2: uefi (the default), none "
+        "or devicetree. none: the kernel is loaded without EFI, and the framebuffer is not mapped "
+        "until the guest places it. devicetree, arm64: the same, without ACPI; `crs` are the "
+        "ranges of the VMBus node"),
     Key("low-mmio", SIZE, "size of low MMIO"),
     Key("high-mmio", or_none(SIZE), "size of high MMIO, or none"),
-    Key("not-windows", flag, "allow less low MMIO than Windows makes", False),
+    Key("not-windows", flag, "allow less low MMIO than Windows allows", False),
     Key("video", matching(r"[1-9]\d{0,4}x[1-9]\d{0,4}", "WIDTHxHEIGHT"),
         "the largest resolution"),
     Key("crs", several(any_span, distinct=False),
         "exactly these MMIO windows, START-END in hexadecimal, in this order"),
     Key("fb", or_none(span), "where the framebuffer is, or none"),
     Key("fb-mapped", matching(r"[1-9]\d{0,3}[KM]|offered", "a size such as 8M, or offered"),
-        "how much of the framebuffer is mapped before a driver moves it; by default all that is "
-        "offered, on Generation 1 no more than the VGA device's BAR"),
+        "how much of the framebuffer is mapped before a driver moves it. The default is the whole "
+        "offered size, on Generation 1 at most the VGA device's BAR"),
     Key("firmware-fb", or_none(span), "what screen_info reports, even if it is wrong, or none"),
     Key("isolation", choice("none", "vbs"), "none or vbs"),
     Key("vmbus-version", matching(r"\d{1,2}\.\d{1,2}", "a version such as 5.3"),
         "the newest VMBus version that the host accepts"),
     Key("synthvid", flag, "false: no synthetic video device", True),
     Key("pci", devices, "virtual PCI devices in order: `nvme`, the first of which has a new ext4 "
-        "file system, or `test,bar32=16M,bar64=...`, with `8 x ` before it for eight of them. "
-        "`refuse-d0=2-3` at its end: the host refuses the second and third D0 entry", ()),
+        "file system, or `test,bar32=16M,bar64=...`; `8 x ` before a device means eight of them. "
+        "`refuse-d0=2-3` at the end of a test device: the host refuses its second and third D0 "
+        "entry", ()),
     Key("refuse-windows", several(refused), "START-END or START-END=STATUS in hexadecimal: "
         "the host refuses config windows that overlap this range, with that status or c0370048",
         ()),
     Key("bar-conflicts", choice("refuse", "ignore"),
         "whether a BAR on the framebuffer decodes: refuse or ignore"),
-    Key("overlap", choice("refuse", "cover"), "what becomes of config windows and BARs on the "
-        "framebuffer: refuse (the default), or cover: they are accepted, and the framebuffer's "
-        "memory covers them, as on OpenVMM"),
+    Key("overlap", choice("refuse", "cover"), "what the host does about config windows and BARs "
+        "on the framebuffer: refuse (the default), or cover: it accepts them, and the "
+        "framebuffer's memory covers them, as on OpenVMM"),
     Key("dead-devices", choice("hold", "release"), "hold (the default): the first D0 entry fails "
-        "if the kernel before did not release the device"),
-    Key("offers", choice("guid", "video-first"), "the order of offers: of interface GUIDs, so PCI "
-        "before video (the default), or video first"),
+        "if the previous kernel did not release the device; release: the host releases it"),
+    Key("offers", choice("guid", "video-first"), "the order of offers: guid (the default), by "
+        "interface GUID, so PCI before video; or video-first"),
     Key("bar-reads", choice("exact", "zero"), "zero: while a device decodes, its BARs read as 0; "
         "exact (the default): as they were written"),
-    Key("hotplug", several(EVENT), "`WHAT DEVICE=OTHER` in order: the host adds, ejects, removes "
-        "(by surprise) or rescinds DEVICE when a kernel first probes OTHER, or DEVICE itself", ()),
-    Key("later", changes, "hibernate: `{ KEY = VALUE }`, what is different on the host that the "
-        "VM resumes on; of low-mmio, high-mmio, video, fb, firmware-fb and refuse-windows", {}),
+    Key("hotplug", several(EVENT), "`WHAT DEVICE=OTHER`, WHAT being add, eject, remove or "
+        "rescind: the host adds, ejects, removes (by surprise) or rescinds DEVICE when a kernel "
+        "first probes OTHER, which may be DEVICE itself", ()),
+    Key("later", changes, "hibernate: `{ KEY = VALUE }`, the keys that differ on the host on which "
+        "the VM resumes: low-mmio, high-mmio, video, fb, firmware-fb or refuse-windows", {}),
 )
 # Keys of [host] that later can change
 LATER = ("low-mmio", "high-mmio", "video", "fb", "firmware-fb", "refuse-windows")
@@ -249,7 +253,7 @@ GUEST = (
     Key("one-by-one", flag, "bind devices one after the other, in the order of their offers; "
         "not with Debian's kernels", False),
     Key("resume", whole(1, 9), "hibernate (without an image) and resume this many times", 0),
-    Key("no-suspend", flag, "then hibernate once more, which must fail", False),
+    Key("no-suspend", flag, "hibernate once more after that, which must fail", False),
     Key("rebind", several(matching(r"[a-z_]+:[1-9]\d?", "DRIVER:TIMES")),
         "`DRIVER:N`: unbind and bind that driver's devices N times", ()),
     Key("failslab", several(matching(r"[a-z_]+:[1-9]\d{0,2}", "DRIVER:TIMES")),
@@ -257,19 +261,20 @@ GUEST = (
     Key("leaks", flag,
         "let kmemleak look for leaks at the end; without it, count pci-hyperv's child devices",
         False),
-    Key("paint", flag, "draw on the screen; the host makes `out/screen.png` of it", False),
+    Key("paint", flag, "draw on the screen; the host saves it as `out/screen.png`", False),
     Key("handover", choice("simpledrm", "efifb"), "draw with this driver before the others are "
         "loaded (`out/before.png`), and another picture after; then unload hyperv_drm and "
         "unbind VMBus"),
     Key("crash-cpu", whole(0, 7), "the virtual processor that the first kernel crashes on"),
-    Key("crash-by", choice(*CRASHES), "how the first kernel crashes. sysrq: as it does without "
-        "this key; oom: no memory is left; init: it exits; nmi, x86: the host sends one. With a "
-        "-soak kernel also irq: a panic in an interrupt; oops: one in a process; stack: an "
-        "overflow; lockup: a processor with interrupts off, of 2 `cpus` or more. With this key the "
-        "dump is opened when the guest is gone"),
+    Key("crash-by", choice(*CRASHES), "how the first kernel crashes. sysrq: as without this "
+        "key; oom: no memory is left; init: process 1 exits; nmi, x86: the host sends an NMI. With "
+        "a -soak kernel also irq: a panic in an interrupt; oops: an oops in a process; stack: a "
+        "stack overflow; lockup: a processor keeps interrupts off, which needs 2 `cpus`. With this "
+        "key the host opens the dump after the guest has ended"),
     Key("busy", flag, "the first kernel writes to the disk while it crashes", False),
     Key("save", choice("small", "full"), "full: save all memory of a crashed kernel", "small"),
-    Key("gone", several(matching(DEVICE, "a PCI device")), "devices that are gone at the end", ()),
+    Key("gone", several(matching(DEVICE, "a PCI device")),
+        "devices that are no longer there at the end", ()),
 )
 
 EXPECT = (
@@ -277,34 +282,36 @@ EXPECT = (
     Key("lfb-base", ADDRESS, "the framebuffer in screen_info, in hexadecimal, or 0"),
     Key("windows", several(any_span, 0, False), "the MMIO windows that VMBus has"),
     Key("reserve", or_none(span), "what VMBus reserves in them for the framebuffer, or none"),
-    Key("vram", or_none(ADDRESS), "where the framebuffer is when the kernel is done; where "
-        "firmware put it unless given, or none"),
+    Key("vram", or_none(ADDRESS), "where the framebuffer is when the kernel is done, or none; "
+        "by default where firmware put it"),
     Key("at-once", whole(1, 99), "at least this many buses are probed at the same time"),
-    Key("nvme", choice("works", "refused", "dead", "ignored", "covered"), "of the disk with the "
-        "file system. works; or a known failure: refused (D0 entry with c0370048), dead (its BARs "
-        "are on the framebuffer and do not decode), ignored (they are, and decode), covered (the "
-        "framebuffer covers its config window)", "works"),
-    Key("lost", losses, "`{ KIND = [DEVICE...] }`: what test devices, NVMe controllers but for the "
-        f"first, and `video` lose, a known failure. KIND: {', '.join(LOSSES)}", {}),
-    Key("tries", or_none(several(ADDRESS, distinct=False)), "of each device that has a config "
-        "window refused, the start of each window that it uses, in order; or none", "none"),
-    Key("crash", matching(r"[a-z0-9_]+", "a function or none"), "the function that the first "
-        "kernel crashes in, a known failure; then only ends and well behaved are judged",
+    Key("nvme", choice("works", "refused", "dead", "ignored", "covered"), "the disk with the file "
+        "system: works, the default; or, with a reason in `why`: refused (D0 entry fails with "
+        "c0370048), dead (its BARs are on the framebuffer and do not decode), ignored (they are on "
+        "the framebuffer and decode), covered (the framebuffer covers its config window)",
+        "works"),
+    Key("lost", losses, "`{ KIND = [DEVICE...] }`, a known failure: how test devices, NVMe "
+        f"controllers other than the first, or `video` are lost. KIND: {', '.join(LOSSES)}", {}),
+    Key("tries", or_none(several(ADDRESS, distinct=False)), "for each device of which the host "
+        "refuses a config window, the start of each window that the guest tries, in order; or "
+        "none", "none"),
+    Key("crash", matching(r"[a-z0-9_]+", "a function or none"), "the function in which the first "
+        "kernel crashes, a known failure; then only ends and well behaved are judged",
         "none"),
     Key("why", matching(r"\S.*", "a sentence"),
-        "the reason of a known failure; required with one"),
+        "the reason for a known failure; required if there is one"),
 )
 
 ALSO = (
     Key("kernel", matching(rf"(?:{KERNEL})(?:\.\.(?:{KERNEL}))?", "a kernel, or FIRST..SECOND"),
         "another kernel, or FIRST..SECOND, or stable: the series of each stable base"),
-    Key("paths", several(choice(*PATHS)), "its paths; all of the scenario unless given"),
+    Key("paths", several(choice(*PATHS)), "its paths; all paths of the scenario unless given"),
 )
 
 EXCEPT = (
     Key("kernels", several(matching(r"[A-Za-z0-9.+~*-]+", "a kernel's name, perhaps with *")),
-        "kernels that this is about, `*` in a name stands for anything; all unless given", ("*",)),
-    Key("paths", several(choice(*PATHS)), "paths that this is about; all unless given", PATHS),
+        "the kernels concerned, `*` in a name stands for anything; all unless given", ("*",)),
+    Key("paths", several(choice(*PATHS)), "the paths concerned; all unless given", PATHS),
     Key("in", choice("first", "second", "both"), "first, second or both kernels", "both"),
 )
 

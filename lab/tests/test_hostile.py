@@ -350,7 +350,7 @@ def test_all_known_are_described() -> None:
     text = (TOP / "docs" / "findings.md").read_text(encoding="utf-8")
     for _, name, site in hostile_results.Known().entries:
         assert not site or site in sites.all_sites()
-        assert f"\n## {name}. " in text, name
+        assert f"\n### {name}. " in text, name
 
 
 def test_results_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
