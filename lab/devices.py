@@ -329,7 +329,9 @@ def disk(run: Run, v: Verdicts) -> None:
         v.check("disk", which, "found" if works else "missing", report.fact("disk"),
                 report.where("disk"))
         if run.scenario.disks > 1:
-            lost = {device for kind, device in run.losses(which) if kind in NO_DISK}
+            # A resumed kernel still has the disks that it lost.
+            lost = {device for kind, device in run.losses(which)
+                    if kind in NO_DISK and run.path != "hibernate"}
             want = [d for d in buses(run, which).probed if d.startswith("nvme") and d not in lost]
             v.check("disk", f"{which}: NVMe disks", len(want), report.fact("disks"),
                     report.where("disks"))

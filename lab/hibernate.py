@@ -16,15 +16,19 @@ if TYPE_CHECKING:
     from lab.judge import Run
 
 
-def used(life: Life) -> set[str]:
-    """The config windows and BARs that the PCI devices had last, as text."""
+def used(life: Life) -> dict[tuple[str, str], str]:
+    """The config windows, and the BARs that decode, that the PCI devices had last."""
     found: dict[tuple[str, str], str] = {}
     for e in life.events:
         if e.name == "d0_entry" and e.get("status") == "0x0":
             found[e.device, "config"] = str(e.range("window"))
         elif e.name == "bar" and e.true("decodes") and is_pci(e.device):
             found[e.device, f"bar{e.get('bar')}"] = str(e.range("range"))
-    return {f"{device} {what} {span}" for (device, what), span in found.items()}
+    return found
+
+
+def shown(spans: dict[tuple[str, str], str]) -> set[str]:
+    return {f"{device} {what} {span}" for (device, what), span in spans.items()}
 
 
 def first_host(run: Run, trace: Trace, v: Verdicts) -> None:
@@ -57,5 +61,10 @@ def hibernate(run: Run, v: Verdicts) -> None:
     v.check("hibernate", "the loader", run.releases[-1] if run.releases else "",
             report.fact("loads"), report.where("loads"))
     v.check("hibernate", "restored", 1, len(report.lines("restored")), report.where("restored"))
-    before = used(trace.lives[0]) if trace.lives else set()
-    v.check("hibernate", "windows and BARs", before, used(run.life("first")), "out/trace")
+    before, after = used(trace.lives[0]) if trace.lives else {}, used(run.life("first"))
+    # A device whose config window was refused has another one, or none. The first VM may have
+    # hibernated before a device's BARs decoded.
+    refused = losses.refused_windows(run.life("first"))
+    same = {key for key in before if key[0] not in refused}
+    v.check("hibernate", "windows and BARs", shown({key: before[key] for key in same}),
+            shown({key: after[key] for key in same & set(after)}), "out/trace")

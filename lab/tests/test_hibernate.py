@@ -21,7 +21,7 @@ def commands(name: str, kernels: str = "series") -> list[str]:
 
 def test_two_hosts() -> None:
     """Each has the disks and the time, and writes files of its own."""
-    for name in ("gen2-hibernate", "gen2-hibernate-larger"):
+    for name in ("gen2-hibernate", "gen1-hibernate"):
         first, second = commands(name)
         for line in (first, second):
             assert "--pci nvme,disk=disk --pci nvme,disk=disk1" in line
@@ -37,6 +37,6 @@ def test_two_hosts() -> None:
 def test_later() -> None:
     """Only the second host is different."""
     first, second = commands("gen2-hibernate-larger")
-    assert "--video" not in first and "--video 7680x4320" in second
+    assert "--low-mmio" not in first and "--low-mmio 1G" in second
     one = scenario.load("gen2-hibernate-larger")
-    assert one.later.host["video"] == "7680x4320" and one.host["video"] is None
+    assert one.later.host["low-mmio"] == "1G" and one.host["low-mmio"] is None

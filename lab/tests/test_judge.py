@@ -34,6 +34,8 @@ FAILSLAB = "series-debug.gen2-failslab.boot"
 REBIND = "series.gen2-rebind.kdump-c"
 FULL = "series.gen2-full-dump.kdump-c"
 SHUTDOWN = "series.gen2-default.shutdown"
+HIBERNATED = "series.gen2-hibernate.hibernate"
+GROWN = "mainline.gen2-hibernate-video.hibernate"
 NMI = "series.gen2-nmi.kdump-c"
 ARM64 = "nofix.arm64-default.kdump-c"
 ARM64_KEXEC = "series.arm64-default.kexec-s"
@@ -187,6 +189,20 @@ SPOILS = [
     Spoil("rebind", REBIND, FOUND, "^guest: rebound hv_pci 3", "guest: rebound hv_pci 2"),
     Spoil("failslab", FAILSLAB, FOUND, "(^guest: failslab .*) hit .*", r"\1 hit 0 refused 0"),
     Spoil("vmbus", RESUMED, TRACE, r'^.*"event":"unload".*\n', count=1),
+    Spoil("hibernate", HIBERNATED, "out/trace1", '"how":"poweroff"', '"how":"reset"'),
+    Spoil("hibernate", HIBERNATED, "out/trace1", '^.*"offers_requested".*$',
+          '{"t":1,"event":"bad","who":"ring","what":"write index","value":"0xffff"}', count=1),
+    Spoil("hibernate", HIBERNATED, "out/trace1", ENTRY, REFUSAL),
+    Spoil("hibernate", HIBERNATED, "out/trace1", "0xfec03000-0xfec04fff", "0xfec07000-0xfec08fff"),
+    Spoil("hibernate", HIBERNATED, "out/rc1", "0", "124"),
+    Spoil("hibernate", HIBERNATED, "out/findings1", "^guest: hibernates\n"),
+    Spoil("hibernate", HIBERNATED, "out/findings1", "^guest: file .*", "guest: file 0"),
+    Spoil("hibernate", HIBERNATED, FOUND, "^guest: restored\n"),
+    Spoil("hibernate", HIBERNATED, FOUND, "^guest: loads .*", "guest: loads 6.1"),
+    Spoil("vmbus", HIBERNATED, TRACE, r'^.*"event":"unload".*\n', count=1),
+    Spoil("lost d0 conflicts", GROWN, TRACE, '"status":"0xc0370048","reason":"framebuffer"',
+          '"status":"0x0","reason":"ok"'),
+    Spoil("windows", HIBERNATED, "later.json", "fed3ffff", "ffffffff"),
     Spoil("detection", ARM64, FOUND, "Hyper-V: privilege flags", "Hyper-V: flags", count=1),
     # A crash kernel comes after UNLOAD if the host takes crash reports, kexec's never.
     Spoil("vmbus", ARM64, TRACE, r'^.*"event":"unload".*\n'),
