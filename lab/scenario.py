@@ -281,8 +281,9 @@ def check_hibernate(scenario: Scenario, reader: Reader) -> None:
     if hibernates and scenario.disks != 2:
         raise reader.fail(f"hibernate with {scenario.disks} nvme, not two: the second one is for "
                           "the image", "host", "pci")
-    if hibernates and scenario.arch is not arches.X86:
-        raise reader.fail("hibernate is x86's", "", "paths")
+    if any("-64k" in name for path, name in scenario.runs() if path == "hibernate"):
+        raise reader.fail("hibernate with a -64k kernel: guest/init looks for the image of one "
+                          "with pages of 4 KiB", "", "kernel")
     if scenario.host["later"] and not hibernates:
         raise reader.fail("later without the path hibernate", "host", "later")
 
