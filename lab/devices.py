@@ -169,8 +169,8 @@ def log(run: Run, v: Verdicts) -> None:
                 set(report.refused_windows), report.where("messages"))
         for kind, device in run.losses(which):
             if kind in NO_SPACE:
-                # Without high MMIO there is no window to name.
-                want = ["request", "need"] + ["space"] * (kind != "no-high-window")
+                # Without high MMIO there is no window that VMBus could name.
+                want = ["need"] if kind == "no-high-window" else ["request", "need", "space"]
                 said = report.no_space(life.instances.get(device, "?"))
                 v.check("log", f"{which}: what it says of {device}", set(want),
                         set(said) & set(want), report.where("messages"))

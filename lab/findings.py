@@ -134,7 +134,7 @@ class Report:
         """What the log says of the MMIO space that the device with that instance did not
         get: VMBus the request and the space that each window has, pci-hyperv the need."""
         texts = {"request": r"no MMIO space of 0x[0-9a-f]+, aligned to 0x[0-9a-f]+, in \[",
-                 "space": r"\[mem 0x[0-9a-f]+-0x[0-9a-f]+\] has space for 0x[0-9a-f]+$",
+                 "space": r"\[mem 0x[0-9a-f]+-0x[0-9a-f]+\] has space for 0x[0-9a-f]+",
                  "need": r"Need 0x[0-9a-f]+ of (low |high )?MMIO space"}
         return [name for name, text in texts.items()
                 if any(self.block("messages").find(f"{re.escape(instance)}: {text}"))]
