@@ -59,8 +59,9 @@ device() {
 # pci_device GUID: a PCI pass-through device that works.
 pci_device() {
 	device "$1" 44c4f61d-4444-4400-9d52-802e27ede19f
-	mkdir -p "$R/sys/bus/vmbus/drivers/hv_pci/$1" "$R/sys/bus/vmbus/devices/$1/driver" \
+	mkdir -p "$R/sys/bus/vmbus/drivers/hv_pci" \
 		"$R/sys/bus/vmbus/devices/$1/pci${1:0:4}:00/${1:0:4}:00:00.0"
+	ln -s ../../drivers/hv_pci "$R/sys/bus/vmbus/devices/$1/driver"
 }
 
 # pci_function ADDRESS VENDOR DEVICE BAR0: what PCI finds on a bus.
@@ -377,15 +378,21 @@ reports "Gen1, linux-hyperv 2022-08-27" "$AVOIDS" fail "0xf8000000-0xf8001fff\] 
 	"${GEN1[@]}"
 
 guest 2
-rm -r "$R/sys/bus/vmbus/devices/$PCI2/"{driver,pci*} "$R/sys/bus/vmbus/drivers/hv_pci/$PCI2"
+rm -r "$R/sys/bus/vmbus/devices/$PCI2/"{driver,pci*}
 reports "a PCI device without a driver" "$PRESENT" fail "$PCI2 has no driver: unbound, refused by the host"
-mkdir "$R/sys/bus/vmbus/devices/$PCI2/driver"
+ln -s ../../drivers/uio_hv_generic "$R/sys/bus/vmbus/devices/$PCI2/driver"
+mkdir "$R/sys/bus/vmbus/drivers/uio_hv_generic"
 reports "a PCI device with another driver"
 rm -r "$R/sys/bus/vmbus/devices/$PCI2/driver" "$R/sys/bus/vmbus/drivers/hv_pci"
 reports "no pci-hyperv" "$PRESENT" skip "pci-hyperv is not loaded"
 guest 2
 rm -r "$R/sys/bus/vmbus/devices/$PCI/pci"*/*
 reports "a bus without a device" "$PRESENT" fail "$PCI is bound to hv_pci, but has no PCI device"
+guest 2
+rm -r "$R/sys/bus/vmbus/devices/$PCI/pci"*/* "$R/sys/bus/vmbus/devices/$PCI2/"{driver,pci*}
+{ sleep 1; rm -r "$R/sys/bus/vmbus/devices/"{"$PCI","$PCI2"}; } &
+reports "PCI devices that the host removes while the test waits"
+wait
 
 stage "nothing to check"
 guest 2
