@@ -68,11 +68,7 @@ class Fuzzer:
 
     def run(self, children: Children, *options: str | Path, cover: bool = False) -> int:
         """Run it to its end; returns its exit status."""
-        child = self.start(children, *options, cover=cover)
-        while (status := child.poll()) is None:
-            pause(0.2)
-        children.end(child)
-        return status
+        return finish(children, self.start(children, *options, cover=cover))
 
     def said(self, start: int) -> str:
         """Its log from that byte on."""
@@ -82,6 +78,14 @@ class Fuzzer:
 
     def log_size(self) -> int:
         return self.log.stat().st_size if self.log.exists() else 0
+
+
+def finish(children: Children, child: Child) -> int:
+    """Wait for a program; returns its exit status."""
+    while (status := child.poll()) is None:
+        pause(0.2)
+    children.end(child)
+    return status
 
 
 def names(children: Children) -> list[str]:
@@ -180,11 +184,7 @@ def minimised(one: Fuzzer, status: int) -> bool:
 
 def minimise(children: Children, one: Fuzzer) -> None:
     """Both in one."""
-    child = begin_to_minimise(children, one)
-    while (status := child.poll()) is None:
-        pause(0.2)
-    children.end(child)
-    minimised(one, status)
+    minimised(one, finish(children, begin_to_minimise(children, one)))
 
 
 def artifacts(said: str) -> int:
