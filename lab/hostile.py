@@ -263,7 +263,7 @@ def batch(seeds: Sequence[Seed], files: Path, folder: Path,
     def ended(name: str) -> None:
         one = by_name[name]
         judge(one, folder / "jobs" / name)
-        if one.outcome != "ok":
+        if one.outcome != "ok" or os.environ.get("KEEP", "") not in ("", "0"):
             keep(folder / "jobs" / name, folder / "found" / str(one.seed))
         if one.outcome == "triple" and name not in again:
             again.append(name)
