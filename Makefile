@@ -57,7 +57,7 @@ kernel: ## the guest kernels: 7.3-nofix, 7.3, 7.3-series (SET=fixes: 7.3-fixes; 
 	@deps/install $@ $(if $(ARM64),compile-arm64)
 	@kernel/build
 
-deb: ## Debian packages of the series, in build/deb; an hour or two (TRIMMED=1: minutes)
+deb: ## Debian packages of the series, in build/deb; 40 minutes (TRIMMED=1: a few)
 	@deps/install $@ $(if $(ARM64),compile-arm64)
 	@kernel/package $@
 
