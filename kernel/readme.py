@@ -52,8 +52,9 @@ STABLE = """
 
 {stable} are for stable kernels that have mainline's fix (commit
 016a25e4b0df). Their set 1-stable has backports of patches 1 to 3 of linux-{main}'s
-1-reservation, and of 2-fixes. Of these, patches 2 and 3 have no stable tag. They
-are there because the tests need them, and as context for patch 5. The set 2-tests adds
+1-reservation, and of those patches of 2-fixes that stable kernels need. Its patches 2
+and 3 have no stable tag. They are there because the tests need them, and as context for
+patch 5. The set 2-tests adds
 tests for use in this repository, and is never sent. The file left-out gives the reason
 why each other patch is left out.
 
